@@ -1,0 +1,9 @@
+import { defineConfig } from 'drizzle-kit';
+
+export default defineConfig({
+	dialect: 'postgresql',
+	schema: './drizzle/schema.server.ts',
+	out: './migrations',
+	// Only `drizzle-kit studio` connects; `npm run db:studio` sets the variable to the database the app uses.
+	dbCredentials: { url: process.env.DATABASE_URL ?? '' }
+});

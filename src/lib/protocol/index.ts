@@ -1,0 +1,4 @@
+export * from './topics.ts';
+export * from './cursor.ts';
+export * from './frames.ts';
+export * from './errors.ts';

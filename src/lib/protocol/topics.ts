@@ -1,0 +1,81 @@
+/**
+ * The topics of an application and what is declared of each. Shared by browser and server; imports nothing.
+ */
+
+/**
+ * Topic name → payload. Empty here: each feature adds its own by declaration merging, so that adding a topic touches one
+ * folder:
+ *
+ * ```ts
+ * declare module '$lib/protocol' {
+ * 	interface SSETopicsMap {
+ * 		orders: { id: string; total: number };
+ * 	}
+ * }
+ * ```
+ */
+// eslint-disable-next-line @typescript-eslint/no-empty-object-type -- features merge their topics into it
+export interface SSETopicsMap {}
+
+/** Name of a declared topic. */
+export type Topic = Extract<keyof SSETopicsMap, string>;
+
+/** The part of the Standard Schema interface (https://standardschema.dev) that we use; Valibot, Zod and ArkType have it. */
+export interface PayloadSchema<TData> {
+	readonly '~standard': {
+		readonly version: 1;
+		readonly vendor: string;
+		readonly validate: (value: unknown) => PayloadResult<TData> | Promise<PayloadResult<TData>>;
+		readonly types?: { readonly input: unknown; readonly output: TData } | undefined;
+	};
+}
+
+type PayloadResult<TData> =
+	| { readonly value: TData; readonly issues?: undefined }
+	| { readonly issues: ReadonlyArray<{ readonly message: string }> };
+
+/** Who asks: what the access rule of a topic may look at. */
+export interface Viewer {
+	userId: string;
+	username: string;
+}
+
+/** What a topic promises. */
+export interface TopicDefinition<TData = unknown> {
+	/** Checked before an event is accepted. */
+	schema: PayloadSchema<TData>;
+	/** Who may subscribe. Default: everyone who is signed in. Must be pure. */
+	maySubscribe?: (viewer: Viewer) => boolean;
+	/** How much history a client gets when the topic is new to it. Default: all that is kept. */
+	replay?: { last: number };
+}
+
+/** Topic name → definition, as the server holds it. */
+export type TopicRegistry = ReadonlyMap<string, TopicDefinition>;
+
+/** A topic name: letters, digits and `._/-`, at most 100 characters. Names that start with `$` are the log's own. */
+export const TOPIC_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/;
+
+/**
+ * Puts the topics of several features together.
+ *
+ * @throws Error when two features declare the same topic, or a name is not a topic name.
+ */
+export function createRegistry(parts: Iterable<Record<string, TopicDefinition>>): TopicRegistry {
+	const registry = new Map<string, TopicDefinition>();
+	for (const part of parts) {
+		for (const [name, definition] of Object.entries(part)) {
+			if (!TOPIC_NAME.test(name)) throw new Error(`"${name}" is not a topic name`);
+			if (registry.has(name)) throw new Error(`topic "${name}" is declared twice`);
+			registry.set(name, definition);
+		}
+	}
+	return registry;
+}
+
+/** Types the topics of a feature against {@link SSETopicsMap}: each payload schema must produce the declared payload. */
+export function defineTopics<K extends Topic>(topics: {
+	[P in K]: TopicDefinition<SSETopicsMap[P]>;
+}): Record<K, TopicDefinition> {
+	return topics as Record<K, TopicDefinition>;
+}
