@@ -1,5 +1,6 @@
 import type { Logger } from 'pino';
 import type { TopicRegistry, Viewer } from '$lib/protocol';
+import type { Auth } from './auth/auth.ts';
 import type { Config } from './config.ts';
 import type { Database } from './database/client.ts';
 import type { Appended, NewEvent, Transaction } from './log/types.ts';
@@ -9,6 +10,7 @@ export interface App {
 	readonly config: Config;
 	readonly logger: Logger;
 	readonly database: Database;
+	readonly auth: Auth;
 	readonly topics: TopicRegistry;
 	/**
 	 * Appends events to the log and resolves when they are durable, in the order given.

@@ -1,0 +1,9 @@
+import { openAccountPage, submitAccountForm } from '$lib/features/accounts/account-forms.server.ts';
+import type { Actions, PageServerLoad } from './$types';
+
+export const load: PageServerLoad = (event) => openAccountPage(event);
+
+export const actions: Actions = {
+	default: (event) =>
+		submitAccountForm(event, (auth, credentials, browser) => auth.signIn(credentials, browser))
+};

@@ -1,0 +1,9 @@
+import { redirect } from '@sveltejs/kit';
+import { getApp } from '$lib/server/app.ts';
+import { signOut } from '$lib/server/auth/cookies.ts';
+import type { RequestHandler } from './$types';
+
+export const POST: RequestHandler = async (event) => {
+	await signOut(getApp().auth, event);
+	redirect(303, '/login');
+};
