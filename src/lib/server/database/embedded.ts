@@ -1,0 +1,222 @@
+import { randomBytes } from 'node:crypto';
+import { chown, lstat, mkdir, mkdtemp, readFile, realpath, rename } from 'node:fs/promises';
+import { symlink, writeFile } from 'node:fs/promises';
+import { join } from 'node:path';
+import lockfile from 'proper-lockfile';
+import { canEnter, serverAccount } from './account.ts';
+import { locateBinaries, SHARED_FOLDER } from './binaries.ts';
+import { openClient } from './client.ts';
+import type { Cluster } from './cluster.ts';
+import {
+	freePort,
+	generatePassword,
+	initCluster,
+	openFolder,
+	runningServer,
+	startCluster,
+	stopCluster
+} from './cluster.ts';
+import { waitForDatabase } from './wait.ts';
+
+/** A database to use, and how to give it back. */
+export interface LocatedDatabase {
+	url: string;
+	/** Call after every connection of ours has been closed. A second call does nothing. */
+	release(): Promise<void>;
+}
+
+/** Kept in `.data/postgres.json`, readable by its owner alone. */
+interface Remembered {
+	password: string;
+	/** 0 before the first start. */
+	port: number;
+}
+
+const DATABASE = 'logline';
+
+/**
+ * Starts PostgreSQL on the data in `<root>/.data/postgres`, made at the first start, or joins the server that another
+ * process of ours runs there. The last one to release it stops it. After a kill -9, of us or of the server, the next start
+ * recovers.
+ *
+ * @param notice told in one line when data or programs had to go elsewhere
+ * @throws Error that says what to do when no server can be had.
+ */
+export async function startEmbedded(
+	root: string,
+	notice: (line: string) => void = (line) => console.log(line)
+): Promise<LocatedDatabase> {
+	const folder = join(root, '.data');
+	await openFolder(folder);
+	return locked(folder, async () => {
+		const remembered = await recall(folder);
+		const cluster = await ensureCluster(folder, remembered.password, notice);
+		const port = await ensureRunning(cluster, remembered.port);
+		if (port !== remembered.port) await remember(folder, { ...remembered, port });
+
+		const url = (database: string) =>
+			`postgres://postgres:${remembered.password}@127.0.0.1:${port}/${database}`;
+		await ensureDatabase(url('postgres'));
+		const leave = await bePresent(url('postgres'));
+		let released: Promise<void> | null = null;
+		return {
+			url: url(DATABASE),
+			release: () =>
+				(released ??= locked(folder, async () => {
+					const server = await runningServer(cluster);
+					if (await leave(server !== null)) await stopCluster(cluster);
+				}))
+		};
+	});
+}
+
+/** One process at a time starts or stops the server: what it finds out stays true until it has acted on it. */
+async function locked<T>(folder: string, work: () => Promise<T>): Promise<T> {
+	const unlock = await lockfile.lock(folder, {
+		lockfilePath: join(folder, 'postgres.lock'),
+		stale: 10_000,
+		retries: { retries: 1200, minTimeout: 100, maxTimeout: 100, factor: 1 },
+		// Lost when a laptop slept in between. Postgres itself still refuses a second server on the same data.
+		onCompromised: () => {}
+	});
+	try {
+		return await work();
+	} finally {
+		await unlock().catch((error: NodeJS.ErrnoException) => {
+			if (error.code !== 'ERELEASED' && error.code !== 'ENOTACQUIRED') throw error;
+		});
+	}
+}
+
+async function recall(folder: string): Promise<Remembered> {
+	const file = join(folder, 'postgres.json');
+	const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
+		if (error.code === 'ENOENT') return null;
+		throw new Error(
+			`${file} cannot be read (${error.code}). It belongs to whoever started first: start as that user.`
+		);
+	});
+	if (text !== null) return JSON.parse(text) as Remembered;
+	if (await exists(join(folder, 'postgres'))) {
+		throw new Error(
+			`${file} with the password of the data in ${folder}/postgres is missing. ` +
+				'Put it back, or remove the data to start with an empty database.'
+		);
+	}
+	const fresh = { password: generatePassword(), port: 0 };
+	await remember(folder, fresh);
+	return fresh;
+}
+
+async function remember(folder: string, remembered: Remembered): Promise<void> {
+	const file = join(folder, 'postgres.json');
+	await writeFile(`${file}.new`, JSON.stringify(remembered), { mode: 0o600 });
+	await rename(`${file}.new`, file);
+}
+
+/** Finds the data, or makes it: in `.data/postgres`, or elsewhere with a link there when its user cannot enter `.data`. */
+async function ensureCluster(
+	folder: string,
+	password: string,
+	notice: (line: string) => void
+): Promise<Cluster> {
+	const link = join(folder, 'postgres');
+	const isNew = !(await exists(link));
+	const data = isNew
+		? null
+		: await realpath(link).catch((cause: unknown) => {
+				throw new Error(
+					`${link} points to data that is gone. Remove the link to start with an empty database.`,
+					{ cause }
+				);
+			});
+	const account = await serverAccount(data ?? link);
+	const binaries = await locateBinaries(account, notice);
+	if (data) {
+		if (!(await canEnter(data, account))) {
+			throw new Error(
+				`PostgreSQL's user cannot enter ${data}. Open the folders above it (chmod a+x), or set DATABASE_URL.`
+			);
+		}
+		return { binaries, account, data, log: `${data}.log` };
+	}
+
+	if (await canEnter(folder, account)) {
+		const place = join(await realpath(folder), 'postgres');
+		const cluster = { binaries, account, data: place, log: `${place}.log` };
+		await initCluster(cluster, password);
+		return cluster;
+	}
+	await mkdir(SHARED_FOLDER, { recursive: true, mode: 0o755 });
+	const home = await mkdtemp(join(SHARED_FOLDER, 'data-'));
+	if (account) await chown(home, account.uid, account.gid);
+	const place = join(home, 'postgres');
+	const cluster = { binaries, account, data: place, log: `${place}.log` };
+	await initCluster(cluster, password);
+	await symlink(place, link);
+	notice(`PostgreSQL's data is in ${place}, linked from ${link}: its user cannot reach ${folder}`);
+	return cluster;
+}
+
+/** Joins the server that runs, or starts it. Answers its port. */
+async function ensureRunning(cluster: Cluster, preferred: number): Promise<number> {
+	const running = await runningServer(cluster);
+	if (running) return running.port;
+	for (let attempt = 1; ; attempt++) {
+		const port = await freePort(attempt === 1 ? preferred : 0);
+		try {
+			await startCluster(cluster, port);
+			return port;
+		} catch (error) {
+			// Somebody may have taken the port meanwhile, or orphans of a killed server may still hold its memory.
+			if (attempt === 5) throw error;
+		}
+	}
+}
+
+async function ensureDatabase(url: string): Promise<void> {
+	const sql = openClient(url, { max: 1, name: 'start' });
+	try {
+		await waitForDatabase(sql, url, 120_000);
+		const [found] = await sql`select from pg_database where datname = ${DATABASE}`;
+		if (!found) await sql.unsafe(`create database ${DATABASE}`);
+	} finally {
+		await sql.end({ timeout: 1 });
+	}
+}
+
+/**
+ * Shows other processes that this one uses the server, by a connection that ends when the process does, however it does.
+ *
+ * @returns how to leave; it answers whether nobody else is present.
+ */
+async function bePresent(url: string): Promise<(reachable: boolean) => Promise<boolean>> {
+	const name = `present ${randomBytes(6).toString('hex')}`;
+	const sql = openClient(url, { max: 1, name });
+	try {
+		// `listen` comes back by itself after a restart of the server; an idle connection would not.
+		await sql.listen('logline_presence', () => {});
+	} catch (error) {
+		await sql.end({ timeout: 1 });
+		throw error;
+	}
+	return async (reachable) => {
+		try {
+			if (!reachable) return false;
+			const others = await sql`
+				select from pg_stat_activity
+				where application_name like 'logline present %' and application_name <> ${`logline ${name}`}
+				limit 1`;
+			return others.length === 0;
+		} finally {
+			await sql.end({ timeout: 1 });
+		}
+	};
+}
+
+async function exists(path: string): Promise<boolean> {
+	return lstat(path).then(
+		() => true,
+		() => false
+	);
+}

@@ -1,0 +1,76 @@
+import { inject } from 'vitest';
+import type { Sql } from '../../src/lib/server/database/client.ts';
+import { openClient } from '../../src/lib/server/database/client.ts';
+import { until } from './until.ts';
+
+/** A migrated database of one's own on the server of the test run. */
+export interface TestDatabase {
+	url: string;
+	name: string;
+	/**
+	 * Removes it. A connection that is still open then is a leak: it is closed by force and fails the test file. A database
+	 * that is not dropped is dropped at the end of the file.
+	 */
+	drop(): Promise<void>;
+}
+
+/** Shown in `pg_stat_activity` for the connections of the support itself. */
+const SUPPORT = 'test support';
+const open = new Map<string, TestDatabase>();
+const leaks: string[] = [];
+let count = 0;
+
+/**
+ * Makes a private database.
+ *
+ * @param options.empty without tables, to try migrations
+ */
+export async function createTestDatabase(options: { empty?: boolean } = {}): Promise<TestDatabase> {
+	const { url: adminUrl, template, run } = inject('testServer');
+	const name = `${run}_${process.pid}_${++count}`;
+	await asAdmin((sql) =>
+		sql.unsafe(`create database ${name} template ${options.empty ? 'template0' : template}`)
+	);
+	const url = new URL(adminUrl);
+	url.pathname = `/${name}`;
+	const database = {
+		url: url.href,
+		name,
+		drop: async () => {
+			if (!open.delete(name)) return;
+			await asAdmin(async (sql) => {
+				leaks.push(...(await leftConnections(sql, name)));
+				await sql.unsafe(`drop database ${name} with (force)`);
+			});
+		}
+	};
+	open.set(name, database);
+	return database;
+}
+
+/** Drops what this test file has not dropped, and answers one line for each connection that was left open. */
+export async function dropRemaining(): Promise<string[]> {
+	for (const database of open.values()) await database.drop();
+	return leaks.splice(0);
+}
+
+async function leftConnections(sql: Sql, name: string): Promise<string[]> {
+	const look = () => sql<{ application: string; state: string; query: string }[]>`
+		select application_name as application, coalesce(state, '-') as state, left(query, 100) as query
+		from pg_stat_activity
+		where datname = ${name} and backend_type = 'client backend' and pid <> pg_backend_pid()`;
+	// A backend takes a moment to notice that its client has gone.
+	await until(async () => (await look()).length === 0, { timeoutMs: 3000 }).catch(() => null);
+	return (await look()).map(
+		(left) => `a connection to ${name}: "${left.application}", ${left.state}: ${left.query}`
+	);
+}
+
+async function asAdmin<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+	const sql = openClient(inject('testServer').url, { max: 1, name: SUPPORT });
+	try {
+		return await work(sql);
+	} finally {
+		await sql.end({ timeout: 5 });
+	}
+}

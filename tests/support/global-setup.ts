@@ -1,0 +1,112 @@
+import { randomBytes } from 'node:crypto';
+import { request } from 'node:http';
+import { PostgreSqlContainer } from '@testcontainers/postgresql';
+import type { TestProject } from 'vitest/node';
+import { migrate } from '../../drizzle/migrate.ts';
+import { openClient } from '../../src/lib/server/database/client.ts';
+import { describe } from '../../src/lib/server/database/wait.ts';
+import { startServer, sweepServers } from './private-server.ts';
+
+declare module 'vitest' {
+	interface ProvidedContext {
+		/** `url`: superuser on the server of this run; `run`: prefix of everything it makes there. */
+		testServer: { url: string; template: string; run: string };
+	}
+}
+
+interface Server {
+	url: string;
+	what: string;
+	stop(): Promise<unknown>;
+}
+
+/** One server for the run, with a migrated database that the test files clone. */
+export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+	await sweepServers();
+	const server = await chooseServer();
+	const run = `logline_test_${randomBytes(4).toString('hex')}`;
+	const template = `${run}_template`;
+	const teardown = async () => {
+		try {
+			await dropAll(server.url, run);
+		} finally {
+			await server.stop();
+		}
+	};
+	try {
+		console.log(`Tests run on ${server.what}`);
+		await makeTemplate(server.url, template);
+	} catch (error) {
+		await teardown();
+		throw error;
+	}
+	project.provide('testServer', { url: server.url, template, run });
+	return teardown;
+}
+
+async function chooseServer(): Promise<Server> {
+	const given = process.env.TEST_DATABASE_URL;
+	if (given) {
+		return { url: given, what: `${describe(given)} (TEST_DATABASE_URL)`, stop: async () => {} };
+	}
+	if (await dockerAnswers()) {
+		try {
+			const container = await new PostgreSqlContainer('postgres:18-alpine')
+				.withCommand(['postgres', '-c', 'fsync=off', '-c', 'max_connections=200'])
+				.start();
+			return {
+				url: container.getConnectionUri(),
+				what: 'PostgreSQL 18 in a container',
+				stop: () => container.stop()
+			};
+		} catch (error) {
+			// An engine that cannot get the image is as good as none; the line below says what is used instead.
+			console.log(`The Docker engine cannot run postgres:18-alpine: ${String(error)}`);
+		}
+	}
+	// The data does not outlive the run, so nothing is gained by waiting for the disk.
+	const embedded = await startServer({ fsync: 'off' });
+	return { url: embedded.url, what: 'an embedded PostgreSQL 18', stop: () => embedded.remove() };
+}
+
+async function makeTemplate(url: string, template: string): Promise<void> {
+	const admin = openClient(url, { max: 1, name: 'test support' });
+	try {
+		await admin.unsafe(`create database ${template} template template0`);
+		const templateUrl = new URL(url);
+		templateUrl.pathname = `/${template}`;
+		await migrate(templateUrl.href);
+		// A database that somebody is connected to cannot be cloned.
+		await admin.unsafe(`alter database ${template} allow_connections false`);
+	} finally {
+		await admin.end({ timeout: 5 });
+	}
+}
+
+async function dropAll(url: string, run: string): Promise<void> {
+	const admin = openClient(url, { max: 1, name: 'test support' });
+	try {
+		const databases = await admin<{ name: string }[]>`
+			select datname as name from pg_database where starts_with(datname, ${run})`;
+		for (const { name } of databases) await admin.unsafe(`drop database ${name} with (force)`);
+	} finally {
+		await admin.end({ timeout: 5 });
+	}
+}
+
+/** Asks the engine, where there is a sign of one. Quick: nobody should wait for a Docker they do not have. */
+function dockerAnswers(): Promise<boolean> {
+	const host = process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock';
+	const address = host.startsWith('unix://')
+		? { socketPath: host.slice('unix://'.length) }
+		: { host: new URL(host).hostname, port: new URL(host).port || '2375' };
+	return new Promise((resolve) => {
+		const ping = request({ ...address, path: '/_ping', timeout: 1000 }, (response) => {
+			response.resume();
+			resolve(response.statusCode === 200);
+		});
+		ping.on('timeout', () => ping.destroy(new Error('timeout')));
+		ping.on('error', () => resolve(false));
+		ping.end();
+	});
+}

@@ -1,0 +1,129 @@
+import { chown, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { canEnter, serverAccount } from '../../src/lib/server/database/account.ts';
+import { locateBinaries, SHARED_FOLDER } from '../../src/lib/server/database/binaries.ts';
+import { run } from '../../src/lib/server/database/command.ts';
+import type { Cluster, Settings } from '../../src/lib/server/database/cluster.ts';
+import {
+	freePort,
+	generatePassword,
+	initCluster,
+	isAlive,
+	runningServer,
+	startCluster,
+	stopCluster
+} from '../../src/lib/server/database/cluster.ts';
+import { until } from './until.ts';
+
+/** A PostgreSQL 18 of one's own, for what must not be done to the one that the other tests use. */
+export interface PrivateServer {
+	/** As superuser; database `postgres`. Stays the same over restarts. */
+	readonly url: string;
+	readonly port: number;
+	/** Kills the postmaster with SIGKILL, as the out-of-memory killer does, and waits until every backend is gone. */
+	kill9(): Promise<void>;
+	/** Fast shutdown: clients are cut off. */
+	stop(): Promise<void>;
+	/** Starts it again on the same port, with crash recovery if need be. */
+	start(): Promise<void>;
+	/** Stops it and removes the data. */
+	remove(): Promise<void>;
+}
+
+const PREFIX = 'logline-test-';
+
+/**
+ * Starts a private server. Whoever calls it calls `remove()` in the end.
+ *
+ * @param settings lines for postgresql.conf, over the embedded server's own
+ */
+export async function startServer(settings: Settings = {}): Promise<PrivateServer> {
+	const account = await serverAccount('');
+	const binaries = await locateBinaries(account, () => {});
+	const home = await makeHome();
+	if (account) await chown(home, account.uid, account.gid);
+	const data = join(home, 'postgres');
+	const cluster: Cluster = { binaries, account, data, log: `${data}.log` };
+	const password = generatePassword();
+	await initCluster(cluster, password);
+	const port = await freePort();
+	const start = () => startCluster(cluster, port, settings);
+	try {
+		await start();
+	} catch (error) {
+		await rm(home, { recursive: true, force: true });
+		throw error;
+	}
+	return {
+		url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
+		port,
+		kill9: () => kill9(cluster),
+		stop: () => stopCluster(cluster),
+		start,
+		remove: async () => {
+			await stopCluster(cluster);
+			await rm(home, { recursive: true, force: true });
+		}
+	};
+}
+
+/** Stops and removes what test processes that were killed have left. */
+export async function sweepServers(): Promise<void> {
+	const account = await serverAccount('');
+	const binaries = await locateBinaries(account, () => {});
+	for (const parent of [tmpdir(), SHARED_FOLDER]) {
+		for (const name of await readdir(parent).catch(() => [])) {
+			const owner = new RegExp(`^${PREFIX}(\\d+)-`).exec(name)?.[1];
+			if (!owner || isAlive(Number(owner))) continue;
+			const data = join(parent, name, 'postgres');
+			await stopCluster({ binaries, account, data, log: `${data}.log` });
+			await rm(join(parent, name), { recursive: true, force: true });
+		}
+	}
+}
+
+async function makeHome(): Promise<string> {
+	// The number of the process tells `sweepServers` whether anybody still needs the folder.
+	const prefix = `${PREFIX}${process.pid}-`;
+	const account = await serverAccount('');
+	if (await canEnter(tmpdir(), account)) return mkdtemp(join(tmpdir(), prefix));
+	await mkdir(SHARED_FOLDER, { recursive: true, mode: 0o755 });
+	return mkdtemp(join(SHARED_FOLDER, prefix));
+}
+
+async function kill9(cluster: Cluster): Promise<void> {
+	const server = await runningServer(cluster);
+	if (!server) throw new Error('The server does not run');
+	const backends = await childrenOf(server.pid);
+	process.kill(server.pid, 'SIGKILL');
+	// Backends end by themselves when the postmaster is gone, but each in its own time.
+	for (const pid of backends) if (isAlive(pid)) kill(pid);
+	await until(
+		async () => (await Promise.all([server.pid, ...backends].map(isRunning))).every((is) => !is),
+		{ what: 'the processes of the killed server are gone' }
+	);
+}
+
+async function childrenOf(pid: number): Promise<number[]> {
+	const list =
+		process.platform === 'linux'
+			? await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8')
+			: await run('pgrep', ['-P', String(pid)]);
+	return list.trim().split(/\s+/).filter(Boolean).map(Number);
+}
+
+/** A zombie counts as gone. */
+async function isRunning(pid: number): Promise<boolean> {
+	if (process.platform !== 'linux') return isAlive(pid);
+	const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') Z');
+	return !/\) [ZX]/.test(stat);
+}
+
+function kill(pid: number): void {
+	try {
+		process.kill(pid, 'SIGKILL');
+	} catch (error) {
+		if ((error as NodeJS.ErrnoException).code !== 'ESRCH') throw error;
+	}
+}

@@ -1,0 +1,41 @@
+import { setTimeout as pause } from 'node:timers/promises';
+
+/** How long and how often to look. */
+export interface UntilOptions {
+	/** Completes "Waited in vain until …". */
+	what?: string;
+	/** Milliseconds; 10 000. */
+	timeoutMs?: number;
+	/** Milliseconds between two looks; 10. */
+	everyMs?: number;
+}
+
+/**
+ * Waits until the condition answers something true, and answers that. A condition that throws is not fulfilled.
+ *
+ * @throws Error that says what was waited for, and what the condition answered or threw last.
+ */
+export async function until<T>(
+	condition: () => T | Promise<T>,
+	{ what, timeoutMs = 10_000, everyMs = 10 }: UntilOptions = {}
+): Promise<Exclude<T, false | null | undefined | 0 | ''>> {
+	const started = performance.now();
+	let last: unknown;
+	let thrown: unknown;
+	while (performance.now() - started < timeoutMs) {
+		try {
+			last = thrown = undefined;
+			const answer = await condition();
+			if (answer) return answer as Exclude<T, false | null | undefined | 0 | ''>;
+			last = answer;
+		} catch (error) {
+			thrown = error;
+		}
+		await pause(everyMs);
+	}
+	const outcome = thrown ? `it threw ${String(thrown)}` : `it was ${String(last)}`;
+	throw new Error(
+		`Waited ${timeoutMs} ms in vain until ${what ?? condition.toString()}; at the end ${outcome}`,
+		{ cause: thrown }
+	);
+}
