@@ -1,0 +1,124 @@
+import { describe, expect, it } from 'vitest';
+import type { Auth, Session } from './auth.ts';
+import {
+	authenticate,
+	blankSessionCookie,
+	deviceCookie,
+	rememberSignIn,
+	sessionCookie,
+	signOut,
+	type Cookie
+} from './cookies.ts';
+
+const HTTP = new URL('http://localhost:3000/login');
+const HTTPS = new URL('https://logline.example/login');
+
+/** The cookies of a browser, and what was set since. */
+function jar(cookies: Record<string, string>) {
+	const set: Cookie[] = [];
+	return {
+		set,
+		cookies: {
+			get: (name: string) => cookies[name],
+			set: (name: string, value: string, attributes: Cookie['attributes']) => {
+				set.push({ name, value, attributes });
+			}
+		}
+	};
+}
+
+const session: Session = {
+	user: { userId: '1', username: 'ada' },
+	sessionHash: 'hash',
+	expiresAt: new Date(),
+	fresh: false
+};
+
+/** Accounts that know the token "good" alone. */
+function authWith(found: Session): Auth & { ended: string[] } {
+	const refuse = () => Promise.reject(new Error('not expected'));
+	const ended: string[] = [];
+	return {
+		ended,
+		validate: (token) => Promise.resolve(token === 'good' ? found : null),
+		signOut: (token) => {
+			ended.push(token);
+			return Promise.resolve();
+		},
+		signUp: refuse,
+		signIn: refuse,
+		endExpiredSessions: refuse,
+		hashToken: () => ''
+	};
+}
+
+describe('the cookies of an account', () => {
+	it('cannot be read by scripts, nor sent by other sites’ forms', () => {
+		for (const { attributes } of [
+			sessionCookie('t', HTTP),
+			deviceCookie('t', HTTP),
+			blankSessionCookie(HTTP)
+		]) {
+			expect(attributes).toMatchObject({ httpOnly: true, sameSite: 'lax', path: '/' });
+		}
+	});
+
+	it('go over https only where there is https, so that signing in works on http://localhost', () => {
+		expect(sessionCookie('t', HTTPS).attributes.secure).toBe(true);
+		expect(deviceCookie('t', HTTPS).attributes.secure).toBe(true);
+		expect(sessionCookie('t', HTTP).attributes.secure).toBe(false);
+		expect(deviceCookie('t', HTTP).attributes.secure).toBe(false);
+	});
+
+	it('last 30 days for the session, 400 for the device', () => {
+		expect(sessionCookie('t', HTTP)).toMatchObject({
+			name: 'auth_session',
+			attributes: { maxAge: 2_592_000 }
+		});
+		expect(deviceCookie('t', HTTP)).toMatchObject({
+			name: 'device',
+			attributes: { maxAge: 34_560_000 }
+		});
+	});
+});
+
+describe('a request', () => {
+	it('with a valid cookie is signed in, and gets no cookie', async () => {
+		const { cookies, set } = jar({ auth_session: 'good' });
+		expect(await authenticate(authWith(session), { cookies, url: HTTP })).toBe(session);
+		expect(set).toEqual([]);
+	});
+
+	it('whose session was renewed gets the same cookie for another 30 days', async () => {
+		const { cookies, set } = jar({ auth_session: 'good' });
+		await authenticate(authWith({ ...session, fresh: true }), { cookies, url: HTTP });
+		expect(set).toEqual([sessionCookie('good', HTTP)]);
+	});
+
+	it('with a cookie that is no longer valid loses it', async () => {
+		const { cookies, set } = jar({ auth_session: 'bad' });
+		expect(await authenticate(authWith(session), { cookies, url: HTTP })).toBeNull();
+		expect(set).toEqual([blankSessionCookie(HTTP)]);
+		expect(set[0]).toMatchObject({ value: '', attributes: { maxAge: 0 } });
+	});
+
+	it('without a cookie is nobody’s, and asks nobody', async () => {
+		const { cookies, set } = jar({});
+		expect(await authenticate(authWith(session), { cookies, url: HTTP })).toBeNull();
+		expect(set).toEqual([]);
+	});
+
+	it('that signs in gets both cookies', () => {
+		const { cookies, set } = jar({});
+		rememberSignIn({ cookies, url: HTTPS }, { user: session.user, token: 't', deviceToken: 'd' });
+		expect(set).toEqual([sessionCookie('t', HTTPS), deviceCookie('d', HTTPS)]);
+	});
+
+	it('that signs out ends the session and keeps the device', async () => {
+		const { cookies, set } = jar({ auth_session: 'good', device: 'd' });
+		const auth = authWith(session);
+		await signOut(auth, { cookies, url: HTTP });
+		expect(auth.ended).toEqual(['good']);
+		expect(set).toEqual([blankSessionCookie(HTTP)]);
+	});
+});

@@ -1,0 +1,32 @@
+/** What the tests of accounts share. */
+import { pino } from 'pino';
+import { loadConfig } from '../../src/lib/server/config.ts';
+import { createAuth, type AuthOptions } from '../../src/lib/server/auth/auth.ts';
+import type { Browser } from '../../src/lib/server/auth/browser.ts';
+import type { Database } from '../../src/lib/server/database/client.ts';
+
+export const PASSWORD = 'correct horse battery';
+
+export const CHROME =
+	'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36';
+
+/** A browser without cookies. */
+export function newBrowser(cookies: Partial<Browser> = {}): Browser {
+	return { userAgent: CHROME, deviceToken: null, sessionToken: null, ...cookies };
+}
+
+/** Accounts whose log lines can be read. */
+export function startAuth(database: Database, options: AuthOptions = {}) {
+	const lines: string[] = [];
+	const logger = pino({ level: 'trace' }, { write: (line: string) => lines.push(line) });
+	return { auth: createAuth(database, loadConfig({}), logger, options), lines };
+}
+
+/** Every row of every table of accounts, as text. */
+export async function wholeTables(database: Database): Promise<string> {
+	const rows = await database.sql<{ row: string }[]>`
+		select sessions::text as row from sessions
+		union all select users::text from users
+		union all select devices::text from devices`;
+	return rows.map(({ row }) => row).join('\n');
+}
