@@ -13,6 +13,8 @@
  * 	}
  * }
  * ```
+ *
+ * The module to name is `$lib/protocol`, as imports name it: TypeScript merges through the re-export in `index.ts`.
  */
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- features merge their topics into it
 export interface SSETopicsMap {}

@@ -27,6 +27,21 @@ export interface App {
 	onSubscribe(listener: (viewer: Viewer, topics: readonly string[]) => void): () => void;
 	/** Whether any client of this process is subscribed to the topic now. */
 	isSubscribed(topic: string): boolean;
+	/**
+	 * Called, in the same tick, with each line this process logs; a listener must not throw. Only for lines that say nothing
+	 * about users: `message` is the line's text, and the fields beside it (addresses, names, errors) are left out. Returns how
+	 * to stop listening.
+	 */
+	onLogLine(listener: (line: LogLine) => void): () => void;
+}
+
+/** A line of the application's own log. */
+export interface LogLine {
+	/** pino's name of the level: `trace`, `debug`, `info`, `warn`, `error`, `fatal`. */
+	level: string;
+	/** The part that speaks: `source` of the child logger, `app` when it has none. */
+	source: string;
+	message: string;
 }
 
 /** What a feature's `start.server.ts` exports as `start`: begins its work, and returns how to end it. */

@@ -1,0 +1,34 @@
+/**
+ * What the story says, as events. Each belongs to one user; all of them together, folded by `reduceChat`, are the chat.
+ */
+import * as v from 'valibot';
+import { defineTopics } from '$lib/protocol';
+
+declare module '$lib/protocol' {
+	interface SSETopicsMap {
+		/** A line in the chat, by a character or by the player. */
+		message: {
+			/** Unique within the user's chat. */
+			id: string;
+			sender: string;
+			text: string;
+			/** True for the player's own line. */
+			isMe?: boolean;
+		};
+		/** The story waits for the player to say `text`. */
+		prompt: { id: string; sender: 'System'; text: string };
+		/** The last line of the story. */
+		end: { id: string; sender: string; text: string };
+		/** The player began again: what was said before no longer counts. */
+		reset: { id: string };
+	}
+}
+
+const line = { id: v.string(), sender: v.string(), text: v.string() };
+
+export const topics = defineTopics({
+	message: { schema: v.object({ ...line, isMe: v.optional(v.boolean()) }) },
+	prompt: { schema: v.object({ ...line, sender: v.literal('System') }) },
+	end: { schema: v.object(line) },
+	reset: { schema: v.object({ id: v.string() }) }
+});

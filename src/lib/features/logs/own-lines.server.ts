@@ -1,0 +1,62 @@
+import { randomUUID } from 'node:crypto';
+import type { App, LogLine } from '$lib/server/app.ts';
+import { startLoop } from '$lib/server/loop.ts';
+import { LOG_LEVELS } from './topics.ts';
+import type { LogEntry } from './reducer.ts';
+
+/** Lines that may wait; what comes while so many do is dropped. */
+const MAX_WAITING = 50;
+/** Lines in one append, and the time between two in milliseconds: five a second at most. */
+const PER_APPEND = 5;
+const PAUSE = 1000;
+/** Our own complaints about an append that fails must not become the next thing to append. */
+const OWN_SOURCE = 'logs';
+
+/**
+ * Shows the application's own log lines on the topic `logs`, while somebody of this process watches.
+ *
+ * Showing a line must not cause a line to show. So what is said while an append is under way is dropped, and so are debug
+ * lines, in which the machinery speaks of each event.
+ *
+ * @returns how to end it; lines that still wait are dropped.
+ */
+export function showOwnLines(
+	app: Pick<App, 'append' | 'logger' | 'isSubscribed' | 'onLogLine'>
+): () => Promise<void> {
+	const waiting: LogEntry[] = [];
+	let appending = false;
+
+	const loop = startLoop({
+		name: 'own log lines',
+		logger: app.logger.child({ source: OWN_SOURCE }),
+		async round() {
+			if (waiting.length === 0) return PAUSE;
+			// Taken out first: an append whose outcome is unknown is not made again.
+			const entries = waiting.splice(0, PER_APPEND);
+			appending = true;
+			try {
+				await app.append(entries.map((data) => ({ topic: 'logs', data })));
+			} finally {
+				appending = false;
+			}
+			return PAUSE;
+		}
+	});
+	const stopListening = app.onLogLine((line) => {
+		const level = shownLevel(line);
+		if (level === null || line.source === OWN_SOURCE || appending) return;
+		if (waiting.length >= MAX_WAITING || !app.isSubscribed('logs')) return;
+		const { source, message } = line;
+		waiting.push({ id: randomUUID(), level, source, message, timestamp: new Date().toISOString() });
+	});
+	return async () => {
+		stopListening();
+		await loop.stop();
+	};
+}
+
+function shownLevel({ level }: LogLine): LogEntry['level'] | null {
+	if (level === 'fatal') return 'error';
+	const known = LOG_LEVELS.find((name) => name === level) ?? 'debug';
+	return known === 'debug' ? null : known;
+}

@@ -1,0 +1,30 @@
+import * as v from 'valibot';
+import { defineTopics } from '$lib/protocol';
+
+/** How a notification is meant, mildest first. */
+export const NOTIFICATION_TYPES = ['info', 'success', 'warning', 'error'] as const;
+
+declare module '$lib/protocol' {
+	interface SSETopicsMap {
+		/** Something a person should hear of. For everyone, or for the one user it belongs to. */
+		notifications: {
+			id: string;
+			type: 'info' | 'success' | 'warning' | 'error';
+			message: string;
+			/** ISO 8601, UTC. */
+			timestamp: string;
+		};
+	}
+}
+
+export const topics = defineTopics({
+	notifications: {
+		schema: v.object({
+			id: v.string(),
+			type: v.picklist(NOTIFICATION_TYPES),
+			message: v.string(),
+			timestamp: v.pipe(v.string(), v.isoTimestamp())
+		}),
+		replay: { last: 200 }
+	}
+});
