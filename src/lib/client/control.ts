@@ -1,0 +1,33 @@
+import type { CaughtUp, Gap } from '$lib/protocol';
+import { parseCursor } from '$lib/protocol';
+
+/** Whether text is an id of the log. */
+export function isID(value: unknown): value is string {
+	return typeof value === 'string' && parseCursor(value) !== null;
+}
+
+/** Reads the data of `caught-up`; null when it is something else. */
+export function readCaughtUp(data: unknown): CaughtUp | null {
+	if (!isRecord(data)) return null;
+	const { topics, cursor, log } = data;
+	if (!Array.isArray(topics) || !isID(cursor) || typeof log !== 'string') return null;
+	return { topics: topics.map(String), cursor, log };
+}
+
+/** Reads the data of `gap`; null when it is something else. */
+export function readGap(data: unknown): Gap | null {
+	if (!isRecord(data)) return null;
+	const { topic, after, oldest } = data;
+	if (typeof topic !== 'string' || !isID(after)) return null;
+	if (oldest !== null && !isID(oldest)) return null;
+	return { topic, after, oldest };
+}
+
+/** Reads the data of `signed-out`. */
+export function readReason(data: unknown): string {
+	return isRecord(data) && typeof data.reason === 'string' ? data.reason : 'the session ended';
+}
+
+function isRecord(value: unknown): value is Record<string, unknown> {
+	return typeof value === 'object' && value !== null;
+}

@@ -1,0 +1,4 @@
+export { SSEClient, type SSEStatus } from './sse-client.svelte.ts';
+export type { SSEClientOptions, TopicHandlers, TopicOf, TopicsUpdate } from './options.ts';
+export type { EventInfo, TopicHandler } from './subscriptions.ts';
+export type { EventSourceConstructor, EventSourceLike } from './connection.ts';

@@ -1,0 +1,30 @@
+/** What a stream is asked for. */
+export interface StreamRequest {
+	/** Each as `name@n`. */
+	topics: readonly string[];
+	client: string;
+	/** Id of the last event received, or null before the first. */
+	cursor: string | null;
+	/** Epoch of the log the cursor belongs to, when it is known. */
+	log: string | null;
+}
+
+const OURS = ['topics', 'client', 'lastEventID', 'log'];
+
+/**
+ * Address of a stream.
+ *
+ * @param base relative or absolute; its own query parameters are kept, unless they bear one of our names
+ */
+export function streamURL(base: string, request: StreamRequest): string {
+	const [address = ''] = base.split('#', 1);
+	const mark = address.indexOf('?');
+	const path = mark < 0 ? address : address.slice(0, mark);
+	const query = new URLSearchParams(mark < 0 ? '' : address.slice(mark + 1));
+	for (const name of OURS) query.delete(name);
+	for (const topic of request.topics) query.append('topics', topic);
+	query.set('client', request.client);
+	if (request.cursor !== null) query.set('lastEventID', request.cursor);
+	if (request.log !== null) query.set('log', request.log);
+	return `${path}?${query}`;
+}
