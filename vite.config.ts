@@ -30,7 +30,7 @@ export default defineConfig({
 				resolve: { conditions: ['browser'] },
 				test: {
 					name: 'client',
-					environment: 'node',
+					environment: './tests/support/client-environment.ts',
 					include: CLIENT_TESTS,
 					setupFiles: ['./tests/support/setup.ts'],
 					testTimeout: 30_000,
