@@ -1,0 +1,49 @@
+/** Texts for points in time. Bad input (any SQL client may publish) gives a dash, never an exception. */
+
+const MINUTE = 60_000;
+const HOUR = 60 * MINUTE;
+const DAY = 24 * HOUR;
+const UNKNOWN = '–';
+
+/** Time of day in UTC, `hh:mm:ss`: the same on server and browser, so that hydration finds what was rendered. */
+export function utcClock(iso: string): string {
+	const date = new Date(iso);
+	return Number.isNaN(date.getTime()) ? UNKNOWN : date.toISOString().slice(11, 19);
+}
+
+/** Time of day where the reader is, 24 hours; with the day if that was another one than today's. */
+export function localClock(iso: string, now: number): string {
+	const date = new Date(iso);
+	if (Number.isNaN(date.getTime())) return UNKNOWN;
+	const time = date.toLocaleTimeString('en-GB');
+	return date.toDateString() === new Date(now).toDateString()
+		? time
+		: `${localDay(date)} ${time.slice(0, 5)}`;
+}
+
+/**
+ * How long ago, as briefly as people say it.
+ *
+ * @param now milliseconds since 1970
+ */
+export function ago(iso: string, now: number): string {
+	const date = new Date(iso);
+	const age = now - date.getTime();
+	if (Number.isNaN(age)) return UNKNOWN;
+	if (age < MINUTE / 6) return 'now';
+	if (age < MINUTE) return `${Math.floor(age / 10_000) * 10} s`;
+	if (age < HOUR) return `${Math.floor(age / MINUTE)} min`;
+	if (age < DAY) return `${Math.floor(age / HOUR)} h`;
+	return localDay(date);
+}
+
+/** Everything about the moment, for a tooltip. */
+export function inFull(iso: string): string | undefined {
+	const date = new Date(iso);
+	if (Number.isNaN(date.getTime())) return undefined;
+	return date.toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'long' });
+}
+
+function localDay(date: Date): string {
+	return date.toLocaleDateString('en-GB', { day: 'numeric', month: 'short' });
+}
