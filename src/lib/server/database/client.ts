@@ -6,6 +6,11 @@ import type { Drizzle } from '../log/types.ts';
 /** A postgres.js client as we use it. */
 export type Sql = postgres.Sql;
 
+/** Whatever runs one prepared statement: a pool or a SoleConnection. int8 arrives as text. */
+export interface Queryable {
+	query<Row extends object>(text: string, parameters: (string | number | null)[]): Promise<Row[]>;
+}
+
 /** Connections to one database. `end` closes them all. */
 export interface Database {
 	url: string;
@@ -32,12 +37,24 @@ export function openClient(url: string, options: { max: number; name: string }):
 	});
 }
 
+/** A pool as a {@link Queryable}. */
+export function queryable(sql: Sql): Queryable {
+	return {
+		query: async <Row extends object>(text: string, parameters: (string | number | null)[]) => [
+			...(await sql.unsafe<Row[]>(text, parameters, { prepare: true }))
+		]
+	};
+}
+
 /** Opens the pools of an application process. */
 export function openDatabase(url: string, options: { max?: number; name?: string } = {}): Database {
 	const max = options.max ?? 10;
 	const name = options.name ?? 'app';
 	const sql = openClient(url, { max, name });
-	const drizzleClient = openClient(url, { max: Math.max(2, Math.ceil(max / 2)), name: `${name} drizzle` });
+	const drizzleClient = openClient(url, {
+		max: Math.max(2, Math.ceil(max / 2)),
+		name: `${name} drizzle`
+	});
 	return {
 		url,
 		sql,
