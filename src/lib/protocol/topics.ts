@@ -1,3 +1,5 @@
+import { isReserved } from './frames.ts';
+
 /**
  * The topics of an application and what is declared of each. Shared by browser and server; imports nothing.
  */
@@ -67,7 +69,9 @@ export function createRegistry(parts: Iterable<Record<string, TopicDefinition>>)
 	const registry = new Map<string, TopicDefinition>();
 	for (const part of parts) {
 		for (const [name, definition] of Object.entries(part)) {
-			if (!TOPIC_NAME.test(name)) throw new Error(`"${name}" is not a topic name`);
+			if (!TOPIC_NAME.test(name) || isReserved(name)) {
+				throw new Error(`"${name}" is not a topic name, or one of the protocol's own`);
+			}
 			if (registry.has(name)) throw new Error(`topic "${name}" is declared twice`);
 			registry.set(name, definition);
 		}

@@ -1,0 +1,302 @@
+import type { Logger } from 'pino';
+import { LoglineError, type Gap, type TopicRegistry, type Viewer } from '$lib/protocol';
+import type { Config } from './config.ts';
+import type { Queryable } from './database/client.ts';
+import { Connections } from './delivery/connections.ts';
+import type { Hub } from './delivery/hub.ts';
+import { createPageReader } from './delivery/page-reader.ts';
+import { Subscriber, type PageReader } from './delivery/subscriber.ts';
+import {
+	readSubscriptions,
+	writeSubscriptions,
+	type ClientName
+} from './delivery/subscriptions.ts';
+import {
+	analyzeTopics,
+	obsoleteRows,
+	placeTopics,
+	type RequestedTopic,
+	type SubscriptionRow,
+	type TopicSafety
+} from './delivery/topic-safety.ts';
+import { encodeEvent } from './log/accept.ts';
+import type { Writer } from './log/append.ts';
+import { readHead, readOldest, readWindowStart, type TopicStart } from './log/read.ts';
+import { encoder } from './sse/frames.ts';
+import { produceSSE, type SSEConnection } from './sse/produce-sse.ts';
+import type { StreamRequest } from './sse/request.ts';
+
+/** Topic of the log's own events that mark where a subscription begins. */
+const SUBSCRIBED = '$subscribed';
+
+/** A session as a stream needs it. */
+interface StreamSession {
+	viewer: Viewer;
+	sessionID: string;
+	expiresAt: number;
+	/** Epoch of the log. */
+	log: string;
+	subscriptions: SubscriptionRow[];
+}
+
+/** Which of a client's topics its cursor speaks for. */
+export interface TopicSafetyRequest extends ClientName {
+	topics: readonly RequestedTopic[];
+	cursor: bigint | null;
+	/** False: the cursor was not issued by this log. */
+	valid?: boolean;
+	/** The client's rows, when they have been read already. */
+	subscriptions?: readonly SubscriptionRow[];
+}
+
+/** A replay that goes on live. */
+export interface ReplayRequest {
+	viewer: Viewer;
+	starts: readonly TopicStart[];
+	/** The client's cursor; 0: none. */
+	cursor: bigint;
+	atLeast: bigint;
+	gaps?: readonly Gap[];
+	/** Epoch, told in `caught-up`. */
+	log: string;
+}
+
+/** What streams are made of. */
+export interface StreamParts {
+	config: Config;
+	logger: Logger;
+	topics: TopicRegistry;
+	hub: Hub;
+	writer: Writer;
+	/** For sessions and subscriptions. */
+	pool: Queryable;
+	/** For history; small, with a queue of its own. */
+	history: Queryable;
+}
+
+/** Opens streams on the log: parses nothing, knows no framework, answers with a web `Response`. */
+export class Streams {
+	readonly connections: Connections;
+	readonly #parts: StreamParts;
+	readonly #read: PageReader;
+	readonly #listeners = new Set<(viewer: Viewer, topics: readonly string[]) => void>();
+
+	constructor(parts: StreamParts) {
+		this.#parts = parts;
+		this.#read = createPageReader(parts.history, parts.logger);
+		this.connections = new Connections(parts.config, (sessionID) => {
+			void this.recheckSessions([sessionID]);
+		});
+	}
+
+	/** See `App.onSubscribe`. */
+	onSubscribe(listener: (viewer: Viewer, topics: readonly string[]) => void): () => void {
+		this.#listeners.add(listener);
+		return () => this.#listeners.delete(listener);
+	}
+
+	/**
+	 * Answers `GET /api/events`.
+	 *
+	 * @param sessionID hash of the session's token; null: the request has none
+	 * @throws LoglineError `unauthorized`, `forbidden_topic`, `too_many_connections`, `draining`; the driver's errors
+	 */
+	async open(sessionID: string | null, wanted: StreamRequest): Promise<Response> {
+		const session = sessionID === null ? null : await this.#session(sessionID, wanted.clientID);
+		if (!session) throw new LoglineError('unauthorized', 'Sign in first.', 401);
+		const { viewer } = session;
+		for (const { topic } of wanted.topics) {
+			if (this.#parts.topics.get(topic)?.maySubscribe?.(viewer) === false) {
+				throw new LoglineError('forbidden_topic', `You may not subscribe to "${topic}".`, 403);
+			}
+		}
+		const client: ClientName = { sessionID: session.sessionID, clientID: wanted.clientID };
+		this.connections.admit({ ...client, userId: viewer.userId });
+
+		const valid = await this.#isOurs(wanted, session.log);
+		const safety = await this.analyzeTopicSafety({
+			...client,
+			topics: wanted.topics,
+			cursor: wanted.cursor,
+			valid,
+			subscriptions: session.subscriptions
+		});
+		const since = await this.setTopicSubscription({
+			...client,
+			viewer,
+			topics: wanted.topics,
+			safety,
+			subscriptions: session.subscriptions
+		});
+		const cursor = valid ? (wanted.cursor ?? 0n) : 0n;
+		const atLeast = [since, safety.atLeast, cursor].reduce((a, b) => (a > b ? a : b));
+		const starts = await this.#place(viewer, safety, cursor);
+		const gaps = valid ? [] : await this.#gaps(viewer, wanted);
+
+		this.connections.admit({ ...client, userId: viewer.userId });
+		const { config, logger } = this.#parts;
+		return produceSSE(
+			(_emit, connection) => {
+				const replay = { viewer, starts, cursor, atLeast, gaps, log: session.log };
+				const subscriber = this.replayMissedMessages(connection, replay);
+				const entry = {
+					...client,
+					subscriber,
+					sink: connection,
+					userId: viewer.userId,
+					topics: subscriber.topics,
+					sessionExpiresAt: session.expiresAt
+				};
+				this.connections.add(entry);
+				const names = wanted.topics.map(({ topic }) => topic);
+				for (const listener of this.#listeners) listener(viewer, names);
+				return () => {
+					this.connections.remove(entry);
+					subscriber.end();
+				};
+			},
+			{
+				retryMs: config.retryMs,
+				// One timer keeps all streams of the log alive, with their position.
+				keepAliveMs: 0,
+				bufferBytes: config.bufferBytes,
+				onError: (error) => logger.error({ err: error }, 'a stream ended by an error')
+			}
+		);
+	}
+
+	/** Decides which topics continue after the cursor and which replay their history. */
+	async analyzeTopicSafety(request: TopicSafetyRequest): Promise<TopicSafety> {
+		const rows = request.subscriptions ?? (await readSubscriptions(this.#parts.pool, request));
+		return analyzeTopics(rows, request.topics, request.cursor, request.valid);
+	}
+
+	/**
+	 * Records what a client subscribes to, and where in the log that stands. New subscriptions of a client that has a cursor
+	 * get an event of their own, and its id is the position.
+	 *
+	 * @returns id that the first catch-up must reach
+	 */
+	async setTopicSubscription(
+		request: ClientName & {
+			viewer: Viewer;
+			topics: readonly RequestedTopic[];
+			safety: TopicSafety;
+			subscriptions?: readonly SubscriptionRow[];
+		}
+	): Promise<bigint> {
+		const { safety, viewer, topics } = request;
+		const rows = request.subscriptions ?? (await readSubscriptions(this.#parts.pool, request));
+		const remove = obsoleteRows(rows, topics);
+		if (safety.missing.length === 0 && remove.length === 0) return 0n;
+		let since = 0n;
+		if (safety.missing.length > 0 && safety.since === 'now') {
+			const marker = encodeEvent({
+				topic: SUBSCRIBED,
+				userId: viewer.userId,
+				data: { client: request.clientID, topics: safety.missing }
+			});
+			const [appended] = await this.#parts.writer.append([marker]);
+			since = BigInt(appended!.id);
+		}
+		await writeSubscriptions(this.#parts.pool, request, { add: safety.missing, since, remove });
+		return since;
+	}
+
+	/**
+	 * Sends a connection everything it is owed, and then what comes, at the pace of its socket. Errors end the connection and
+	 * are logged.
+	 */
+	replayMissedMessages(connection: SSEConnection, replay: ReplayRequest): Subscriber {
+		const { hub, logger, config } = this.#parts;
+		const failed = (error: unknown) => {
+			logger.error({ err: error }, 'a replay failed; the client will come back');
+			subscriber.end();
+		};
+		const subscriber = new Subscriber(
+			{ hub, read: this.#read, encoder, sink: connection, limits: config },
+			{ ...replay, userId: replay.viewer.userId }
+		);
+		subscriber.onFailure = failed;
+		void subscriber.run().catch(failed);
+		return subscriber;
+	}
+
+	/** Ends the streams of sessions that are over, and prolongs the others. Default: all that have streams here. */
+	async recheckSessions(sessions = this.connections.sessions): Promise<void> {
+		if (sessions.length === 0) return;
+		try {
+			const rows = await this.#parts.pool.query<{ id: string; expires: number }>(
+				`SELECT id, (extract(epoch FROM expires_at) * 1000)::float8 AS expires FROM sessions
+				WHERE id = ANY(string_to_array($1, ',')) AND expires_at > now()`,
+				[sessions.join(',')]
+			);
+			const alive = new Map(rows.map((row) => [row.id, row.expires]));
+			for (const session of sessions) {
+				const expires = alive.get(session);
+				if (expires === undefined) this.connections.endSession(session, 'The session has ended.');
+				else this.connections.prolong(session, expires);
+			}
+		} catch (error) {
+			// Asked again at the next sweep.
+			for (const session of sessions) this.connections.prolong(session, Date.now() + 1000);
+			this.#parts.logger.warn({ err: error }, 'sessions cannot be checked; trying again');
+		}
+	}
+
+	/** Session, user, subscriptions and epoch in one statement: all a client costs that comes back soon. */
+	async #session(sessionID: string, clientID: string): Promise<StreamSession | null> {
+		const [row] = await this.#parts.pool.query<{
+			user_id: string;
+			username: string;
+			expires: number;
+			log: string;
+			rows: string;
+		}>(
+			`SELECT s.user_id::text, u.username, (extract(epoch FROM s.expires_at) * 1000)::float8 AS expires,
+				(SELECT epoch::text FROM log_state) AS log,
+				(SELECT coalesce(json_agg(json_build_array(t.topic, t.n, t.since::text)), '[]')::text
+					FROM topic_subscriptions t WHERE t.session_id = s.id AND t.client_id = $2) AS rows
+			FROM sessions s JOIN users u ON u.id = s.user_id
+			WHERE s.id = $1 AND s.expires_at > now()`,
+			[sessionID, clientID]
+		);
+		if (!row) return null;
+		const rows = JSON.parse(row.rows) as [string, number, string][];
+		return {
+			viewer: { userId: row.user_id, username: row.username },
+			sessionID,
+			expiresAt: row.expires,
+			log: row.log,
+			subscriptions: rows.map(([topic, n, since]) => ({ topic, n, since: BigInt(since) }))
+		};
+	}
+
+	/** Whether this log issued the cursor. The tail may lag behind another server's; the head does not. */
+	async #isOurs(wanted: StreamRequest, log: string): Promise<boolean> {
+		if (wanted.cursor === null) return true;
+		if (wanted.log !== null && wanted.log !== log) return false;
+		if (wanted.cursor <= this.#parts.hub.tail) return true;
+		return wanted.cursor <= (await readHead(this.#parts.pool));
+	}
+
+	async #place(viewer: Viewer, safety: TopicSafety, cursor: bigint): Promise<TopicStart[]> {
+		const begins = new Map<string, bigint>();
+		for (const topic of safety.newTopics) {
+			const last = this.#parts.topics.get(topic)?.replay?.last;
+			if (last === undefined) continue;
+			const query = { userId: viewer.userId, topic, last };
+			begins.set(topic, await readWindowStart(this.#parts.history, query));
+		}
+		return placeTopics(safety, cursor, (topic) => begins.get(topic) ?? 0n);
+	}
+
+	async #gaps(viewer: Viewer, wanted: StreamRequest): Promise<Gap[]> {
+		const gaps: Gap[] = [];
+		for (const { topic } of wanted.topics) {
+			const oldest = await readOldest(this.#parts.history, { userId: viewer.userId, topic });
+			gaps.push({ topic, after: String(wanted.cursor), oldest: oldest?.toString() ?? null });
+		}
+		return gaps;
+	}
+}

@@ -1,0 +1,19 @@
+import { getApp } from '$lib/server/app.ts';
+import { SESSION_COOKIE } from '$lib/server/auth/cookies.ts';
+import { errorResponse } from '$lib/server/errors.ts';
+import { parseStreamRequest } from '$lib/server/sse/request.ts';
+import type { RequestHandler } from './$types';
+
+export const GET: RequestHandler = async ({ url, request, cookies }) => {
+	try {
+		const { auth, config, streams, topics } = getApp();
+		const token = cookies.get(SESSION_COOKIE);
+		const wanted = parseStreamRequest(url, request.headers, {
+			registry: topics,
+			maxTopics: config.maxTopics
+		});
+		return await streams.open(token ? auth.hashToken(token) : null, wanted);
+	} catch (error) {
+		return errorResponse(error);
+	}
+};

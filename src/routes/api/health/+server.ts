@@ -1,0 +1,7 @@
+import { getApp } from '$lib/server/app.ts';
+import type { RequestHandler } from './$types';
+
+export const GET: RequestHandler = () => {
+	const health = getApp().health();
+	return Response.json(health, { status: health.status === 'ok' ? 200 : 503 });
+};
