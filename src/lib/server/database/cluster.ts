@@ -82,6 +82,7 @@ export async function startCluster(
 	settings: Settings = {},
 	seconds = 120
 ): Promise<void> {
+	if (await runningServer(cluster)) throw new Error(`A server runs already on ${cluster.data}`);
 	const lines = Object.entries({ ...SETTINGS, ...settings, port: String(port) });
 	const file = join(cluster.data, 'logline.conf');
 	await writeFile(
