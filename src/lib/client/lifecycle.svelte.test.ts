@@ -119,6 +119,29 @@ describe('in a component', () => {
 	});
 });
 
+describe('an effect that changes topics', () => {
+	it('does not come to depend on the events of the stream', () => {
+		const client = create();
+		let wanted = $state(false);
+		let runs = 0;
+		const stop = $effect.root(() => {
+			$effect(() => {
+				runs += 1;
+				if (wanted) client.updateTopics({ addTopics: { logs: () => {} } });
+				else client.updateTopics({ removeTopics: ['logs'] });
+			});
+		});
+		flushSync();
+		wanted = true;
+		flushSync();
+		DrivenEventSource.last.open().emit('chat', 1, {}).emit('logs', 2, {}).fail();
+		flushSync();
+		expect(runs).toBe(2);
+		stop();
+		client.close();
+	});
+});
+
 describe('close', () => {
 	it('leaves no timer, socket or wait behind, in whatever state', () => {
 		const client = create();

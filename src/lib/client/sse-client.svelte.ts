@@ -43,6 +43,8 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	#cursor: string | null = null;
 	/** Epoch of the log that the cursor belongs to. */
 	#log: string | null = null;
+	/** The cursor is of another log: the next id replaces it, whatever it is. */
+	#cursorIsForeign = false;
 	readonly #received = new Map<string, number>();
 
 	/**
@@ -147,6 +149,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		const topics = this.#subscriptions.names;
 		// While a page is rendered on the server there is no EventSource.
 		if (!EventSource || topics.length === 0) return null;
+		this.#cursorIsForeign = false;
 		const url = streamURL(this.#url, {
 			topics: this.#subscriptions.requested,
 			client: this.#client,
@@ -192,8 +195,8 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		if (name === CONTROL.caughtUp) {
 			const info = readCaughtUp(data);
 			if (!info) return report(new Error('The server sent a malformed "caught-up"'));
-			this.#log = info.log;
 			this.#advance(info.cursor);
+			this.#log = info.log;
 			call(() => this.#options.onCaughtUp?.(info));
 		} else if (name === CONTROL.gap) {
 			const gap = readGap(data);
@@ -211,19 +214,27 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 
 	/**
 	 * History is missing. If its oldest event is after our cursor, it was trimmed, and all goes on. Otherwise the cursor was
-	 * not of this log: what follows are other events under ids that we may have seen, so neither the cursor nor the topic's
-	 * last id counts any more. Nor does the epoch: sent with a cursor of the new log it would make that one foreign, too.
+	 * not of this log: what follows are other events under ids that we may have seen, so the topic's last id counts no more.
+	 * The cursor itself is kept until an id of the new log arrives: if the connection breaks off between the gaps of two
+	 * topics, the server must be able to tell again, or the second topic would never know.
 	 */
 	#passGap({ topic, after, oldest }: Gap): void {
 		if (after === '0' || (oldest !== null && compareIds(oldest, after) > 0)) return;
 		this.#subscriptions.startOver(topic);
-		this.#log = null;
-		this.#moveTo(null);
+		this.#cursorIsForeign = true;
 	}
 
 	/** Never back: while a new topic's history comes in, its ids are behind what the other topics have reached. */
 	#advance(id: string): void {
-		if (isID(id) && (this.#cursor === null || compareIds(id, this.#cursor) > 0)) this.#moveTo(id);
+		if (!isID(id)) return;
+		if (this.#cursorIsForeign) {
+			this.#cursorIsForeign = false;
+			// The old epoch beside the new cursor would make that one foreign, too.
+			this.#log = null;
+		} else if (this.#cursor !== null && compareIds(id, this.#cursor) <= 0) {
+			return;
+		}
+		this.#moveTo(id);
 	}
 
 	#moveTo(cursor: string | null): void {

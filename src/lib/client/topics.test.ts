@@ -178,6 +178,22 @@ describe('a gap', () => {
 		client.close();
 	});
 
+	it('is told for every topic, even when the connection breaks off between two', () => {
+		const onGap = vi.fn();
+		const client = connect({ topics: { chat: record, logs: record }, lastEventID: '900', onGap });
+		DrivenEventSource.last.open().emit('gap', '', { topic: 'chat', after: '900', oldest: '1' });
+		const next = lose();
+		expect(next.cursor).toBe('900');
+		next
+			.emit('gap', '', { topic: 'chat', after: '900', oldest: '1' })
+			.emit('gap', '', { topic: 'logs', after: '900', oldest: '2' })
+			.emit('chat', 1, {})
+			.emit('logs', 2, {});
+		expect(handled).toEqual(['chat:1', 'logs:2']);
+		expect(client.lastEventID).toBe('2');
+		client.close();
+	});
+
 	it('with nothing left at all does not hide what comes later', () => {
 		const onGap = vi.fn();
 		const client = connect({ onGap, lastEventID: '900' });
