@@ -18,7 +18,7 @@ export interface Loop {
  * A round that fails is tried again after a growing pause, for as long as it takes. However long that is, the log gets one
  * warning when it begins and one line when it is over.
  *
- * @param options.name says in the log what cannot go on
+ * @param options.name `source` of its lines in the log
  * @param options.round one round; answers how many milliseconds to pause before the next (`Infinity`: until woken)
  */
 export function startLoop(options: {
@@ -26,7 +26,8 @@ export function startLoop(options: {
 	logger: Logger;
 	round: () => Promise<number>;
 }): Loop {
-	const { name, logger, round } = options;
+	const { name, round } = options;
+	const logger = options.logger.child({ source: name });
 	let stopped = false;
 	let woken = false;
 	let endPause: ((because: 'wake' | 'stop') => void) | null = null;
@@ -53,11 +54,11 @@ export function startLoop(options: {
 			woken = false;
 			try {
 				const ms = await round();
-				if (failures > 0) logger.info(`${name}: goes on`);
+				if (failures > 0) logger.info('goes on');
 				failures = 0;
 				await pause(ms, false);
 			} catch (error) {
-				if (failures === 0) logger.warn({ err: error }, `${name}: failed, and is tried again`);
+				if (failures === 0) logger.warn({ err: error }, 'failed; trying again');
 				await pause(Math.min(LAST_BACK_OFF, FIRST_BACK_OFF * 2 ** failures), true);
 				failures = Math.min(failures + 1, 10);
 			}

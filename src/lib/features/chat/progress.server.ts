@@ -3,7 +3,7 @@
  * both or neither, so a line is emitted once whoever else works at the same story and whatever dies. When an answer is lost
  * there is nothing to repair: the table says how far the story has come.
  */
-import type { Sql } from '$lib/server/database/client.ts';
+import type { Queryable } from '$lib/server/database/client.ts';
 import type { Script } from './script.ts';
 
 /** The script as the statements take it. Times are in milliseconds of the clock on the wall. */
@@ -49,12 +49,17 @@ export function prepareScript(script: Script, speed: number): PreparedScript {
 }
 
 /** Begins the story of each user who has none. Users that no longer exist are passed over. */
-export async function beginStories(sql: Sql, userIds: readonly string[]): Promise<void> {
+export async function beginStories(
+	connection: Queryable,
+	userIds: readonly string[]
+): Promise<void> {
 	// In order of id, so that two processes that begin the same stories wait for each other in one direction only.
-	await sql`
-		INSERT INTO story_progress (user_id, due_at)
-		SELECT id, now() FROM users WHERE id = ANY (${`{${userIds.join()}}`}::text::bigint[]) ORDER BY id
-		ON CONFLICT (user_id) DO NOTHING`;
+	await connection.query(
+		`INSERT INTO story_progress (user_id, due_at)
+		SELECT id, now() FROM users WHERE id = ANY ($1::text::bigint[]) ORDER BY id
+		ON CONFLICT (user_id) DO NOTHING`,
+		[`{${userIds.join()}}`]
+	);
 }
 
 /**
@@ -67,20 +72,20 @@ export async function beginStories(sql: Sql, userIds: readonly string[]): Promis
  * @returns how many moved
  */
 export async function advanceStories(
-	sql: Sql,
+	connection: Queryable,
 	script: PreparedScript,
 	limit: number
 ): Promise<number> {
 	// SKIP LOCKED: what another process is moving right now is not ours to wait for. The conditions stand once more in the
 	// UPDATE because a row may have changed between our snapshot and its lock; `step` then no longer finds its node.
-	const moved = await sql`
-		WITH script AS MATERIALIZED (
-			SELECT * FROM jsonb_to_recordset(${script.nodes}::text::jsonb)
+	const moved = await connection.query(
+		`WITH script AS MATERIALIZED (
+			SELECT * FROM jsonb_to_recordset($1::text::jsonb)
 				AS node(step int, topic text, data jsonb, delay float8)
 		), due AS MATERIALIZED (
 			SELECT user_id FROM story_progress
-			WHERE due_at <= now() AND step < ${script.length}
-			ORDER BY due_at LIMIT ${limit}
+			WHERE due_at <= now() AND step < $2::int
+			ORDER BY due_at LIMIT $3::int
 			FOR UPDATE SKIP LOCKED
 		), moved AS (
 			UPDATE story_progress AS progress
@@ -92,8 +97,11 @@ export async function advanceStories(
 			RETURNING progress.user_id, script.topic,
 				jsonb_build_object('id', progress.run || '.' || script.step) || script.data AS data
 		)
-		INSERT INTO outbox (topic, user_id, data) SELECT topic, user_id, data FROM moved`;
-	return moved.count;
+		INSERT INTO outbox (topic, user_id, data) SELECT topic, user_id, data FROM moved
+		RETURNING user_id`,
+		[script.nodes, script.length, limit]
+	);
+	return moved.length;
 }
 
 /**
@@ -101,11 +109,16 @@ export async function advanceStories(
  *
  * @returns milliseconds, negative when it is late; null when none will be unless somebody acts.
  */
-export async function untilNextDue(sql: Sql, script: PreparedScript): Promise<number | null> {
-	const [row] = await sql<{ ms: number | null }[]>`
-		SELECT extract(epoch FROM due_at - clock_timestamp())::float8 * 1000 AS ms FROM story_progress
-		WHERE due_at IS NOT NULL AND step < ${script.length} ORDER BY due_at LIMIT 1`;
-	return row?.ms ?? null;
+export async function untilNextDue(
+	connection: Queryable,
+	script: PreparedScript
+): Promise<number | null> {
+	const [next] = await connection.query<{ ms: number }>(
+		`SELECT extract(epoch FROM due_at - clock_timestamp())::float8 * 1000 AS ms FROM story_progress
+		WHERE due_at IS NOT NULL AND step < $1::int ORDER BY due_at LIMIT 1`,
+		[script.length]
+	);
+	return next?.ms ?? null;
 }
 
 /**
@@ -115,37 +128,42 @@ export async function untilNextDue(sql: Sql, script: PreparedScript): Promise<nu
  * @returns false, and nothing changed, when no prompt is open.
  */
 export async function answerPrompt(
-	sql: Sql,
+	connection: Queryable,
 	script: PreparedScript,
 	player: { userId: string; username: string },
 	delay: number
 ): Promise<boolean> {
 	// due_at IS NULL: at a prompt that has been emitted. Of two that answer at once, the second waits for the row, and then
 	// finds that its step has passed.
-	const moved = await sql`
-		WITH prompts AS MATERIALIZED (
-			SELECT * FROM jsonb_to_recordset(${script.prompts}::text::jsonb) AS prompt(step int, text text)
+	const moved = await connection.query(
+		`WITH prompts AS MATERIALIZED (
+			SELECT * FROM jsonb_to_recordset($1::text::jsonb) AS prompt(step int, text text)
 		), moved AS (
 			UPDATE story_progress AS progress
-			SET step = progress.step + 1, due_at = now() + ${delay}::float8 * interval '1 millisecond'
+			SET step = progress.step + 1, due_at = now() + $4::float8 * interval '1 millisecond'
 			FROM prompts
-			WHERE progress.user_id = ${player.userId} AND progress.step = prompts.step AND progress.due_at IS NULL
+			WHERE progress.user_id = $2::bigint AND progress.step = prompts.step AND progress.due_at IS NULL
 			RETURNING progress.user_id, jsonb_build_object(
 				'id', progress.run || '.' || prompts.step || '.me',
-				'sender', ${player.username}::text, 'text', prompts.text, 'isMe', true) AS data
+				'sender', $3::text, 'text', prompts.text, 'isMe', true) AS data
 		)
-		INSERT INTO outbox (topic, user_id, data) SELECT 'message', user_id, data FROM moved`;
-	return moved.count > 0;
+		INSERT INTO outbox (topic, user_id, data) SELECT 'message', user_id, data FROM moved
+		RETURNING user_id`,
+		[script.prompts, player.userId, player.username, delay]
+	);
+	return moved.length > 0;
 }
 
 /** Puts a user's story back to its beginning, due now, whether it had begun or not. */
-export async function restartStory(sql: Sql, userId: string): Promise<void> {
-	await sql`
-		WITH moved AS (
-			INSERT INTO story_progress AS progress (user_id, run, due_at) VALUES (${userId}, 1, now())
+export async function restartStory(connection: Queryable, userId: string): Promise<void> {
+	await connection.query(
+		`WITH moved AS (
+			INSERT INTO story_progress AS progress (user_id, run, due_at) VALUES ($1::bigint, 1, now())
 			ON CONFLICT (user_id) DO UPDATE SET run = progress.run + 1, step = 0, due_at = now()
 			RETURNING user_id, run
 		)
 		INSERT INTO outbox (topic, user_id, data)
-		SELECT 'reset', user_id, jsonb_build_object('id', run || '.reset') FROM moved`;
+		SELECT 'reset', user_id, jsonb_build_object('id', run || '.reset') FROM moved`,
+		[userId]
+	);
 }

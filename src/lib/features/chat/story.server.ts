@@ -4,6 +4,8 @@
 import { LoglineError } from '$lib/protocol';
 import type { Viewer } from '$lib/protocol';
 import type { App } from '$lib/server/app.ts';
+import { queryable } from '$lib/server/database/client.ts';
+import { SoleConnection } from '$lib/server/database/sole-connection.ts';
 import { startLoop } from '$lib/server/loop.ts';
 import {
 	advanceStories,
@@ -49,7 +51,9 @@ type StoryApp = Pick<App, 'database' | 'logger' | 'kickOutbox' | 'onSubscribe'>;
  */
 export function createStory(options: { app: StoryApp; script: Script; speed?: number }): Story {
 	const { app, speed = 1 } = options;
-	const { sql } = app.database;
+	const pool = queryable(app.database.sql);
+	// A loop that waits for a connection that has died in silence would tell no story ever again.
+	const connection = new SoleConnection(app.database.url, { name: 'story' });
 	const script = prepareScript(options.script, speed);
 	/** Users who subscribed and may not have a story yet. A user is known, or about to begin, or neither. */
 	const beginning = new Set<string>();
@@ -58,7 +62,7 @@ export function createStory(options: { app: StoryApp; script: Script; speed?: nu
 	async function begin(): Promise<void> {
 		if (beginning.size === 0) return;
 		const userIds = [...beginning];
-		await beginStories(sql, userIds);
+		await beginStories(connection, userIds);
 		for (const userId of userIds) {
 			beginning.delete(userId);
 			if (known.size >= MAX_KNOWN) known.clear();
@@ -68,9 +72,9 @@ export function createStory(options: { app: StoryApp; script: Script; speed?: nu
 
 	async function round(): Promise<number> {
 		await begin();
-		const wait = await untilNextDue(sql, script);
+		const wait = await untilNextDue(connection, script);
 		if (wait === null || wait > 0) return Math.min(wait ?? POLL, POLL);
-		const moved = await advanceStories(sql, script, BATCH);
+		const moved = await advanceStories(connection, script, BATCH);
 		if (moved === 0) return YIELD;
 		app.kickOutbox();
 		return 0;
@@ -87,7 +91,7 @@ export function createStory(options: { app: StoryApp; script: Script; speed?: nu
 
 	return {
 		async sendPrompt(viewer) {
-			if (!(await answerPrompt(sql, script, viewer, ANSWER_DELAY / speed))) {
+			if (!(await answerPrompt(pool, script, viewer, ANSWER_DELAY / speed))) {
 				throw new LoglineError(
 					'not_waiting',
 					'The story is not waiting for you. Wait for the next prompt.',
@@ -98,13 +102,14 @@ export function createStory(options: { app: StoryApp; script: Script; speed?: nu
 			loop.wake();
 		},
 		async reset(viewer) {
-			await restartStory(sql, viewer.userId);
+			await restartStory(pool, viewer.userId);
 			app.kickOutbox();
 			loop.wake();
 		},
 		async stop() {
 			stopListening();
 			await loop.stop();
+			await connection.end();
 		}
 	};
 }

@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { App, LogLine } from '$lib/server/app.ts';
+import type { App } from '$lib/server/app.ts';
+import type { NewEvent } from '$lib/server/log/types.ts';
 import { startLoop } from '$lib/server/loop.ts';
-import { LOG_LEVELS } from './topics.ts';
 import type { LogEntry } from './reducer.ts';
 
 /** Lines that may wait; what comes while so many do is dropped. */
@@ -21,14 +21,16 @@ const OWN_SOURCE = 'logs';
  * @returns how to end it; lines that still wait are dropped.
  */
 export function showOwnLines(
-	app: Pick<App, 'append' | 'logger' | 'isSubscribed' | 'onLogLine'>
+	app: Pick<App, 'logger' | 'isSubscribed' | 'onLogLine'> & {
+		append(events: NewEvent[]): Promise<unknown>;
+	}
 ): () => Promise<void> {
 	const waiting: LogEntry[] = [];
 	let appending = false;
 
 	const loop = startLoop({
-		name: 'own log lines',
-		logger: app.logger.child({ source: OWN_SOURCE }),
+		name: OWN_SOURCE,
+		logger: app.logger,
 		async round() {
 			if (waiting.length === 0) return PAUSE;
 			// Taken out first: an append whose outcome is unknown is not made again.
@@ -43,20 +45,12 @@ export function showOwnLines(
 		}
 	});
 	const stopListening = app.onLogLine((line) => {
-		const level = shownLevel(line);
-		if (level === null || line.source === OWN_SOURCE || appending) return;
+		if (line.level === 'debug' || line.source === OWN_SOURCE || appending) return;
 		if (waiting.length >= MAX_WAITING || !app.isSubscribed('logs')) return;
-		const { source, message } = line;
-		waiting.push({ id: randomUUID(), level, source, message, timestamp: new Date().toISOString() });
+		waiting.push({ id: randomUUID(), ...line, timestamp: new Date().toISOString() });
 	});
 	return async () => {
 		stopListening();
 		await loop.stop();
 	};
-}
-
-function shownLevel({ level }: LogLine): LogEntry['level'] | null {
-	if (level === 'fatal') return 'error';
-	const known = LOG_LEVELS.find((name) => name === level) ?? 'debug';
-	return known === 'debug' ? null : known;
 }

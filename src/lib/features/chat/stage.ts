@@ -1,0 +1,119 @@
+/**
+ * For tests: a private database on which servers tell the story, and what a reader of it sees.
+ */
+import { afterEach, beforeEach, expect } from 'vitest';
+import { openClient, type Sql } from '$lib/server/database/client.ts';
+import type { Viewer } from '$lib/protocol';
+import { createTestDatabase, type TestDatabase } from '../../../../tests/support/database.ts';
+import { startFeatureApp, type FeatureApp } from '../../../../tests/support/feature-app.ts';
+import { until } from '../../../../tests/support/until.ts';
+import { initialChat, reduceChat, type ChatEvent, type ChatState } from './reducer.ts';
+import { STORY, type Script } from './script.ts';
+import { createStory, type Story } from './story.server.ts';
+
+/** The whole story in about a second. */
+export const SPEED = 100;
+
+/** One server process, as far as the story can tell. */
+export interface Server {
+	app: FeatureApp;
+	story: Story;
+}
+
+/** A database and its servers; everything is ended after each test. */
+export class Stage {
+	sql!: Sql;
+	url!: string;
+	#database!: TestDatabase;
+	readonly #servers: Server[] = [];
+
+	/** Registers what goes before and after each test of the file. */
+	static forEachTest(): Stage {
+		const stage = new Stage();
+		beforeEach(async () => {
+			stage.#database = await createTestDatabase();
+			stage.url = stage.#database.url;
+			stage.sql = openClient(stage.url, { max: 2, name: 'story test' });
+		});
+		afterEach(async () => {
+			await stage.stopServers();
+			await stage.sql.end();
+			await stage.#database.drop();
+		});
+		return stage;
+	}
+
+	startServer(options: { script?: Script; speed?: number; url?: string } = {}): Server {
+		const app = startFeatureApp(options.url ?? this.url);
+		const script = options.script ?? STORY;
+		const server = { app, story: createStory({ app, script, speed: options.speed ?? SPEED }) };
+		this.#servers.push(server);
+		return server;
+	}
+
+	async stopServers(): Promise<void> {
+		for (const { app, story } of this.#servers.splice(0)) {
+			await story.stop();
+			await app.end();
+		}
+	}
+
+	async eventsOf(viewer: Viewer): Promise<ChatEvent[]> {
+		return [
+			...(await this.sql<ChatEvent[]>`
+				select topic, data from events where user_id = ${viewer.userId} order by id`)
+		];
+	}
+
+	async chatOf(viewer: Viewer): Promise<ChatState> {
+		return (await this.eventsOf(viewer)).reduce(reduceChat, initialChat);
+	}
+
+	async progressOf(viewer: Viewer) {
+		const [row] = await this.sql<{ run: number; step: number; due_at: Date | null }[]>`
+			select run, step, due_at from story_progress where user_id = ${viewer.userId}`;
+		return row;
+	}
+
+	/** Presses the button whenever the chat shows a prompt, until the story ends. `story` picks whose button. */
+	async playToEnd(
+		viewer: Viewer,
+		story: () => Story,
+		options: { everyMs?: number; meanwhile?: () => unknown } = {}
+	): Promise<void> {
+		await until(
+			async () => {
+				await options.meanwhile?.();
+				const chat = await this.chatOf(viewer);
+				if (chat.expectedPrompt !== null) await story().sendPrompt(viewer).catch(unlessNotWaiting);
+				return chat.ended;
+			},
+			{ what: 'the story has ended', timeoutMs: 50_000, everyMs: options.everyMs }
+		);
+	}
+}
+
+/** The log is a moment behind the table, so a player may press twice. */
+function unlessNotWaiting(error: unknown): void {
+	expect(error).toMatchObject({ code: 'not_waiting', status: 409 });
+}
+
+/** Events as lines a person can compare. */
+export const said = (events: readonly ChatEvent[]) =>
+	events.map(({ topic, data }) =>
+		'text' in data ? `${topic} | ${data.sender} | ${data.text}` : topic
+	);
+
+/** What an undisturbed run says. */
+export function wholeStory(player: string, script: Script = STORY): string[] {
+	return script.flatMap((node) => {
+		switch (node.type) {
+			case 'npc':
+				return [`message | ${node.name} | ${node.text}`];
+			case 'prompt':
+				return [`prompt | System | ${node.text}`, `message | ${player} | ${node.text}`];
+			case 'end':
+				return [`end | ${node.name} | ${node.text}`];
+		}
+	});
+}

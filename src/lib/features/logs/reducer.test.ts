@@ -1,0 +1,51 @@
+import { expect, test } from 'vitest';
+import { initialLogs, MAX_LOGS, reduceLogs, type LogEntry } from './reducer.ts';
+import { SAMPLES } from './samples.ts';
+import { sampleLogEntry } from './start.server.ts';
+import { topics } from './topics.ts';
+
+const entry = (n: number): LogEntry => ({
+	id: String(n),
+	level: 'info',
+	source: 'test',
+	message: `number ${n}`,
+	timestamp: new Date(n * 1000).toISOString()
+});
+const history = Array.from({ length: MAX_LOGS + 30 }, (_, n) => ({
+	topic: 'logs' as const,
+	data: entry(n)
+}));
+
+test('the newest of the log lines comes first, and the oldest leave', () => {
+	const state = history.reduce(reduceLogs, initialLogs);
+	expect(state.map(({ id }) => Number(id))).toEqual(
+		Array.from({ length: 200 }, (_, i) => history.length - 1 - i)
+	);
+});
+
+test('log lines begun on the server and continued in the browser are the same, wherever they are split', () => {
+	const whole = history.reduce(reduceLogs, initialLogs);
+	for (let k = 0; k <= history.length; k++) {
+		const rendered = history.slice(0, k).reduce(reduceLogs, initialLogs);
+		expect(history.slice(k).reduce(reduceLogs, rendered)).toEqual(whole);
+	}
+});
+
+test('a state that was handed out never changes', () => {
+	const state = Object.freeze(history.slice(0, 3).reduce(reduceLogs, initialLogs));
+	const before = [...state];
+	expect(reduceLogs(state, { topic: 'logs', data: entry(9) })).not.toBe(state);
+	expect(state).toEqual(before);
+	expect(initialLogs).toEqual([]);
+});
+
+test('every sample is a payload that the topic accepts, and no two are the same', async () => {
+	expect(SAMPLES.length).toBeGreaterThanOrEqual(20);
+	const payloads = SAMPLES.map((_, slot) => sampleLogEntry(slot));
+	for (const payload of payloads) {
+		const result = await topics.logs.schema['~standard'].validate(payload);
+		expect(result).toMatchObject({ value: payload });
+	}
+	expect(new Set(payloads.map(({ message }) => message)).size).toBe(SAMPLES.length);
+	expect(new Set(payloads.map(({ id }) => id)).size).toBe(SAMPLES.length);
+});

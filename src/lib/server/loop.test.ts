@@ -1,0 +1,113 @@
+import { pino } from 'pino';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { startLoop, type Loop } from './loop.ts';
+
+let lines: { level: number; msg: string; source: string }[];
+let loop: Loop | undefined;
+const logger = pino({}, { write: (text) => void lines.push(JSON.parse(text)) });
+
+const start = (round: () => Promise<number>) => (loop = startLoop({ name: 'test', logger, round }));
+
+beforeEach(() => {
+	vi.useFakeTimers();
+	lines = [];
+});
+
+afterEach(async () => {
+	await loop?.stop();
+	expect(vi.getTimerCount()).toBe(0);
+	vi.useRealTimers();
+});
+
+test('rounds follow each other after the pause that each asks for', async () => {
+	const at: number[] = [];
+	const begin = Date.now();
+	start(async () => {
+		at.push(Date.now() - begin);
+		return at.length * 100;
+	});
+	await vi.advanceTimersByTimeAsync(700);
+	expect(at).toEqual([0, 100, 300, 600]);
+});
+
+test('waking ends the pause at once', async () => {
+	let rounds = 0;
+	start(async () => {
+		rounds++;
+		return Infinity;
+	});
+	await vi.advanceTimersByTimeAsync(3_600_000);
+	expect(rounds).toBe(1);
+	loop!.wake();
+	await vi.advanceTimersByTimeAsync(0);
+	expect(rounds).toBe(2);
+});
+
+test('waking during a round is not forgotten: another round follows it', async () => {
+	let rounds = 0;
+	let finish = () => {};
+	start(async () => {
+		rounds++;
+		await new Promise<void>((resolve) => (finish = resolve));
+		return Infinity;
+	});
+	loop!.wake();
+	finish();
+	await vi.advanceTimersByTimeAsync(0);
+	expect(rounds).toBe(2);
+	finish();
+	await vi.advanceTimersByTimeAsync(1000);
+	expect(rounds).toBe(2);
+	const stopped = loop!.stop();
+	finish();
+	await stopped;
+});
+
+test('a long outage is one warning and one line when it is over, with a growing pause between attempts', async () => {
+	let rounds = 0;
+	let away = true;
+	start(async () => {
+		rounds++;
+		if (away) throw new Error('away');
+		return 1000;
+	});
+	for (let s = 0; s < 600; s++) {
+		loop!.wake();
+		await vi.advanceTimersByTimeAsync(1000);
+	}
+	expect(rounds).toBeGreaterThan(300);
+	expect(rounds).toBeLessThan(330);
+	away = false;
+	await vi.advanceTimersByTimeAsync(10_000);
+	expect(lines.map(({ level, msg, source }) => [level, msg, source])).toEqual([
+		[40, 'failed; trying again', 'test'],
+		[30, 'goes on', 'test']
+	]);
+});
+
+test('stopping waits for the round under way, and none follows', async () => {
+	let rounds = 0;
+	let finish = () => {};
+	start(async () => {
+		rounds++;
+		await new Promise<void>((resolve) => (finish = resolve));
+		return 0;
+	});
+	let over = false;
+	const stopped = loop!.stop().then(() => (over = true));
+	await vi.advanceTimersByTimeAsync(1000);
+	expect(over).toBe(false);
+	finish();
+	await stopped;
+	await vi.advanceTimersByTimeAsync(1000);
+	expect(rounds).toBe(1);
+});
+
+test('stopping ends a pause and a back-off', async () => {
+	start(async () => Infinity);
+	await vi.advanceTimersByTimeAsync(10);
+	await loop!.stop();
+	start(() => Promise.reject(new Error('away')));
+	await vi.advanceTimersByTimeAsync(10);
+	await loop!.stop();
+});
