@@ -19,13 +19,11 @@ export function parseRedirect(text: string | null | undefined): string | null {
 	if (!text || text.length > 2000 || /[\\\u0000-\u001f\u007f]/.test(text)) return null;
 	if (!isLocalPath(text) || !URL.canParse(text, HERE)) return null;
 	const url = new URL(text, HERE);
-	const path = url.pathname;
-	const decoded = decodePath(path);
 	// `/x/..//host` is a local path until it is shortened to `//host`; and a proxy may decode `/%2fhost` before it passes it on.
-	if (url.origin !== HERE || !isLocalPath(path) || decoded === null || !isLocalPath(decoded))
-		return null;
-	if (ACCOUNT_PAGES.has(decoded.replace(/\/+$/, ''))) return null;
-	return path + url.search + url.hash;
+	const path = decodePath(url.pathname);
+	if (url.origin !== HERE || path === null || !isLocalPath(path)) return null;
+	if (ACCOUNT_PAGES.has(path.replace(/\/+$/, ''))) return null;
+	return url.pathname + url.search + url.hash;
 }
 
 /** Whether it begins with exactly one slash. */
