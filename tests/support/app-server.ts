@@ -1,0 +1,131 @@
+import { createHash, randomUUID } from 'node:crypto';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import {
+	createRegistry,
+	type TopicDefinition,
+	type TopicRegistry
+} from '../../src/lib/protocol/index.ts';
+import { startApp, type App } from '../../src/lib/server/app.ts';
+import { loadConfig, type Config } from '../../src/lib/server/config.ts';
+import { openClient } from '../../src/lib/server/database/client.ts';
+import { errorResponse } from '../../src/lib/server/errors.ts';
+import { parseStreamRequest } from '../../src/lib/server/sse/request.ts';
+
+/** An application with its stream endpoint on a real socket, in this process, without SvelteKit. */
+export interface AppServer {
+	readonly app: App;
+	readonly port: number;
+	/** Address of the stream with the given query. */
+	stream(query: string): string;
+	stop(): Promise<void>;
+}
+
+/** Accepts anything: tests of delivery are not about payloads. */
+const anything: TopicDefinition['schema'] = {
+	'~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) }
+};
+
+/** Topics `a` to `e` replay whole, `recent` its last three; `staff` is for the user "boss". */
+export const TEST_TOPICS: TopicRegistry = createRegistry([
+	Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((name) => [name, { schema: anything }])),
+	{ recent: { schema: anything, replay: { last: 3 } } },
+	{ staff: { schema: anything, maySubscribe: (viewer) => viewer.username === 'boss' } }
+]);
+
+/** Starts an application on a migrated database. Whoever calls it calls `stop`. */
+export async function startAppServer(
+	url: string,
+	config: Partial<Config> = {},
+	registry: TopicRegistry = TEST_TOPICS
+): Promise<AppServer> {
+	const app = await startApp(
+		{ ...loadConfig({ LOG_LEVEL: 'silent', DEMO: '0' }), retryMs: 20, ...config },
+		url,
+		registry
+	);
+	const server = createServer((request, response) => {
+		void answer(app, request, response);
+	});
+	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+	const { port } = server.address() as AddressInfo;
+	return {
+		app,
+		port,
+		stream: (query) => `http://127.0.0.1:${port}/api/events?${query}`,
+		stop: async () => {
+			await app.stop();
+			await close(server);
+		}
+	};
+}
+
+/** A signed-in user. */
+export interface TestUser {
+	userId: string;
+	username: string;
+	/** `cookie` header. */
+	cookie: string;
+	sessionID: string;
+}
+
+/** Makes a user with a session. */
+export async function createUser(
+	url: string,
+	username = `user-${randomUUID().slice(0, 8)}`
+): Promise<TestUser> {
+	const sql = openClient(url, { max: 1, name: 'test users' });
+	try {
+		const token = randomUUID();
+		const sessionID = createHash('sha256').update(token).digest('hex');
+		const [row] = await sql<{ id: string }[]>`
+			insert into users (username, password_hash) values (${username}, '') returning id`;
+		await sql`
+			insert into sessions (id, user_id, expires_at) values (${sessionID}, ${row!.id}, now() + interval '30 days')`;
+		return { userId: row!.id, username, sessionID, cookie: `auth_session=${token}` };
+	} finally {
+		await sql.end();
+	}
+}
+
+async function answer(
+	app: App,
+	request: import('node:http').IncomingMessage,
+	response: import('node:http').ServerResponse
+): Promise<void> {
+	const url = new URL(request.url ?? '/', 'http://localhost');
+	const headers = new Headers();
+	for (const [name, value] of Object.entries(request.headers)) headers.set(name, String(value));
+	let result: Response;
+	try {
+		const wanted = parseStreamRequest(url, headers, {
+			registry: app.topics,
+			maxTopics: app.config.maxTopics
+		});
+		const token = /auth_session=([^;]+)/.exec(headers.get('cookie') ?? '')?.[1];
+		result = await app.streams.open(token ? app.auth.hashToken(token) : null, wanted);
+	} catch (error) {
+		result = errorResponse(error);
+	}
+	response.writeHead(result.status, Object.fromEntries(result.headers));
+	const reader = result.body?.getReader();
+	response.on('close', () => void reader?.cancel());
+	// As adapter-node does it: read, write, wait for the socket.
+	for (;;) {
+		const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
+		if (done || response.destroyed) break;
+		if (!response.write(value)) {
+			await new Promise<void>((resolve) => {
+				response.once('drain', resolve);
+				response.once('close', resolve);
+			});
+		}
+	}
+	response.end();
+}
+
+async function close(server: Server): Promise<void> {
+	const closed = new Promise((resolve) => server.close(resolve));
+	server.closeAllConnections();
+	await closed;
+}

@@ -1,0 +1,64 @@
+import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import type { Config } from '../../src/lib/server/config.ts';
+import { createUser, startAppServer, type AppServer, type TestUser } from './app-server.ts';
+import { createTestDatabase, type TestDatabase } from './database.ts';
+import { StreamClient } from './stream-client.ts';
+
+/** A database, a server, a user and what a test opens on them; `close` ends it all. */
+export interface Scene {
+	readonly database: TestDatabase;
+	readonly server: AppServer;
+	readonly user: TestUser;
+	/** Plain SQL, as any program would send it. */
+	readonly sql: Sql;
+	/** Opens a stream as the user. */
+	open(query: string, options?: { lastEventID?: string; server?: AppServer }): StreamClient;
+	/** Another process's worth of application on the same database. */
+	addServer(config?: Partial<Config>): Promise<AppServer>;
+	/** Inserts one event per value, each in a statement of its own, for everyone. */
+	insert(topic: string, ...values: unknown[]): Promise<void>;
+	close(): Promise<void>;
+}
+
+/** @param options.url a database of the test's own instead of one of the run's server */
+export async function openScene(
+	config: Partial<Config> = {},
+	options: { url?: string } = {}
+): Promise<Scene> {
+	const database = options.url
+		? { url: options.url, name: '', drop: () => Promise.resolve() }
+		: await createTestDatabase();
+	const sql = openClient(database.url, { max: 4, name: 'test sql' });
+	const servers = [await startAppServer(database.url, config)];
+	const clients: StreamClient[] = [];
+	const user = await createUser(database.url);
+	const server = servers[0]!;
+	return {
+		database,
+		server,
+		user,
+		sql,
+		open: (query, { lastEventID, server: at = server } = {}) => {
+			const headers: Record<string, string> = lastEventID ? { 'last-event-id': lastEventID } : {};
+			const client = new StreamClient(at.stream(query), { cookie: user.cookie, headers });
+			clients.push(client);
+			return client;
+		},
+		addServer: async (other = config) => {
+			const added = await startAppServer(database.url, other);
+			servers.push(added);
+			return added;
+		},
+		insert: async (topic, ...values) => {
+			for (const value of values) {
+				await sql`insert into events (topic, data) values (${topic}, ${sql.json(value as never)})`;
+			}
+		},
+		close: async () => {
+			for (const client of clients) client.close();
+			for (const started of servers) await started.stop();
+			await sql.end();
+			await database.drop();
+		}
+	};
+}
