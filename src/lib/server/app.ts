@@ -11,11 +11,13 @@ import { acceptEvents } from './log/accept.ts';
 import { Writer } from './log/append.ts';
 import { readHistory, type HistoryEvent } from './log/history.ts';
 import { insertIntoOutbox } from './log/outbox.ts';
+import { maintainLog } from './log/maintain.ts';
 import { readRecent } from './log/read.ts';
 import { Relay } from './log/relay.ts';
 import { Tailer } from './log/tail.ts';
 import type { Appended, NewEvent, Transaction } from './log/types.ts';
 import { createLogger, type LogLine } from './logger.ts';
+import { startLoop } from './loop.ts';
 import { encodeBlock, encoder } from './sse/frames.ts';
 import { Streams } from './streams.ts';
 
@@ -99,6 +101,9 @@ const FIRST_WINDOW = 2_000;
 
 /** How long a relay or tailer waits between two looks when nothing wakes it, in milliseconds. */
 const POLL_MS = 1000;
+
+/** How often a process looks after what grows, in milliseconds. */
+const MAINTENANCE_MS = 60_000;
 
 /**
  * Starts an application on a database that is up to date: the only place where the parts meet.
@@ -250,6 +255,16 @@ export async function startApp(
 	tailer.start();
 	relay.start();
 	streams.connections.start();
+	const maintenance = startLoop({
+		name: 'maintenance',
+		logger,
+		round: async () => {
+			await maintainLog(pool);
+			await auth.endExpiredSessions();
+			return MAINTENANCE_MS;
+		}
+	});
+	stopFeatures.push(() => maintenance.stop());
 	holder[KEY] = app;
 	for (const start of features) stopFeatures.push(start(app));
 	return app;
