@@ -211,3 +211,32 @@ describe('under pressure', () => {
 		expect(dead.accepted).toBeLessThan(10);
 	});
 });
+
+describe('when a pool is ended', () => {
+	it('a connection whose peer has vanished is closed, not left to the operating system', async () => {
+		const { proxy, sql } = await setUp();
+		proxy.halfOpen();
+		const sockets = () =>
+			process.getActiveResourcesInfo().filter((kind) => kind === 'TCPSocketWrap').length;
+		const before = sockets();
+		const unanswered = outcome(sql`select 1`);
+		await sql.end({ timeout: 0 });
+		expect(await unanswered).toMatchObject({ code: 'CONNECTION_DESTROYED' });
+		await until(() => sockets() < before, { timeoutMs: 3000 });
+	});
+
+	it('an attempt to connect that is still due is called off', async () => {
+		const { proxy, sql } = await setUp({ backoff: 0.3 });
+		proxy.refuse(true);
+		proxy.cut();
+		await outcome(sql`select 1`);
+		await outcome(sql`select 1`);
+		const due = outcome(sql`select 1`);
+		const before = proxy.accepted;
+		await sql.end({ timeout: 0 });
+		expect(await due).toMatchObject({ code: 'CONNECTION_DESTROYED' });
+		// That nothing happens can only be seen by giving it the time to happen.
+		await new Promise((resolve) => setTimeout(resolve, 600));
+		expect(proxy.accepted).toBe(before);
+	});
+});

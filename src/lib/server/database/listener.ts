@@ -1,20 +1,32 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
-import { openClient, type Sql } from './client.ts';
+import postgres from 'postgres';
+import type { Sql } from './client.ts';
 
 /** Times in milliseconds. */
 export interface ListenerOptions {
 	/** Another client of the same database: what it sends must come back through the listening connection. */
 	heartbeat: Sql;
-	logger: Logger;
+	logger: Pick<Logger, 'debug' | 'warn'>;
+	/** Between two heartbeats; 3000. */
 	heartbeatMs?: number;
-	/** Silence after which the listening connection counts as dead. */
+	/** A heartbeat that has not come back after this shows that the connection is dead; 5000. */
 	silenceMs?: number;
+	/** For connecting and listening to all channels; 5000. */
+	listenMs?: number;
+	/** Before the first new attempt; doubled with each that fails, up to a second; 100. */
+	retryMs?: number;
 }
 
+/** Heartbeats that may wait for the other client: it may be in trouble itself, and nothing may pile up there. */
+const MAX_UNSENT = 3;
+
 /**
- * Listens for notifications on a connection of its own. A notification is a hint and nothing is kept for a listener that
- * was away, so whoever listens must look for himself each time `onListening` says that listening has begun (again).
+ * Listens for notifications on a connection of its own, and makes a new one whenever that is lost, silent or slow to come
+ * about. A notification is a hint, and nothing is kept for a listener that was away: whoever listens looks for himself each
+ * time `onListening` says that listening has begun (again).
+ *
+ * The driver's own `listen` is not used: it tells nobody that the connection is gone, and has no heartbeat.
  *
  * @see https://www.postgresql.org/docs/current/sql-listen.html
  */
@@ -25,17 +37,31 @@ export class Listener {
 	readonly #beat = `logline_heartbeat_${randomUUID().slice(0, 8)}`;
 	#onListening: () => void = () => {};
 	#client: Sql | null = null;
-	#heardAt = 0;
 	#up = false;
+	#failures = 0;
+	/** When the oldest heartbeat that has not come back was sent. */
+	#askedAt: number | null = null;
+	#unsent = 0;
+	#heartbeat: NodeJS.Timeout | undefined;
+	/** Ends an attempt that takes too long, or begins the next one. */
 	#timer: NodeJS.Timeout | undefined;
+	#firstAttempt: () => void = () => {};
 	/** Clients that are being thrown away, and heartbeats under way: `stop` waits for them. */
 	readonly #loose = new Set<Promise<unknown>>();
 
 	constructor(url: string, options: ListenerOptions) {
 		this.#url = url;
-		this.#options = { heartbeatMs: 3000, silenceMs: 8000, ...options };
+		this.#options = {
+			heartbeatMs: 3000,
+			silenceMs: 5000,
+			listenMs: 5000,
+			retryMs: 100,
+			...options
+		};
+		this.#handlers.set(this.#beat, () => (this.#askedAt = null));
 	}
 
+	/** Whether all channels are being listened to, as far as is known. */
 	get state(): 'up' | 'down' {
 		return this.#up ? 'up' : 'down';
 	}
@@ -50,67 +76,99 @@ export class Listener {
 		this.#onListening = look;
 	}
 
-	/** Begins to listen. Does not wait for it: until it succeeds, polling serves. */
-	start(): void {
-		this.#listen();
-		this.#timer = setInterval(() => this.#check(), this.#options.heartbeatMs);
+	/** Begins to listen. Resolves when the first attempt is over, well or not: it goes on trying until `stop`. */
+	start(): Promise<void> {
+		this.#heartbeat = setInterval(() => this.#check(), this.#options.heartbeatMs);
+		return new Promise((resolve) => {
+			this.#firstAttempt = resolve;
+			this.#listen();
+		});
 	}
 
+	/** Stops listening and closes the connection. */
 	async stop(): Promise<void> {
-		clearInterval(this.#timer);
+		clearInterval(this.#heartbeat);
 		this.#drop();
+		this.#firstAttempt();
 		await Promise.all(this.#loose);
 	}
 
 	#listen(): void {
-		const client = (this.#client = openClient(this.#url, { max: 1, name: 'listener' }));
-		this.#heardAt = Date.now();
-		const heard = (act: () => void) => {
-			if (this.#client !== client) return;
-			this.#heardAt = Date.now();
-			act();
+		const isCurrent = () => this.#client === client;
+		const failed = (reason: unknown) => {
+			if (isCurrent()) this.#again(reason);
 		};
-		const channels = [...this.#handlers, [this.#beat, () => undefined] as const];
-		let listening = 0;
-		for (const [channel, handler] of channels) {
-			const ready = () =>
-				heard(() => {
-					// postgres.js calls it once per channel, after every reconnect too: the last one completes a round.
-					if (++listening % channels.length !== 0) return;
-					this.#up = true;
-					this.#onListening();
-				});
-			const request = client.listen(channel, (payload) => heard(() => handler(payload)), ready);
-			// A first attempt that fails is not tried again by the driver; the check throws the client away.
-			this.#hold(request.catch((error: unknown) => this.#failed(client, error)));
-		}
+		const options = {
+			max: 1,
+			connection: { application_name: 'logline listener' },
+			connect_timeout: Math.ceil(this.#options.listenMs / 1000),
+			idle_timeout: 0,
+			max_lifetime: null,
+			fetch_types: false,
+			onnotice: () => {},
+			// Read by the driver, missing in its types.
+			onnotify: (channel: string, payload: string) => {
+				if (isCurrent()) this.#handlers.get(channel)?.(payload);
+			},
+			onclose: () => failed('the connection was lost')
+		};
+		const client = (this.#client = postgres(this.#url, options));
+		this.#timer = setTimeout(
+			() => failed('listening was not answered in time'),
+			this.#options.listenMs
+		);
+		const statements = [...this.#handlers.keys()].map((channel) => `listen "${channel}"`);
+		client.unsafe(statements.join(';')).then(() => {
+			if (isCurrent()) this.#began();
+		}, failed);
 	}
 
-	#failed(client: Sql, error: unknown): void {
-		if (this.#client !== client) return;
-		this.#options.logger.debug({ err: error }, 'listening failed; trying again');
-		this.#heardAt = 0;
+	#began(): void {
+		clearTimeout(this.#timer);
+		this.#up = true;
+		this.#failures = 0;
+		this.#firstAttempt();
+		this.#onListening();
+	}
+
+	/** Throws the client away and makes another one in a moment. */
+	#again(reason: unknown): void {
+		const log = this.#up ? this.#options.logger.warn : this.#options.logger.debug;
+		log.call(
+			this.#options.logger,
+			{ err: reason },
+			'not listening for notifications; trying again'
+		);
+		this.#drop();
+		this.#firstAttempt();
+		const delay = Math.min(1000, this.#options.retryMs * 2 ** Math.min(this.#failures++, 10));
+		this.#timer = setTimeout(() => this.#listen(), delay);
 	}
 
 	#check(): void {
-		if (Date.now() - this.#heardAt > this.#options.silenceMs) {
-			if (this.#up)
-				this.#options.logger.warn('the listening connection is silent; making a new one');
-			this.#drop();
-			this.#listen();
+		if (!this.#up) return;
+		if (this.#askedAt !== null && Date.now() - this.#askedAt >= this.#options.silenceMs) {
+			this.#again('no heartbeat came back');
 			return;
 		}
-		const beat = this.#options.heartbeat.notify(this.#beat, '');
+		this.#askedAt ??= Date.now();
+		if (this.#unsent >= MAX_UNSENT) return;
+		this.#unsent++;
 		this.#hold(
-			beat.then(
-				() => undefined,
-				(error: unknown) => this.#options.logger.debug({ err: error }, 'no heartbeat could be sent')
+			this.#options.heartbeat.notify(this.#beat, '').then(
+				() => this.#unsent--,
+				(error: unknown) => {
+					this.#unsent--;
+					this.#options.logger.debug({ err: error }, 'no heartbeat could be sent');
+				}
 			)
 		);
 	}
 
 	#drop(): void {
+		clearTimeout(this.#timer);
 		this.#up = false;
+		this.#askedAt = null;
 		const client = this.#client;
 		this.#client = null;
 		if (client) this.#hold(client.end({ timeout: 0 }));
