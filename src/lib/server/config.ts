@@ -64,6 +64,8 @@ export interface Config {
 	loginAttemptsPerMinute: number;
 	logLevel: string;
 	shutdownGraceMs: number;
+	/** A client that takes nothing for so long is ended. Not an option of the environment. */
+	stallMs: number;
 }
 
 /**
@@ -95,6 +97,7 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
 		bufferBytes: e.SSE_BUFFER_BYTES,
 		loginAttemptsPerMinute: e.LOGIN_ATTEMPTS_PER_MINUTE,
 		logLevel: e.LOG_LEVEL,
-		shutdownGraceMs: e.SHUTDOWN_GRACE_MS
+		shutdownGraceMs: e.SHUTDOWN_GRACE_MS,
+		stallMs: 60_000
 	};
 }

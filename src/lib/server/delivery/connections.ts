@@ -10,7 +10,7 @@ export interface ConnectionLimits {
 	maxConnections: number;
 	maxConnectionsPerUser: number;
 	/** A client that takes nothing for so long is ended. */
-	stallMs?: number;
+	stallMs: number;
 }
 
 /** An open stream. */
@@ -38,7 +38,7 @@ interface Held extends Connection {
  * serves them all.
  */
 export class Connections {
-	readonly #limits: Required<ConnectionLimits>;
+	readonly #limits: ConnectionLimits;
 	readonly #held = new Map<Connection, Held>();
 	readonly #perUser = new Map<string, number>();
 	readonly #perTopic = new Map<string, number>();
@@ -49,7 +49,7 @@ export class Connections {
 
 	/** @param onExpired asked once a session's time is over: it may have been prolonged meanwhile */
 	constructor(limits: ConnectionLimits, onExpired: (sessionID: string) => void) {
-		this.#limits = { stallMs: 60_000, ...limits };
+		this.#limits = limits;
 		this.#onExpired = onExpired;
 	}
 

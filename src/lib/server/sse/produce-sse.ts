@@ -1,4 +1,4 @@
-import type { SSETopicsMap } from '$lib/protocol';
+import { CONTROL, type SSETopicsMap } from '$lib/protocol';
 import type { Sink } from '../delivery/sink.ts';
 import { encodeBlock } from './frames.ts';
 
@@ -31,7 +31,7 @@ export type SSEProducer<TTopics> = (
 export interface SSEOptions {
 	/** How long the browser waits before it reconnects. Default 3000. */
 	retryMs?: number;
-	/** Interval of keep-alive comments; 0: none. Default 15000. */
+	/** Interval of keep-alives; 0: none. Default 15000. */
 	keepAliveMs?: number;
 	/** Unsent bytes beyond which the client counts as slow. Default 262144. */
 	bufferBytes?: number;
@@ -129,7 +129,7 @@ export class SSEConnection implements Sink {
  * 	});
  * ```
  *
- * The first bytes (`retry:`) leave at once, keep-alive comments follow, and memory is bounded whatever the client reads.
+ * The first bytes (`retry:`) leave at once, keep-alives follow, and memory is bounded whatever the client reads.
  * A producer that throws ends the connection; the client then reconnects.
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
@@ -168,8 +168,13 @@ export function produceSSE<TTopics = SSETopicsMap>(
 
 	connection.write(encodeBlock({ retry: retryMs }));
 	if (keepAliveMs > 0) {
-		const comment = encodeBlock({ comment: 'keep-alive' });
-		timer = setInterval(() => connection.write(comment), keepAliveMs);
+		// An event besides the comment: a browser shows comments to nobody, and a client's watchdog needs to see life.
+		const proofOfLife = encodeBlock({
+			comment: 'keep-alive',
+			event: CONTROL.keepAlive,
+			data: '{}'
+		});
+		timer = setInterval(() => connection.write(proofOfLife), keepAliveMs);
 	}
 	const run = async () => {
 		try {

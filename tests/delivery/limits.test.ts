@@ -1,0 +1,121 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { openScene, type Scene } from '../support/scene.ts';
+import { StreamClient } from '../support/stream-client.ts';
+import { until } from '../support/until.ts';
+
+let scene: Scene;
+afterEach(() => scene.close());
+
+async function refused(query: string, headers: Record<string, string> = {}) {
+	const client = new StreamClient(scene.server.stream(query), {
+		headers: { cookie: scene.user.cookie, ...headers }
+	});
+	await until(() => client.ended, { what: `"${query}" is refused` });
+	const { error } = JSON.parse(client.body) as { error: { code: string; message: string } };
+	return { status: client.status, code: error.code, retryAfter: client.headers['retry-after'] };
+}
+
+describe('a request that cannot be served is told why', () => {
+	test.each([
+		['', 400, 'invalid_topics'],
+		['topics=', 400, 'invalid_topics'],
+		['topics=nonsense', 400, 'invalid_topics'],
+		['topics=a,b', 400, 'invalid_topics'],
+		['topics=caught-up', 400, 'invalid_topics'],
+		['topics=a@x', 400, 'invalid_topics'],
+		['topics=a@99999999999', 400, 'invalid_topics'],
+		['topics=a@1&topics=a@2', 400, 'invalid_topics'],
+		['topics=a&topics=b&topics=c', 400, 'too_many_topics'],
+		['topics=a&lastEventID=x', 400, 'invalid_cursor'],
+		['topics=a&lastEventID=-1', 400, 'invalid_cursor'],
+		['topics=a&lastEventID=9223372036854775808', 400, 'invalid_cursor'],
+		['topics=a&lastEventID=1e3', 400, 'invalid_cursor'],
+		['topics=a&log=x', 400, 'invalid_cursor'],
+		['topics=a&client=%20', 400, 'invalid_client'],
+		[`topics=a&client=${'x'.repeat(65)}`, 400, 'invalid_client'],
+		['topics=staff', 403, 'forbidden_topic']
+	])('%s', async (query, status, code) => {
+		scene = await openScene({ maxTopics: 2 });
+		expect(await refused(query)).toMatchObject({ status, code });
+		expect(await scene.sql`select 1 from topic_subscriptions`).toHaveLength(0);
+		expect(scene.server.app.streams.connections.size).toBe(0);
+	});
+
+	test('a header that is not a cursor, also when the query has one', async () => {
+		scene = await openScene();
+		const answer = await refused('topics=a&lastEventID=1', { 'last-event-id': 'abc' });
+		expect(answer).toMatchObject({ status: 400, code: 'invalid_cursor' });
+	});
+
+	test('without a session, or with one that is over', async () => {
+		scene = await openScene();
+		expect(await refused('topics=a', { cookie: '' })).toMatchObject({ status: 401 });
+		expect(await refused('topics=a', { cookie: 'auth_session=wrong' })).toMatchObject({
+			status: 401,
+			code: 'unauthorized'
+		});
+		await scene.sql`update sessions set expires_at = now() - interval '1 second'`;
+		expect(await refused('topics=a')).toMatchObject({ status: 401 });
+	});
+});
+
+test('a user has as many streams as allowed, and a client that comes back replaces its own', async () => {
+	scene = await openScene({ maxConnectionsPerUser: 2 });
+	const one = scene.open('topics=a&client=one');
+	const two = scene.open('topics=a&client=two');
+	await one.caughtUp();
+	await two.caughtUp();
+	expect(await refused('topics=a&client=three')).toMatchObject({
+		status: 429,
+		code: 'too_many_connections',
+		retryAfter: '10'
+	});
+	const again = scene.open('topics=a&client=one', { lastEventID: one.cursor });
+	await again.caughtUp();
+	await until(() => one.ended);
+	expect(two.ended).toBe(false);
+});
+
+test('at its maximum age a stream says so and ends, and the next one goes on after its cursor', async () => {
+	scene = await openScene({ maxAgeMs: 300, keepAliveMs: 80 });
+	const client = scene.open('topics=a&client=x');
+	await client.arrived('timeout');
+	await until(() => client.ended);
+	await scene.insert('a', 1);
+	const next = scene.open('topics=a&client=x', { lastEventID: client.cursor });
+	await next.arrived('a');
+	expect(next.data('a')).toEqual([1]);
+});
+
+test('a stream whose session runs out ends; one whose session is prolonged goes on', async () => {
+	scene = await openScene({ keepAliveMs: 80 });
+	await scene.sql`update sessions set expires_at = now() + interval '500 milliseconds'`;
+	const first = scene.open('topics=a&client=first');
+	await first.caughtUp();
+	await first.arrived('signed-out');
+	await scene.sql`update sessions set expires_at = now() + interval '500 milliseconds'`;
+	const second = scene.open('topics=a&client=second');
+	await second.caughtUp();
+	await scene.sql`update sessions set expires_at = now() + interval '1 hour'`;
+	await until(() => second.of('keep-alive').length >= 12);
+	expect(second.ended).toBe(false);
+});
+
+test('while it drains, a server ends its streams, spreads their return, and refuses new ones', async () => {
+	scene = await openScene();
+	const other = await scene.addServer();
+	const client = scene.open('topics=a&client=x');
+	await client.caughtUp();
+	const queued = scene.server.app.append(
+		Array.from({ length: 100 }, (_, i) => ({ topic: 'a', data: i }))
+	);
+	const stopped = scene.server.app.stop();
+	expect(await refused('topics=a')).toMatchObject({ status: 503, code: 'draining' });
+	await until(() => client.ended);
+	await stopped;
+	await queued;
+	const next = scene.open('topics=a&client=x', { lastEventID: client.cursor, server: other });
+	await next.caughtUp();
+	const ids = [...client.of('a'), ...next.of('a')].map((event) => event.data);
+	expect(ids).toEqual(Array.from({ length: 100 }, (_, i) => i));
+});

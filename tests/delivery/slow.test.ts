@@ -1,0 +1,69 @@
+import { afterEach, expect, test } from 'vitest';
+import { openScene, type Scene } from '../support/scene.ts';
+import { until } from '../support/until.ts';
+
+let scene: Scene;
+afterEach(() => scene.close());
+
+const numbers = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
+
+/** Inserts `count` events of about `bytes` each in one statement. */
+async function insertMany(topic: string, count: number, bytes: number): Promise<void> {
+	await scene.sql`
+		insert into events (topic, data)
+		select ${topic}, jsonb_build_object('n', i, 'pad', repeat('x', ${bytes}::int)) from generate_series(1, ${count}::int) i`;
+}
+
+const received = (client: { data(topic: string): unknown[] }, topic: string) =>
+	client.data(topic).map((data) => (data as { n: number }).n);
+
+test('a client that stops reading during a replay costs little memory, delays nobody, and gets everything when it reads again', async () => {
+	scene = await openScene({ bufferBytes: 65_536 });
+	await insertMany('a', 20_000, 2000);
+	// The window in memory fills as the events arrive; it is not the client's doing.
+	await until(() => scene.server.app.health().head === '20000');
+	const slow = scene.open('topics=a&client=slow');
+	await slow.arrived('a');
+	slow.pause();
+	const before = process.memoryUsage().rss;
+	const other = scene.open('topics=b&client=other');
+	await other.caughtUp();
+	for (let i = 1; i <= 20; i++) {
+		await scene.insert('b', i);
+		await until(() => other.data('b').length === i, { timeoutMs: 2000 });
+	}
+	expect(process.memoryUsage().rss - before).toBeLessThan(32 * 1_048_576);
+	slow.resume();
+	await slow.caughtUp(60_000);
+	expect(received(slow, 'a')).toEqual(numbers(20_000));
+});
+
+test('a live client that stops reading goes back to the log, and gets each event once, in order', async () => {
+	scene = await openScene({ bufferBytes: 65_536 });
+	const slow = scene.open('topics=a&client=slow');
+	await slow.caughtUp();
+	slow.pause();
+	for (let i = 0; i < 20; i++) {
+		await scene.sql`
+			insert into events (topic, data)
+			select 'a', jsonb_build_object('n', ${i * 1000}::int + i, 'pad', repeat('x', 1000)) from generate_series(1, 1000) i`;
+	}
+	await until(() => scene.server.app.health().head === '20000');
+	expect(scene.server.app.streams.connections.size).toBe(1);
+	slow.resume();
+	await until(() => slow.data('a').length >= 20_000, { timeoutMs: 30_000 });
+	expect(received(slow, 'a')).toEqual(numbers(20_000));
+	await scene.insert('a', { n: 20_001 });
+	await until(() => slow.data('a').length === 20_001);
+});
+
+test('a client that takes nothing for too long is ended', async () => {
+	scene = await openScene({ bufferBytes: 4096, keepAliveMs: 100, stallMs: 400 });
+	const stuck = scene.open('topics=a&client=stuck');
+	await stuck.caughtUp();
+	stuck.pause();
+	await insertMany('a', 20_000, 1000);
+	await until(() => scene.server.app.streams.connections.size === 0, {
+		what: 'the server has ended it'
+	});
+});
