@@ -3,6 +3,8 @@ const KEY = Symbol.for('logline.end');
 interface Held {
 	/** Ends what runs now. */
 	end: (() => Promise<void>) | null;
+	/** It is ending: whoever asks again waits for the same end. */
+	ending: Promise<void> | null;
 	graceMs: number;
 	/** Told when the HTTP server has answered everything, if it tells. */
 	served: Promise<void> | null;
@@ -10,11 +12,21 @@ interface Held {
 
 const holder = globalThis as { [KEY]?: Held };
 
-/** Ends what an earlier `endWithProcess` of this process named. In development an edit starts the application again. */
+/**
+ * Ends what an earlier `endWithProcess` of this process named, and waits for an end that is under way. In development an
+ * edit starts the application again, and the dev server ends the process as soon as it has closed.
+ */
 export async function endEarlier(): Promise<void> {
-	const end = holder[KEY]?.end;
-	if (holder[KEY]) holder[KEY].end = null;
-	await end?.();
+	const held = holder[KEY];
+	if (!held) return;
+	const { end } = held;
+	held.end = null;
+	if (end) {
+		held.ending = end().finally(() => {
+			held.ending = null;
+		});
+	}
+	await held.ending;
 }
 
 /**
@@ -30,7 +42,7 @@ export function endWithProcess(
 	options: { served: boolean }
 ): void {
 	const first = holder[KEY] === undefined;
-	const held = (holder[KEY] ??= { end: null, graceMs, served: null });
+	const held = (holder[KEY] ??= { end: null, ending: null, graceMs, served: null });
 	held.end = end;
 	held.graceMs = graceMs;
 	if (!first) return;

@@ -1,0 +1,149 @@
+import { expect } from 'vitest';
+import type { Browser, BrowserContext, Locator, Page } from 'playwright-core';
+import { STORY } from '../../src/lib/features/chat/script.ts';
+import { until } from '../support/until.ts';
+
+export const PASSWORD = 'correct horse battery';
+
+/** What an undisturbed story leaves in the chat, line by line; the prompts are said by the player. */
+export const WHOLE_STORY: readonly string[] = STORY.map(({ text }) => text);
+
+/** Topics that can be turned off, as the page calls them. */
+export type TopicLabel = 'Notifications' | 'Logs';
+
+/** A page of the application as a person sees and uses it. */
+export class DemoPage {
+	readonly page: Page;
+	/** What the browser complained about: errors, warnings and exceptions that nobody caught. */
+	readonly complaints: string[] = [];
+
+	private constructor(page: Page) {
+		this.page = page;
+		page.setDefaultTimeout(30_000);
+		page.on('pageerror', (error) => this.complaints.push(String(error)));
+		page.on('console', (line) => {
+			if (line.type() === 'error' || line.type() === 'warning') this.complaints.push(line.text());
+		});
+	}
+
+	/** Opens a page in a profile of its own, or in a given one, as a further tab. */
+	static async open(where: Browser | BrowserContext): Promise<DemoPage> {
+		return new DemoPage(await where.newPage());
+	}
+
+	/** Creates an account by the form, and waits until the start page is live. */
+	async signUp(url: string, username: string): Promise<void> {
+		await this.page.goto(`${url}/signup`);
+		await this.#submitAccount('Create an account', username);
+		await this.live();
+	}
+
+	/** Signs in by the form, and waits until the start page is live. */
+	async signIn(url: string, username: string): Promise<void> {
+		await this.page.goto(`${url}/login`);
+		await this.#submitAccount('Sign in', username);
+		await this.live();
+	}
+
+	async #submitAccount(button: string, username: string): Promise<void> {
+		await this.page.getByLabel('User name').fill(username);
+		await this.page.getByLabel('Password').fill(PASSWORD);
+		await this.page.getByRole('button', { name: button, exact: true }).click();
+		await this.page.waitForURL((url) => url.pathname === '/');
+	}
+
+	/** Opens the start page, signed in already, and waits until it is live. */
+	async visit(url: string): Promise<void> {
+		await this.page.goto(url);
+		await this.live();
+	}
+
+	get status(): Locator {
+		return this.page.getByRole('status');
+	}
+
+	/** Waits until the stream is open. */
+	async live(): Promise<void> {
+		await this.status.filter({ hasText: 'Live' }).waitFor();
+	}
+
+	button(name: string): Locator {
+		return this.page.getByRole('button', { name, exact: true });
+	}
+
+	/** The chat, oldest line first. */
+	chatLines(): Promise<string[]> {
+		return this.page
+			.getByRole('log', { name: 'Conversation' })
+			.getByRole('listitem')
+			.evaluateAll((items) =>
+				// The line is the last paragraph; the sender's name stands above it.
+				items.map((item) => [...item.querySelectorAll('p')].pop()?.textContent?.trim() ?? '')
+			);
+	}
+
+	/** Texts of a list, newest first. */
+	entries(topic: TopicLabel): Promise<string[]> {
+		return this.#list(topic).evaluateAll((items) =>
+			items.map((item) => item.querySelector('.message, p')?.lastChild?.textContent?.trim() ?? '')
+		);
+	}
+
+	#list(topic: TopicLabel): Locator {
+		return this.page.getByRole('region', { name: topic, exact: true }).getByRole('listitem');
+	}
+
+	/** Waits until a list shows an entry. */
+	async shows(topic: TopicLabel, text: string): Promise<void> {
+		await this.#list(topic).filter({ hasText: text }).first().waitFor();
+	}
+
+	/** The switch in the toolbar. */
+	topicSwitch(topic: TopicLabel): Locator {
+		return this.page.getByRole('group', { name: 'Topics' }).getByRole('switch', { name: topic });
+	}
+
+	/** How many events of a topic have come in since the page was opened, as the toolbar tells. */
+	async counter(topic: TopicLabel): Promise<number> {
+		const text = (await this.topicSwitch(topic).textContent()) ?? '';
+		return Number(/(\d+)\s*received/.exec(text)?.[1] ?? NaN);
+	}
+
+	/** Turns a topic on or off. */
+	async turn(topic: TopicLabel, on: boolean): Promise<void> {
+		const control = this.topicSwitch(topic);
+		expect(await control.getAttribute('aria-checked')).toBe(String(!on));
+		await control.click();
+		expect(await control.getAttribute('aria-checked')).toBe(String(on));
+	}
+
+	get ended(): Promise<boolean> {
+		return this.page.getByText('The end', { exact: true }).isVisible();
+	}
+
+	/** Waits until the chat has that many lines. */
+	async chatReaches(lines: number): Promise<void> {
+		await until(async () => (await this.chatLines()).length >= lines, {
+			what: `the chat has ${lines} lines`,
+			timeoutMs: 60_000,
+			everyMs: 20
+		});
+	}
+
+	/** Waits for the next prompt and says it. Answers false when the story has ended instead. */
+	async reply(): Promise<boolean> {
+		const send = this.page.getByRole('button', { name: 'Send', exact: true, disabled: false });
+		const what = 'the story ends or waits for a reply';
+		const found = await until(
+			async () => ((await this.ended) ? 'end' : (await send.isVisible()) ? 'prompt' : null),
+			{ what, timeoutMs: 60_000, everyMs: 20 }
+		);
+		if (found === 'prompt') await send.click();
+		return found === 'prompt';
+	}
+
+	/** Says every prompt until the story ends. */
+	async playToEnd(): Promise<void> {
+		while (await this.reply());
+	}
+}

@@ -1,0 +1,80 @@
+import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
+import type { Browser, BrowserContext } from 'playwright-core';
+import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openBrowser } from '../support/browser.ts';
+import { startBuiltApp, type BuiltApp, type BuiltAppOptions } from '../support/built-app.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { DemoPage } from './demo-page.ts';
+
+/** Human pace divided by this: the whole story in about four seconds. */
+export const SPEED = '20';
+
+/** A database, and the servers and browser profiles that a test opens on it. All of them are ended after each test. */
+export class Stage {
+	sql!: Sql;
+	#browser: Browser | undefined;
+	#database!: TestDatabase;
+	readonly #apps: BuiltApp[] = [];
+	readonly #contexts: BrowserContext[] = [];
+
+	/** Registers what goes before and after the tests of a file, which share one browser. */
+	static forEachTest(): Stage {
+		const stage = new Stage();
+		beforeAll(async () => {
+			stage.#browser = await openBrowser();
+		});
+		beforeEach(async () => {
+			stage.#database = await createTestDatabase();
+			stage.sql = openClient(stage.#database.url, { max: 2, name: 'e2e test' });
+		});
+		afterEach(async () => {
+			for (const context of stage.#contexts.splice(0)) await context.close();
+			for (const app of stage.#apps.splice(0)) await app.stop();
+			await stage.sql.end();
+			await stage.#database.drop();
+		});
+		afterAll(() => stage.#browser?.close());
+		return stage;
+	}
+
+	/** Starts a server on the database of the test. */
+	async start({ env, ...options }: BuiltAppOptions = {}): Promise<BuiltApp> {
+		const app = await startBuiltApp({
+			databaseUrl: this.#database.url,
+			env: { LOGLINE_STORY_SPEED: SPEED, ...env },
+			...options
+		});
+		this.#apps.push(app);
+		return app;
+	}
+
+	/** A browser profile of its own: no cookies of the others. */
+	async profile(options: Parameters<Browser['newContext']>[0] = {}): Promise<BrowserContext> {
+		if (!this.#browser) throw new Error('The browser has not started');
+		const context = await this.#browser.newContext(options);
+		this.#contexts.push(context);
+		return context;
+	}
+
+	/** A page in a profile of its own. */
+	async openPage(options: Parameters<Browser['newContext']>[0] = {}): Promise<DemoPage> {
+		return DemoPage.open(await this.profile(options));
+	}
+
+	/** Publishes as any SQL client may, for everyone or for one user. */
+	async publish(topic: 'notifications' | 'logs', ...messages: string[]): Promise<void> {
+		for (const message of messages) {
+			await this.sql`
+				insert into events (topic, data) values (${topic}, jsonb_build_object(
+					'id', gen_random_uuid(), 'type', 'info', 'level', 'info', 'source', 'test',
+					'message', ${message}::text, 'timestamp', now()))`;
+		}
+	}
+
+	/** The chat of the only user as the log has it, one line per event. */
+	async loggedChat(): Promise<string[]> {
+		const rows = await this.sql<{ text: string }[]>`
+			select data->>'text' as text from events where topic in ('message', 'end') order by id`;
+		return rows.map(({ text }) => text);
+	}
+}
