@@ -132,6 +132,8 @@ describe('a reset', () => {
 		expect(at).toBeGreaterThan(FIRST_PROMPT);
 		expect(said(events.slice(0, at))).toEqual(wholeStory('ada').slice(0, at));
 		expect(said(events.slice(at + 1))).toEqual(wholeStory('ada'));
+		// A list keyed by id must not meet the line of an earlier run again.
+		expect(new Set(events.map((event) => event.data.id)).size).toBe(events.length);
 	});
 
 	test('is an event, not a deletion: what was said stays, and the chat is empty', async () => {
