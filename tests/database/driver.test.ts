@@ -19,7 +19,8 @@ afterEach(async () => {
 });
 
 /** A table `written`, one pool through a proxy that can be cut, and one that goes straight. */
-async function setUp(options: postgres.Options<Record<string, never>> = {}) {
+async function setUp(options: { max?: number; max_pipeline?: number; backoffMs?: number } = {}) {
+	const { backoffMs = 10, ...driverOptions } = options;
 	const database: TestDatabase = await createTestDatabase({ empty: true });
 	const target = new URL(database.url);
 	const proxy: Proxy = await startProxy(Number(target.port || 5432));
@@ -30,7 +31,11 @@ async function setUp(options: postgres.Options<Record<string, never>> = {}) {
 	const through = new URL(database.url);
 	through.hostname = '127.0.0.1';
 	through.port = String(proxy.port);
-	const sql: Sql = postgres(through.href, { max: 1, backoff: 0.01, ...options });
+	const sql: Sql = postgres(through.href, {
+		max: 1,
+		backoff: () => backoffMs / 1000,
+		...driverOptions
+	});
 	cleanUp.push(() => sql.end({ timeout: 1 }));
 	await sql`select 1`;
 	const written = async () =>
@@ -203,7 +208,10 @@ describe('under pressure', () => {
 		const dead = await startProxy(silent.port);
 		cleanUp.push(() => dead.close());
 		await silent.stop();
-		const away: Sql = postgres(`postgres://x@127.0.0.1:${dead.port}/x`, { max: 1, backoff: 0.01 });
+		const away: Sql = postgres(`postgres://x@127.0.0.1:${dead.port}/x`, {
+			max: 1,
+			backoff: () => 0.01
+		});
 		cleanUp.push(() => away.end({ timeout: 1 }));
 		expect(await Promise.race([outcome(away`select 1`), hang(1500)])).toMatchObject({
 			code: expect.stringMatching(/CONNECTION_CLOSED|ECONNRESET/) as string
@@ -226,7 +234,7 @@ describe('when a pool is ended', () => {
 	});
 
 	it('an attempt to connect that is still due is called off', async () => {
-		const { proxy, sql } = await setUp({ backoff: 0.3 });
+		const { proxy, sql } = await setUp({ backoffMs: 300 });
 		proxy.refuse(true);
 		proxy.cut();
 		await outcome(sql`select 1`);

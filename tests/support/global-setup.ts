@@ -20,28 +20,49 @@ interface Server {
 	stop(): Promise<unknown>;
 }
 
+interface Run {
+	server: Server;
+	provided: { url: string; template: string; run: string };
+}
+
+/** Each vitest project loads this file for itself; the server is one for all of them. */
+const shared = globalThis as { loglineTestRun?: { run: Promise<Run>; users: number } };
+
 /** One server for the run, with a migrated database that the test files clone. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
+	const holder = (shared.loglineTestRun ??= { run: begin(), users: 0 });
+	holder.users++;
+	const { server, provided } = await holder.run;
+	project.provide('testServer', provided);
+	return async () => {
+		holder.users--;
+		if (holder.users > 0) return;
+		delete shared.loglineTestRun;
+		await end(server, provided.run);
+	};
+}
+
+async function begin(): Promise<Run> {
 	await sweepServers();
 	const server = await chooseServer();
 	const run = `logline_test_${randomBytes(4).toString('hex')}`;
 	const template = `${run}_template`;
-	const teardown = async () => {
-		try {
-			await dropAll(server.url, run);
-		} finally {
-			await server.stop();
-		}
-	};
 	try {
 		console.log(`Tests run on ${server.what}`);
 		await makeTemplate(server.url, template);
 	} catch (error) {
-		await teardown();
+		await end(server, run);
 		throw error;
 	}
-	project.provide('testServer', { url: server.url, template, run });
-	return teardown;
+	return { server, provided: { url: server.url, template, run } };
+}
+
+async function end(server: Server, run: string): Promise<void> {
+	try {
+		await dropAll(server.url, run);
+	} finally {
+		await server.stop();
+	}
 }
 
 async function chooseServer(): Promise<Server> {

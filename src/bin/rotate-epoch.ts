@@ -1,0 +1,24 @@
+/**
+ * `npm run db:rotate-epoch`, after a restore from backup: ids that were given after the backup will be given again, to other
+ * events. With a new epoch, clients that come with a cursor of the old one are told of the gap and get everything again.
+ */
+import { openClient } from '$lib/server/database/client.ts';
+import { migrate } from '../../drizzle/migrate.ts';
+import { runCommand, withDatabase } from './command.ts';
+
+runCommand(() =>
+	withDatabase(async (url) => {
+		await migrate(url);
+		const sql = openClient(url, { max: 1, name: 'rotate epoch' });
+		try {
+			const [state] = await sql<{ epoch: string }[]>`
+				update log_state set epoch = gen_random_uuid() returning epoch`;
+			if (!state) throw new Error('The table log_state is empty. Restore the backup completely.');
+			console.log(
+				`The log now has the epoch ${state.epoch}. Clients learn of it when they connect again.`
+			);
+		} finally {
+			await sql.end({ timeout: 5 });
+		}
+	})
+);
