@@ -124,6 +124,27 @@ export const logState = pgTable('log_state', {
 	epoch: uuid('epoch').notNull().defaultRandom()
 });
 
+/**
+ * How far a topic's history has been trimmed. Moved before anything is deleted, so that a reader who misses an event always
+ * sees why.
+ */
+export const topicHorizons = pgTable(
+	'topic_horizons',
+	{
+		topic: text('topic').notNull(),
+		/** `user_id` of the trimmed events; 0: the ones for everyone. */
+		audience: id('audience').notNull(),
+		horizon: id('horizon').notNull()
+	},
+	(t) => [primaryKey({ columns: [t.topic, t.audience] })]
+);
+
+/** How far the retention job has gone through the log for a topic, so that it reads each event once. */
+export const retentionProgress = pgTable('retention_progress', {
+	topic: text('topic').primaryKey(),
+	done: id('done').notNull()
+});
+
 export const topicSubscriptions = pgTable(
 	'topic_subscriptions',
 	{

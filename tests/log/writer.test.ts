@@ -77,7 +77,8 @@ describe('a connection that is cut while commits are under way', () => {
 			cuts++;
 			for (const [answer] of await Promise.all(appends)) told.push(answer!.id);
 		}
-		const rows = await sql`select id::text, data from events where topic = 'cut' order by events.id`;
+		const rows =
+			await sql`select id::text, data from events where topic = 'cut' order by events.id`;
 		expect(cuts).toBe(30);
 		expect(rows.map((row) => row.data as number).sort((a, b) => a - b)).toEqual(
 			Array.from({ length: 600 }, (_, i) => i)

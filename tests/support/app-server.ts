@@ -1,5 +1,5 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createServer, type Server } from 'node:http';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import {
 	createRegistry,
@@ -45,7 +45,7 @@ export async function startAppServer(
 		registry
 	);
 	const server = createServer((request, response) => {
-		void answer(app, request, response);
+		void answerStream(app, request, response);
 	});
 	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 	const { port } = server.address() as AddressInfo;
@@ -88,10 +88,11 @@ export async function createUser(
 	}
 }
 
-async function answer(
+/** Answers `GET /api/events`, whatever the path. */
+export async function answerStream(
 	app: App,
-	request: import('node:http').IncomingMessage,
-	response: import('node:http').ServerResponse
+	request: IncomingMessage,
+	response: ServerResponse
 ): Promise<void> {
 	const url = new URL(request.url ?? '/', 'http://localhost');
 	const headers = new Headers();

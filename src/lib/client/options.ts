@@ -37,6 +37,8 @@ export interface SSEClientOptions<TTopics = SSETopicsMap> {
 	debug?: boolean;
 	/** Id up to which the page's state already tells everything of the first topics (server-rendered). Default: none. */
 	lastEventID?: string | null;
+	/** Epoch of the log that `lastEventID` belongs to (server-rendered), so that a restored backup is noticed. Default: unknown. */
+	log?: string | null;
 	/** Name of this client towards the server: 1 to 64 of A-Z a-z 0-9 _ -, different for each client. Default: random. */
 	clientID?: string;
 	/**

@@ -63,6 +63,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		this.#url = String(url);
 		this.#options = options;
 		this.#client = client;
+		this.#log = options.log ?? null;
 		this.#subscriptions = new Subscriptions(
 			options.topics as Record<string, TopicHandler | undefined>,
 			start

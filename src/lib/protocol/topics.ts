@@ -52,7 +52,12 @@ export interface TopicDefinition<TData = unknown> {
 	maySubscribe?: (viewer: Viewer) => boolean;
 	/** How much history a client gets when the topic is new to it. Default: all that is kept. */
 	replay?: { last: number };
+	/** How long events are kept. Default: for ever. */
+	retention?: Retention;
 }
+
+/** Keep events for a time (seconds), or the newest of each user (those for everyone count as one user's). */
+export type Retention = { seconds: number } | { lastPerUser: number };
 
 /** Topic name → definition, as the server holds it. */
 export type TopicRegistry = ReadonlyMap<string, TopicDefinition>;

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import { LoglineError, type TopicRegistry, type Viewer } from '$lib/protocol';
 import { createAuth, type Auth } from './auth/auth.ts';
+import { requireAccess } from './auth/may-subscribe.ts';
 import type { Config } from './config.ts';
 import { openDatabase, queryable, type Database } from './database/client.ts';
 import { Lanes } from './database/lanes.ts';
@@ -14,6 +15,7 @@ import { insertIntoOutbox } from './log/outbox.ts';
 import { maintainLog } from './log/maintain.ts';
 import { readRecent } from './log/read.ts';
 import { Relay } from './log/relay.ts';
+import { trimLog } from './log/retention.ts';
 import { Tailer } from './log/tail.ts';
 import type { Appended, NewEvent, Transaction } from './log/types.ts';
 import { createLogger, type LogLine } from './logger.ts';
@@ -55,7 +57,7 @@ export interface App {
 	readHistory(
 		viewer: Viewer,
 		topics: readonly string[]
-	): Promise<{ events: HistoryEvent[]; cursor: string }>;
+	): Promise<{ events: HistoryEvent[]; cursor: string; log: string }>;
 	/** How the application is. */
 	health(): Health;
 	/** Counts a request that is under way, so that `stop` can wait for it. Returns what to call at its end. */
@@ -128,6 +130,10 @@ export async function startApp(
 		new SoleConnection(url, { name: 'tailer' }),
 		logger,
 		(events) => hub.publish(events),
+		(head) => {
+			streams.connections.endAll();
+			hub.reset(head);
+		},
 		{ pollMs: POLL_MS }
 	);
 
@@ -168,6 +174,8 @@ export async function startApp(
 		void streams.recheckSessions();
 	});
 
+	const retention = new SoleConnection(url, { name: 'retention', answerMs: 60_000 });
+	const stopping = new AbortController();
 	let draining = false;
 	let underWay = 0;
 	let idle: (() => void) | null = null;
@@ -192,9 +200,16 @@ export async function startApp(
 		onSubscribe: (onSubscribe) => streams.onSubscribe(onSubscribe),
 		onLogLine: (onLine) => lines.on(onLine),
 		isSubscribed: (topic) => streams.connections.has(topic),
-		readHistory: (viewer, topics) => {
+		readHistory: async (viewer, topics) => {
+			const log = tailer.epoch;
+			for (const topic of topics) requireAccess(registry, topic, viewer);
 			const declared = topics.map((topic) => ({ topic, last: registry.get(topic)?.replay?.last }));
-			return readHistory(history, { userId: viewer.userId, topics: declared, to: hub.tail });
+			const page = await readHistory(history, {
+				userId: viewer.userId,
+				topics: declared,
+				to: hub.tail
+			});
+			return { ...page, log };
 		},
 		health: () => {
 			const lagMs = Math.max(0, Date.now() - tailer.lastLook);
@@ -260,11 +275,16 @@ export async function startApp(
 		logger,
 		round: async () => {
 			await maintainLog(pool);
+			await trimLog(retention, registry, stopping.signal);
 			await auth.endExpiredSessions();
 			return MAINTENANCE_MS;
 		}
 	});
-	stopFeatures.push(() => maintenance.stop());
+	stopFeatures.push(async () => {
+		stopping.abort();
+		await maintenance.stop();
+		await retention.end();
+	});
 	holder[KEY] = app;
 	for (const start of features) stopFeatures.push(start(app));
 	return app;

@@ -19,25 +19,18 @@ import {
 	type SubscriptionRow,
 	type TopicSafety
 } from './delivery/topic-safety.ts';
+import { requireAccess } from './auth/may-subscribe.ts';
 import { encodeEvent } from './log/accept.ts';
 import type { Writer } from './log/append.ts';
+import { readHistoryPage, type HistoryPage } from './log/history.ts';
 import { readHead, readOldest, readWindowStart, type TopicStart } from './log/read.ts';
 import { encoder } from './sse/frames.ts';
 import { produceSSE, type SSEConnection } from './sse/produce-sse.ts';
 import type { StreamRequest } from './sse/request.ts';
+import { readStreamSession } from './stream-session.ts';
 
 /** Topic of the log's own events that mark where a subscription begins. */
 const SUBSCRIBED = '$subscribed';
-
-/** A session as a stream needs it. */
-interface StreamSession {
-	viewer: Viewer;
-	sessionID: string;
-	expiresAt: number;
-	/** Epoch of the log. */
-	log: string;
-	subscriptions: SubscriptionRow[];
-}
 
 /** Which of a client's topics its cursor speaks for. */
 export interface TopicSafetyRequest extends ClientName {
@@ -102,14 +95,14 @@ export class Streams {
 	 * @throws LoglineError `unauthorized`, `forbidden_topic`, `too_many_connections`, `draining`; the driver's errors
 	 */
 	async open(sessionID: string | null, wanted: StreamRequest): Promise<Response> {
-		const session = sessionID === null ? null : await this.#session(sessionID, wanted.clientID);
+		const { generation } = this.#parts.hub;
+		const session =
+			sessionID === null
+				? null
+				: await readStreamSession(this.#parts.pool, sessionID, wanted.clientID);
 		if (!session) throw new LoglineError('unauthorized', 'Sign in first.', 401);
 		const { viewer } = session;
-		for (const { topic } of wanted.topics) {
-			if (this.#parts.topics.get(topic)?.maySubscribe?.(viewer) === false) {
-				throw new LoglineError('forbidden_topic', `You may not subscribe to "${topic}".`, 403);
-			}
-		}
+		for (const { topic } of wanted.topics) requireAccess(this.#parts.topics, topic, viewer);
 		const client: ClientName = { sessionID: session.sessionID, clientID: wanted.clientID };
 		this.connections.admit({ ...client, userId: viewer.userId });
 
@@ -133,6 +126,14 @@ export class Streams {
 		const starts = await this.#place(viewer, safety, cursor);
 		const gaps = valid ? [] : await this.#gaps(viewer, wanted);
 
+		if (generation !== this.#parts.hub.generation) {
+			throw new LoglineError(
+				'database_unavailable',
+				'The log was replaced. Connect again.',
+				503,
+				1
+			);
+		}
 		this.connections.admit({ ...client, userId: viewer.userId });
 		const { config, logger } = this.#parts;
 		return produceSSE(
@@ -163,6 +164,21 @@ export class Streams {
 				onError: (error) => logger.error({ err: error }, 'a stream ended by an error')
 			}
 		);
+	}
+
+	/**
+	 * Answers `GET /api/history`: what the viewer may see of a topic before an id, newest first.
+	 *
+	 * @throws LoglineError `invalid_topics`, `forbidden_topic`
+	 */
+	history(
+		viewer: Viewer,
+		topic: string,
+		before: bigint | null,
+		limit: number
+	): Promise<HistoryPage> {
+		requireAccess(this.#parts.topics, topic, viewer);
+		return readHistoryPage(this.#parts.history, { userId: viewer.userId, topic, before, limit });
 	}
 
 	/** Decides which topics continue after the cursor and which replay their history. */
@@ -214,7 +230,14 @@ export class Streams {
 			subscriber.end();
 		};
 		const subscriber = new Subscriber(
-			{ hub, read: this.#read, encoder, sink: connection, limits: config },
+			{
+				hub,
+				read: this.#read,
+				oldest: (query) => readOldest(this.#parts.history, query),
+				encoder,
+				sink: connection,
+				limits: config
+			},
 			{ ...replay, userId: replay.viewer.userId }
 		);
 		subscriber.onFailure = failed;
@@ -242,34 +265,6 @@ export class Streams {
 			for (const session of sessions) this.connections.prolong(session, Date.now() + 1000);
 			this.#parts.logger.warn({ err: error }, 'sessions cannot be checked; trying again');
 		}
-	}
-
-	/** Session, user, subscriptions and epoch in one statement: all a client costs that comes back soon. */
-	async #session(sessionID: string, clientID: string): Promise<StreamSession | null> {
-		const [row] = await this.#parts.pool.query<{
-			user_id: string;
-			username: string;
-			expires: number;
-			log: string;
-			rows: string;
-		}>(
-			`SELECT s.user_id::text, u.username, (extract(epoch FROM s.expires_at) * 1000)::float8 AS expires,
-				(SELECT epoch::text FROM log_state) AS log,
-				(SELECT coalesce(json_agg(json_build_array(t.topic, t.n, t.since::text)), '[]')::text
-					FROM topic_subscriptions t WHERE t.session_id = s.id AND t.client_id = $2) AS rows
-			FROM sessions s JOIN users u ON u.id = s.user_id
-			WHERE s.id = $1 AND s.expires_at > now()`,
-			[sessionID, clientID]
-		);
-		if (!row) return null;
-		const rows = JSON.parse(row.rows) as [string, number, string][];
-		return {
-			viewer: { userId: row.user_id, username: row.username },
-			sessionID,
-			expiresAt: row.expires,
-			log: row.log,
-			subscriptions: rows.map(([topic, n, since]) => ({ topic, n, since: BigInt(since) }))
-		};
 	}
 
 	/** Whether this log issued the cursor. The tail may lag behind another server's; the head does not. */

@@ -27,6 +27,8 @@ export interface EventsData {
 	events: readonly { id: string; topic: string; data: unknown }[];
 	/** Position of the log for which `events` is true. */
 	cursor: string;
+	/** Epoch of the log that the position belongs to. */
+	log?: string;
 }
 
 type DemoTopics = Pick<
@@ -98,6 +100,7 @@ export class EventsContext {
 				logs: handle('logs')
 			},
 			lastEventID: data.cursor,
+			log: data.log,
 			autoConnect: environment.autoConnect ?? true,
 			eventSource: environment.eventSource,
 			onGap: ({ topic }) => {

@@ -28,6 +28,7 @@ export const topics = defineTopics({
 			message: v.string(),
 			timestamp: v.pipe(v.string(), v.isoTimestamp())
 		}),
-		replay: { last: 200 }
+		replay: { last: 200 },
+		retention: { lastPerUser: 1000 }
 	}
 });

@@ -25,6 +25,7 @@ export const topics = defineTopics({
 			message: v.string(),
 			timestamp: v.pipe(v.string(), v.isoTimestamp())
 		}),
-		replay: { last: 200 }
+		replay: { last: 200 },
+		retention: { seconds: 30 * 86_400 }
 	}
 });

@@ -146,6 +146,11 @@ export class Connections {
 		}
 	}
 
+	/** Ends every stream; the clients come back. */
+	endAll(): void {
+		for (const connection of [...this.#held.keys()]) connection.subscriber.end();
+	}
+
 	/** Refuses new streams from now on and ends the open ones. `last` is written to each before. */
 	close(last: () => Uint8Array): void {
 		this.#closed = true;

@@ -82,8 +82,10 @@ export class Hub {
 	readonly #encoder: Encoder;
 	readonly #groups = new Map<string, Group>();
 	readonly #waiting = new Set<{ id: bigint; resolve(): void }>();
+	readonly #limits: WindowLimits;
 	#window: Window;
 	#tail: bigint;
+	#generation = 0;
 
 	/**
 	 * @param tail position of the log at which `recent` ends
@@ -96,6 +98,7 @@ export class Hub {
 		limits: WindowLimits
 	) {
 		this.#encoder = encoder;
+		this.#limits = limits;
 		this.#tail = start.tail;
 		this.#window = new Window(start.floor, limits);
 		this.#window.push(start.recent.map((event) => this.frame(event)));
@@ -104,6 +107,11 @@ export class Hub {
 	/** Id up to which every event has been handed to the live subscribers. */
 	get tail(): bigint {
 		return this.#tail;
+	}
+
+	/** Changes when the log is replaced: what was decided before holds no more. */
+	get generation(): number {
+		return this.#generation;
 	}
 
 	get window(): Pick<Window, 'floor' | 'size' | 'bytes' | 'read'> {
@@ -135,6 +143,13 @@ export class Hub {
 				waiter.resolve();
 			}
 		}
+	}
+
+	/** Forgets everything: the log is another one. The owner ends the subscribers first. */
+	reset(tail: bigint): void {
+		this.#generation++;
+		this.#tail = tail;
+		this.#window = new Window(tail, this.#limits);
 	}
 
 	/** Resolves when the tail has reached `id`, or `signal` aborts. */

@@ -1,6 +1,7 @@
 import type { Logger } from 'pino';
 import type { Queryable } from '../database/client.ts';
 import { isTransient } from '../database/transient.ts';
+import { readHorizons } from '../log/horizons.ts';
 import { readPage } from '../log/read.ts';
 import type { PageReader } from './subscriber.ts';
 
@@ -15,14 +16,17 @@ export function createPageReader(on: Queryable, logger: Logger): PageReader {
 	return async ({ signal, ...query }) => {
 		for (let attempt = 0; !signal.aborted; attempt++) {
 			try {
-				return await readPage(on, query);
+				const events = await readPage(on, query);
+				const topics = query.starts.map(({ topic }) => topic);
+				// After the rows: a trim that ran meanwhile has moved the horizon first.
+				return { events, horizons: await readHorizons(on, { userId: query.userId, topics }) };
 			} catch (error) {
 				if (!isTransient(error)) throw error;
 				if (attempt === 0) logger.warn({ err: error }, 'history cannot be read; trying again');
 				await pause(Math.min(LONGEST_PAUSE, 50 * 2 ** attempt), signal);
 			}
 		}
-		return [];
+		return { events: [], horizons: new Map() };
 	};
 }
 

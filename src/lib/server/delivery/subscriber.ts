@@ -11,7 +11,14 @@ export type PageReader = (query: {
 	to: bigint;
 	limit: number;
 	signal: AbortSignal;
-}) => Promise<LogEvent[]>;
+}) => Promise<{
+	events: LogEvent[];
+	/** How far topics had been trimmed for the user when the events had been read. */
+	horizons: ReadonlyMap<string, bigint>;
+}>;
+
+/** The oldest event of a topic that is still there for the user. */
+export type OldestReader = (query: { userId: string; topic: string }) => Promise<bigint | null>;
 
 /** What a subscriber is to deliver. */
 export interface Subscription {
@@ -34,8 +41,10 @@ export interface SubscriberLimits {
 	bufferBytes: number;
 }
 
-const PAGE_EVENTS = 256;
-const PAGE_BYTES = 65_536;
+/** Bytes of one write of a replay, about. */
+const PAGE_BYTES = 131_072;
+/** Rows of one page from SQL: as many as make a write, learned from the page before. */
+const ROWS = { first: 256, least: 16, most: 2048 };
 
 /**
  * One connection: a position that moves through the log. It is *catching up* (reading history, waiting for the socket) or
@@ -47,6 +56,7 @@ export class Subscriber implements Member {
 	readonly topics: readonly string[];
 	readonly #hub: Hub;
 	readonly #read: PageReader;
+	readonly #oldest: OldestReader;
 	readonly #encoder: Encoder;
 	readonly #sink: Sink;
 	readonly #limits: SubscriberLimits;
@@ -57,13 +67,24 @@ export class Subscriber implements Member {
 	#position: bigint;
 	/** What the client's cursor is once it has received what was written. */
 	#cursor: bigint;
+	#rows = ROWS.first;
+	/** Horizons the client has been told of. */
+	readonly #told = new Map<string, bigint>();
 
 	constructor(
-		parts: { hub: Hub; read: PageReader; encoder: Encoder; sink: Sink; limits: SubscriberLimits },
+		parts: {
+			hub: Hub;
+			read: PageReader;
+			oldest: OldestReader;
+			encoder: Encoder;
+			sink: Sink;
+			limits: SubscriberLimits;
+		},
 		subscription: Subscription
 	) {
 		this.#hub = parts.hub;
 		this.#read = parts.read;
+		this.#oldest = parts.oldest;
 		this.#encoder = parts.encoder;
 		this.#sink = parts.sink;
 		this.#limits = parts.limits;
@@ -205,16 +226,35 @@ export class Subscriber implements Member {
 		const recent = this.#hub.window.read(done, to, owed, PAGE_BYTES);
 		if (recent) return recent;
 		const starts = [...after].map(([topic, start]) => ({ topic, after: later(start, done) }));
-		const rows = await this.#read({
-			userId: this.userId,
-			starts: starts.filter((start) => start.after < to),
-			to,
-			limit: PAGE_EVENTS,
-			signal: this.#abort.signal
-		});
-		const last = rows[rows.length - 1];
-		const upTo = rows.length < PAGE_EVENTS || !last ? to : last.id;
-		return { events: rows.map((row) => this.#hub.frame(row)), upTo };
+		const limit = this.#rows;
+		const wanted = starts.filter((start) => start.after < to);
+		const { userId } = this;
+		const signal = this.#abort.signal;
+		const { events, horizons } = await this.#read({ userId, starts: wanted, to, limit, signal });
+		await this.#tellGaps(wanted, horizons);
+		const framed = events.map((event) => this.#hub.frame(event));
+		const bytes = framed.reduce((sum, event) => sum + event.frame.byteLength, 0);
+		this.#rows = fit(limit, bytes);
+		const last = events[events.length - 1];
+		return { events: framed, upTo: events.length < limit || !last ? to : last.id };
+	}
+
+	/**
+	 * A topic that continues after a cursor below its horizon lacks something. One that replays from its beginning does not:
+	 * its history is what is kept.
+	 */
+	async #tellGaps(
+		starts: readonly { topic: string; after: bigint }[],
+		horizons: ReadonlyMap<string, bigint>
+	): Promise<void> {
+		for (const { topic, after } of starts) {
+			const horizon = horizons.get(topic) ?? 0n;
+			if (after === 0n || after >= horizon || horizon <= (this.#told.get(topic) ?? 0n)) continue;
+			this.#told.set(topic, horizon);
+			const oldest = await this.#oldest({ userId: this.userId, topic });
+			const gap: Gap = { topic, after: after.toString(), oldest: oldest?.toString() ?? null };
+			this.#sink.write(this.#encoder.control(CONTROL.gap, gap));
+		}
 	}
 
 	/** An old event of a new topic must not move the client's cursor back: a bare id after it sets it again. */
@@ -226,6 +266,12 @@ export class Subscriber implements Member {
 		}
 		return chunks;
 	}
+}
+
+/** Rows for the next page, so that it makes about one write. */
+function fit(rows: number, bytes: number): number {
+	if (bytes > 2 * PAGE_BYTES) return Math.max(ROWS.least, rows >> 1);
+	return bytes < PAGE_BYTES / 2 ? Math.min(ROWS.most, rows * 2) : rows;
 }
 
 const later = (a: bigint, b: bigint): bigint => (a > b ? a : b);

@@ -1,5 +1,5 @@
 import type { Queryable } from '../database/client.ts';
-import { readPage, readWindowStart, type TopicStart } from './read.ts';
+import { readOldest, readPage, readWindowStart, type TopicStart } from './read.ts';
 
 /** An event as a page gets it. */
 export interface HistoryEvent {
@@ -46,4 +46,39 @@ export async function readHistory(
 			after: after > last.id ? after : last.id
 		}));
 	}
+}
+
+/** A page of a topic's history, newest first. */
+export interface HistoryPage {
+	events: (HistoryEvent & { createdAt: string })[];
+	/** Oldest id of the topic that is kept for the user, or null: when the last page has been reached is known by it. */
+	oldest: string | null;
+}
+
+/**
+ * Reads what a user may see of a topic before an id, newest first.
+ *
+ * @param query.before null: from the newest
+ */
+export async function readHistoryPage(
+	on: Queryable,
+	query: { userId: string; topic: string; before: bigint | null; limit: number }
+): Promise<HistoryPage> {
+	const scan = (audience: string) =>
+		`(SELECT id, topic, data, created_at FROM events WHERE coalesce(user_id, 0) = ${audience} AND topic = $1 AND id < $3::bigint)`;
+	const rows = await on.query<{ id: string; topic: string; data: string; created: number }>(
+		`SELECT id::text, topic, data::text, (extract(epoch FROM created_at) * 1000)::float8 AS created
+		FROM (${scan('0')} UNION ALL ${scan('$2::bigint')}) AS merged ORDER BY merged.id DESC LIMIT $4::int`,
+		[query.topic, query.userId, (query.before ?? 2n ** 63n - 1n).toString(), query.limit]
+	);
+	const oldest = await readOldest(on, query);
+	return {
+		events: rows.map(({ id, topic, data, created }) => ({
+			id,
+			topic,
+			data: JSON.parse(data) as unknown,
+			createdAt: new Date(created).toISOString()
+		})),
+		oldest: oldest?.toString() ?? null
+	};
 }

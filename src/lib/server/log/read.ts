@@ -32,10 +32,13 @@ export async function readHead(on: Queryable): Promise<bigint> {
 	return BigInt(row!.head);
 }
 
-/** Identity of the log; changes when the operator says that a backup was restored. */
-export async function readEpoch(on: Queryable): Promise<string> {
-	const [row] = await on.query<{ epoch: string }>('SELECT epoch::text FROM log_state', []);
-	return row!.epoch;
+/** Which log this is, and how far it goes. The epoch changes when the operator says that a backup was restored. */
+export async function readIdentity(on: Queryable): Promise<{ epoch: string; head: bigint }> {
+	const [row] = await on.query<{ epoch: string; head: string }>(
+		'SELECT epoch::text, (SELECT coalesce(max(id), 0)::text FROM events) AS head FROM log_state',
+		[]
+	);
+	return { epoch: row!.epoch, head: BigInt(row!.head) };
 }
 
 /** The next events of all topics after `after`, in id order. Complete, because ids become visible in order. */

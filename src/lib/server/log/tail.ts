@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import type { SoleConnection } from '../database/sole-connection.ts';
-import { readAfter, readHead } from './read.ts';
+import { readAfter, readIdentity } from './read.ts';
 import type { LogEvent } from './types.ts';
 
 const PAGE = 1000;
@@ -14,7 +14,11 @@ export class Tailer {
 	readonly #logger: Logger;
 	readonly #pollMs: number;
 	readonly #deliver: (events: LogEvent[]) => void;
+	readonly #onReplaced: (head: bigint) => void;
 	#tail = 0n;
+	#epoch = '';
+	/** Whether to make sure that it is still the same log: after every failure, and now and then. */
+	#verify = false;
 	#dirty = false;
 	#stopped = true;
 	#running: Promise<void> | null = null;
@@ -25,22 +29,31 @@ export class Tailer {
 	/**
 	 * @param connection for the tailer alone; the tailer closes it
 	 * @param deliver called with each page, synchronously, in order
+	 * @param onReplaced called when the log is another one than before, or has gone back: a backup was restored under us. What
+	 *   follows is delivered from its head on.
 	 */
 	constructor(
 		connection: SoleConnection,
 		logger: Logger,
 		deliver: (events: LogEvent[]) => void,
+		onReplaced: (head: bigint) => void,
 		options: { pollMs?: number } = {}
 	) {
 		this.#connection = connection;
 		this.#logger = logger;
 		this.#deliver = deliver;
+		this.#onReplaced = onReplaced;
 		this.#pollMs = options.pollMs ?? 1000;
 	}
 
 	/** Id up to which everything has been handed over. */
 	get tail(): bigint {
 		return this.#tail;
+	}
+
+	/** Identity of the log that is being read. */
+	get epoch(): string {
+		return this.#epoch;
 	}
 
 	/** When the log was last looked at with success, in milliseconds since 1970. */
@@ -53,13 +66,16 @@ export class Tailer {
 	 * would begin at the first event ever.
 	 */
 	async begin(): Promise<bigint> {
-		this.#tail = await readHead(this.#connection);
+		({ head: this.#tail, epoch: this.#epoch } = await readIdentity(this.#connection));
 		return this.#tail;
 	}
 
 	start(): void {
 		this.#stopped = false;
-		this.#timer = setInterval(() => this.wake(), this.#pollMs);
+		this.#timer = setInterval(() => {
+			this.#verify = true;
+			this.wake();
+		}, this.#pollMs);
 		this.wake();
 	}
 
@@ -81,6 +97,7 @@ export class Tailer {
 		while (this.#dirty && !this.#stopped) {
 			this.#dirty = false;
 			try {
+				if (this.#verify) await this.#identify();
 				const events = await readAfter(this.#connection, this.#tail, PAGE);
 				this.#lastLook = Date.now();
 				if (events.length === PAGE) this.#dirty = true;
@@ -91,6 +108,7 @@ export class Tailer {
 				if (this.#failing) this.#logger.info('the log is readable again');
 				this.#failing = false;
 			} catch (error) {
+				this.#verify = true;
 				if (!this.#failing)
 					this.#logger.warn({ err: error }, 'the log cannot be read; polling goes on');
 				this.#failing = true;
@@ -98,5 +116,18 @@ export class Tailer {
 		}
 		// Same tick as the look at `#dirty`: clearing it later would lose a wake-up.
 		this.#running = null;
+	}
+
+	async #identify(): Promise<void> {
+		const { epoch, head } = await readIdentity(this.#connection);
+		this.#verify = false;
+		if (epoch === this.#epoch && head >= this.#tail) return;
+		this.#logger.warn(
+			{ head: head.toString(), tail: this.#tail.toString() },
+			'the log has been replaced; every client starts anew'
+		);
+		this.#epoch = epoch;
+		this.#tail = head;
+		this.#onReplaced(head);
 	}
 }

@@ -1,0 +1,27 @@
+import { json } from '@sveltejs/kit';
+import { LoglineError, parseCursor } from '$lib/protocol';
+import { getApp } from '$lib/server/app.ts';
+import { errorResponse } from '$lib/server/errors.ts';
+import type { RequestHandler } from './$types';
+
+const MAX_LIMIT = 200;
+
+/** A topic's history, newest first, a page at a time. */
+export const GET: RequestHandler = async ({ url, locals }) => {
+	try {
+		if (!locals.user) throw new LoglineError('unauthorized', 'Sign in first.', 401);
+		const before = url.searchParams.get('before');
+		const cursor = before === null ? null : parseCursor(before);
+		if (before !== null && cursor === null) {
+			throw new LoglineError('invalid_cursor', '`before` is the id of an event, or absent.');
+		}
+		const limit = url.searchParams.get('limit') ?? '50';
+		if (!/^[0-9]{1,3}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LIMIT) {
+			throw new LoglineError('invalid_limit', `\`limit\` is a number from 1 to ${MAX_LIMIT}.`);
+		}
+		const topic = url.searchParams.get('topic') ?? '';
+		return json(await getApp().streams.history(locals.user, topic, cursor, Number(limit)));
+	} catch (error) {
+		return errorResponse(error);
+	}
+};

@@ -1,0 +1,73 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { openScene, type Scene } from '../support/scene.ts';
+import { until } from '../support/until.ts';
+
+let scene: Scene;
+afterEach(() => scene.close());
+
+/** What a restore from an older copy leaves: the newest events gone, and their ids given again. */
+async function restore(to: number): Promise<void> {
+	await scene.sql`delete from events where id > ${to}`;
+	await scene.sql`select setval('events_id_seq', ${to})`;
+}
+
+describe('a log that was restored from an older copy under open streams', () => {
+	test('ends them, and whoever comes back gets all of the new log', async () => {
+		scene = await openScene();
+		await scene.insert('a', 1, 2, 3, 4, 5);
+		const client = scene.open('topics=a&client=x');
+		const { data } = await client.caughtUp();
+		const { log } = data as { log: string };
+		await restore(2);
+		await scene.sql`update log_state set epoch = gen_random_uuid()`;
+		await until(() => client.ended, { what: 'the stream ends' });
+		await scene.insert('a', 'other 3', 'other 4', 'other 5', 'other 6');
+		// Its cursor is an id of the new log, too: only the epoch tells.
+		const again = scene.open(`topics=a&client=x&log=${log}`, { lastEventID: '5' });
+		await again.caughtUp();
+		expect(again.of('gap')).toHaveLength(1);
+		expect(again.data('a')).toEqual([1, 2, 'other 3', 'other 4', 'other 5', 'other 6']);
+		expect((again.of('caught-up')[0]!.data as { log: string }).log).not.toBe(log);
+		await scene.insert('a', 'live');
+		await until(() => again.data('a').includes('live'));
+	});
+
+	test('is noticed even when nobody rotated its epoch, as long as it is behind', async () => {
+		scene = await openScene();
+		await scene.insert('a', 1, 2, 3, 4, 5);
+		const client = scene.open('topics=a&client=x');
+		await client.caughtUp();
+		await restore(2);
+		await until(() => client.ended);
+		const again = scene.open('topics=a&client=x', { lastEventID: client.cursor });
+		await again.caughtUp();
+		expect(again.of('gap')).toHaveLength(1);
+		expect(again.data('a')).toEqual([1, 2]);
+	});
+});
+
+test('who comes back soon costs one statement and reads no event from the database', async () => {
+	scene = await openScene();
+	const first = scene.open('topics=a&topics=b&client=x');
+	await first.caughtUp();
+	first.close();
+	await scene.insert('a', ...Array.from({ length: 100 }, (_, i) => i));
+	await until(() => scene.server.app.health().head === '100');
+	const statements: string[] = [];
+	// What the application sends to Postgres for this client, and what its polls send anyway.
+	const { options } = scene.server.app.database.sql;
+	options.debug = (_connection, query) => statements.push(query);
+	const again = scene.open('topics=a&topics=b&client=x', { lastEventID: first.cursor });
+	await again.caughtUp();
+	expect(again.data('a')).toHaveLength(100);
+	const reads = await scene.sql`
+		select query from pg_stat_activity
+		where datname = current_database() and application_name = 'logline history'`;
+	expect(reads).toHaveLength(0);
+	expect(statements.filter((query) => query.includes('FROM sessions'))).toHaveLength(1);
+	expect(statements.filter((query) => !query.includes('FROM sessions')).filter(isOurs)).toEqual([]);
+});
+
+/** Heartbeats and maintenance run at their own pace. */
+const isOurs = (query: string) =>
+	!/pg_notify|logline_ensure_partitions|append_batches|sessions/.test(query);

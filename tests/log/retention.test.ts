@@ -1,0 +1,148 @@
+import { afterEach, expect, test } from 'vitest';
+import { createRegistry, type TopicDefinition } from '../../src/lib/protocol/index.ts';
+import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
+import { readHistoryPage } from '../../src/lib/server/log/history.ts';
+import { trimLog } from '../../src/lib/server/log/retention.ts';
+import { queryable } from '../../src/lib/server/database/client.ts';
+import { openScene, type Scene } from '../support/scene.ts';
+import { TEST_TOPICS } from '../support/app-server.ts';
+
+let scene: Scene;
+const connections: SoleConnection[] = [];
+afterEach(async () => {
+	await Promise.all(connections.splice(0).map((connection) => connection.end()));
+	await scene.close();
+});
+
+const keep = (retentions: Record<string, TopicDefinition['retention']>) =>
+	createRegistry([
+		Object.fromEntries(
+			[...TEST_TOPICS].map(([topic, definition]) => [
+				topic,
+				{ ...definition, retention: retentions[topic] }
+			])
+		)
+	]);
+
+async function trim(retentions: Record<string, TopicDefinition['retention']>) {
+	const connection = new SoleConnection(scene.database.url, { name: 'retention test' });
+	connections.push(connection);
+	return trimLog(connection, keep(retentions));
+}
+
+const numbers = (count: number, from = 1) => Array.from({ length: count }, (_, i) => i + from);
+const left = async (topic: string) =>
+	(await scene.sql`select data from events where topic = ${topic} order by id`).map(
+		(row) => row.data as number
+	);
+
+/** A server whose window in memory does not reach back to what is there now. */
+async function laterServer() {
+	await scene.server.stop();
+	await scene.sql`insert into events (topic, data) select 'e', to_jsonb(i) from generate_series(1, 2100) i`;
+	return scene.addServer();
+}
+
+test('the newest events of each user are kept, and of everyone’s as many', async () => {
+	scene = await openScene();
+	await scene.insert('a', ...numbers(10));
+	for (const n of numbers(6, 101)) {
+		await scene.sql`insert into events (topic, user_id, data) values ('a', ${scene.user.userId}, ${n})`;
+	}
+	await scene.insert('b', 1);
+	expect(await trim({ a: { lastPerUser: 4 } })).toBe(8);
+	expect(await left('a')).toEqual([7, 8, 9, 10, 103, 104, 105, 106]);
+	expect(await left('b')).toEqual([1]);
+	// Going on from where it was, and doing nothing when there is nothing.
+	expect(await trim({ a: { lastPerUser: 4 } })).toBe(0);
+	await scene.insert('a', 11);
+	expect(await trim({ a: { lastPerUser: 4 } })).toBe(1);
+});
+
+test('events are kept for their time', async () => {
+	scene = await openScene();
+	await scene.insert('a', ...numbers(20));
+	await scene.insert('b', 1);
+	await scene.sql`update events set created_at = now() - interval '2 hours' where id <= 15`;
+	expect(await trim({ a: { seconds: 3600 } })).toBe(15);
+	expect(await left('a')).toEqual(numbers(5, 16));
+	expect(await left('b')).toEqual([1]);
+});
+
+test('a partition of which nothing is needed any more is dropped whole', async () => {
+	scene = await openScene();
+	await scene.insert('a', ...numbers(5));
+	await scene.sql`update events set created_at = now() - interval '2 hours'`;
+	await scene.sql`select setval('events_id_seq', 5000000)`;
+	await scene.insert('a', 6);
+	const partitions = async () =>
+		(await scene.sql`select 1 from pg_inherits where inhparent = 'events'::regclass`).length;
+	const before = await partitions();
+	await scene.insert('b', 1);
+	await trim({ a: { seconds: 3600 } });
+	expect(await partitions()).toBe(before - 1);
+	expect(await left('a')).toEqual([6]);
+	expect(await scene.sql`select horizon::int from topic_horizons where topic = 'a'`).toEqual([
+		{ horizon: 5 }
+	]);
+});
+
+test('two processes do not trim at once', async () => {
+	scene = await openScene();
+	const holder = await scene.sql.reserve();
+	await holder`select pg_advisory_lock(hashtextextended('logline.retention', 0))`;
+	expect(await trim({ a: { lastPerUser: 1 } })).toBeNull();
+	await holder`select pg_advisory_unlock(hashtextextended('logline.retention', 0))`;
+	holder.release();
+	expect(await trim({ a: { lastPerUser: 1 } })).toBe(0);
+});
+
+test('who comes back after its history was trimmed is told, and gets what is left', async () => {
+	scene = await openScene();
+	await scene.insert('a', 1);
+	await scene.insert('b', 1);
+	const client = scene.open('topics=a&topics=b&client=x');
+	await client.caughtUp();
+	client.close();
+	await scene.insert('a', ...numbers(9, 2));
+	await scene.insert('b', 2);
+	await trim({ a: { lastPerUser: 3 } });
+	const server = await laterServer();
+	const again = scene.open('topics=a&topics=b&client=x', {
+		lastEventID: client.cursor,
+		server
+	});
+	await again.caughtUp();
+	expect(again.data('gap')).toEqual([{ topic: 'a', after: client.cursor, oldest: '9' }]);
+	expect(again.data('a')).toEqual([8, 9, 10]);
+	expect(again.data('b')).toEqual([2]);
+	expect(again.received.findIndex((e) => e.event === 'gap')).toBeLessThan(
+		again.received.findIndex((e) => e.event === 'a')
+	);
+});
+
+test('a topic that is new to a client has no gap: its history is what is kept', async () => {
+	scene = await openScene();
+	await scene.insert('a', ...numbers(10));
+	await trim({ a: { lastPerUser: 3 } });
+	const server = await laterServer();
+	const client = scene.open('topics=a', { server });
+	await client.caughtUp();
+	expect(client.data('gap')).toEqual([]);
+	expect(client.data('a')).toEqual([8, 9, 10]);
+});
+
+test('history is paged from the newest, with private events among everyone’s', async () => {
+	scene = await openScene();
+	await scene.insert('a', ...numbers(5));
+	await scene.sql`insert into events (topic, user_id, data) values ('a', ${scene.user.userId}, '6')`;
+	await scene.sql`insert into events (topic, user_id, data) values ('a', 999, '7')`;
+	const on = queryable(scene.sql);
+	const { userId } = scene.user;
+	const first = await readHistoryPage(on, { userId, topic: 'a', before: null, limit: 4 });
+	expect(first.events.map((event) => event.data)).toEqual([6, 5, 4, 3]);
+	const before = BigInt(first.events[3]!.id);
+	const second = await readHistoryPage(on, { userId, topic: 'a', before, limit: 4 });
+	expect(second.events.map((event) => event.data)).toEqual([2, 1]);
+	expect(second.events[1]!.id).toBe(second.oldest);
+});
