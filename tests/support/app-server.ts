@@ -117,8 +117,11 @@ export async function answerStream(
 		if (done || response.destroyed) break;
 		if (!response.write(value)) {
 			await new Promise<void>((resolve) => {
-				response.once('drain', resolve);
-				response.once('close', resolve);
+				const done = () => {
+					response.off('drain', done).off('close', done);
+					resolve();
+				};
+				response.on('drain', done).on('close', done);
 			});
 		}
 	}

@@ -3,6 +3,7 @@ import type { Config } from '../../src/lib/server/config.ts';
 import { createUser, startAppServer, type AppServer, type TestUser } from './app-server.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { StreamClient } from './stream-client.ts';
+import { until } from './until.ts';
 
 /** A database, a server, a user and what a test opens on them; `close` ends it all. */
 export interface Scene {
@@ -15,7 +16,7 @@ export interface Scene {
 	open(query: string, options?: { lastEventID?: string; server?: AppServer }): StreamClient;
 	/** Another process's worth of application on the same database. */
 	addServer(config?: Partial<Config>): Promise<AppServer>;
-	/** Inserts one event per value, each in a statement of its own, for everyone. */
+	/** Inserts one event per value, each in a statement of its own, for everyone; resolves when the servers have seen them. */
 	insert(topic: string, ...values: unknown[]): Promise<void>;
 	close(): Promise<void>;
 }
@@ -53,6 +54,10 @@ export async function openScene(
 			for (const value of values) {
 				await sql`insert into events (topic, data) values (${topic}, ${sql.json(value as never)})`;
 			}
+			const [row] = await sql<{ head: string }[]>`select max(id) as head from events`;
+			const seen = ({ app }: AppServer) =>
+				app.health().status === 'draining' || BigInt(app.health().head) >= BigInt(row!.head);
+			await until(() => servers.every(seen), { what: 'the servers have seen the events' });
 		},
 		close: async () => {
 			for (const client of clients) client.close();
