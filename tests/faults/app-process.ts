@@ -1,0 +1,131 @@
+/**
+ * An application in a process of its own, as the checker kills it: the stream endpoint, and routes to append through the
+ * application and to read what a page shows at first. Run by apps.ts, which it tells when it serves.
+ */
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import { startApp, type App } from '../../src/lib/server/app.ts';
+import { loadConfig } from '../../src/lib/server/config.ts';
+import { openClient } from '../../src/lib/server/database/client.ts';
+import { waitForDatabase } from '../../src/lib/server/database/wait.ts';
+import { errorResponse } from '../../src/lib/server/errors.ts';
+import type { NewEvent } from '../../src/lib/server/log/types.ts';
+import { endWithProcess } from '../../src/lib/server/process.ts';
+import { sql } from 'drizzle-orm';
+import { answerStream, TEST_TOPICS } from '../support/app-server.ts';
+import { GRACE_MS, KEEP_ALIVE_MS } from './timing.ts';
+
+class RolledBack extends Error {}
+
+async function main(): Promise<void> {
+	const url = process.env.DATABASE_URL ?? '';
+	const port = Number(process.env.PORT);
+	// Whoever started us has died: nobody would end us any more.
+	process.on('disconnect', () => process.exit(1));
+
+	const probe = openClient(url, { max: 1, name: 'checker start' });
+	await waitForDatabase(probe, url, 60_000);
+	await probe.end({ timeout: 1 });
+
+	const config = {
+		...loadConfig({ LOG_LEVEL: process.env.LOG_LEVEL ?? 'error', DEMO: '0' }),
+		keepAliveMs: KEEP_ALIVE_MS,
+		retryMs: 50,
+		maxAgeMs: 20_000,
+		maxConnectionsPerUser: 100,
+		bufferBytes: 16_384,
+		stallMs: 5000,
+		shutdownGraceMs: GRACE_MS
+	};
+	const app = await startApp(config, url, TEST_TOPICS);
+	const server = createServer((request, response) => {
+		answer(app, request, response).catch((error: unknown) => {
+			console.error('a request failed:', error);
+			if (response.headersSent) response.destroy();
+			else response.writeHead(500).end('{}');
+		});
+	});
+	await new Promise<void>((resolve, reject) => {
+		server.once('error', reject);
+		server.listen(port, '127.0.0.1', resolve);
+	});
+	endWithProcess(
+		GRACE_MS,
+		async () => {
+			await app.stop();
+			server.close();
+			server.closeAllConnections();
+		},
+		{ served: false }
+	);
+	process.send?.('ready');
+}
+
+async function answer(app: App, request: IncomingMessage, response: ServerResponse): Promise<void> {
+	const url = new URL(request.url ?? '/', 'http://localhost');
+	// No connection is used twice: a pool of half-dead ones would be the client's trouble, not ours.
+	response.setHeader('connection', 'close');
+	if (url.pathname === '/api/events') return answerStream(app, request, response);
+	let result: Response;
+	try {
+		const end = app.begin();
+		try {
+			result = Response.json(await work(app, url, await bodyOf(request)));
+		} finally {
+			end();
+		}
+	} catch (error) {
+		result = errorResponse(error);
+	}
+	response.writeHead(result.status, { 'content-type': 'application/json' });
+	response.end(await result.text());
+}
+
+async function work(app: App, url: URL, body: string): Promise<unknown> {
+	if (url.pathname === '/health') return app.health();
+	if (url.pathname === '/append') return app.append(JSON.parse(body) as NewEvent[]);
+	if (url.pathname === '/transaction') return transaction(app, JSON.parse(body) as Transaction);
+	if (url.pathname === '/page') {
+		const viewer = { userId: url.searchParams.get('user') ?? '', username: '' };
+		return app.readHistory(viewer, url.searchParams.getAll('topics'));
+	}
+	throw new Error(`There is no ${url.pathname}`);
+}
+
+interface Transaction {
+	events: NewEvent[];
+	/** Rows of another table, written in the same transaction. */
+	tags: string[];
+	rollback: boolean;
+	/** How long the transaction stays open, in milliseconds. */
+	holdMs: number;
+}
+
+async function transaction(app: App, { events, tags, rollback, holdMs }: Transaction) {
+	try {
+		await app.database.db.transaction(async (tx) => {
+			for (const tag of tags) {
+				await tx.execute(sql`insert into checker_business (tag) values (${tag})`);
+			}
+			await app.append(events, tx);
+			await new Promise((resolve) => setTimeout(resolve, holdMs));
+			if (rollback) throw new RolledBack();
+		});
+	} catch (error) {
+		if (error instanceof RolledBack) return { committed: false };
+		throw error;
+	}
+	app.kickOutbox();
+	return { committed: true };
+}
+
+async function bodyOf(request: IncomingMessage): Promise<string> {
+	let text = '';
+	request.setEncoding('utf8');
+	for await (const part of request) text += String(part);
+	return text;
+}
+
+main().catch((error: unknown) => {
+	console.error(error);
+	process.exit(1);
+});

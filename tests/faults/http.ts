@@ -1,0 +1,44 @@
+import { request } from 'node:http';
+
+export interface Answer {
+	status: number;
+	body: unknown;
+}
+
+/**
+ * One request on a connection of its own.
+ *
+ * @returns null when it was cut off or took too long: whether it was carried out is not known then
+ */
+export function ask(
+	url: string,
+	options: { cookie?: string; body?: unknown; timeoutMs: number }
+): Promise<Answer | null> {
+	return new Promise((resolve) => {
+		const sent = request(
+			url,
+			{
+				agent: false,
+				method: options.body === undefined ? 'GET' : 'POST',
+				headers: options.cookie ? { cookie: options.cookie } : {},
+				signal: AbortSignal.timeout(options.timeoutMs)
+			},
+			(response) => {
+				let text = '';
+				response.setEncoding('utf8');
+				response.on('data', (part: string) => (text += part));
+				response.on('error', () => resolve(null));
+				response.on('close', () => {
+					if (!response.complete) resolve(null);
+					else resolve({ status: response.statusCode ?? 0, body: parse(text) });
+				});
+			}
+		);
+		sent.on('error', () => resolve(null));
+		sent.end(options.body === undefined ? undefined : JSON.stringify(options.body));
+	});
+}
+
+function parse(text: string): unknown {
+	return text === '' ? null : (JSON.parse(text) as unknown);
+}

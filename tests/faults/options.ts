@@ -1,0 +1,44 @@
+import { parseArgs } from 'node:util';
+
+/** A mechanism that can be taken out, to see that the checker notices. */
+export type Mechanism = 'order';
+
+export interface Options {
+	seed: number;
+	/** How long writers, readers and faults go on, in milliseconds. */
+	durationMs: number;
+	without: Mechanism | null;
+	/** Tell each fault as it happens. */
+	verbose: boolean;
+}
+
+export const USAGE = `npm run test:faults -- [--minutes N | --seconds N] [--seed N] [--without order] [--verbose]`;
+
+/** @throws Error that says what is wrong with the command line. */
+export function readOptions(args: string[]): Options {
+	const { values } = parseArgs({
+		args,
+		options: {
+			minutes: { type: 'string' },
+			seconds: { type: 'string' },
+			seed: { type: 'string' },
+			without: { type: 'string' },
+			verbose: { type: 'boolean', default: false }
+		}
+	});
+	const number = (name: 'minutes' | 'seconds' | 'seed', fallback: number) => {
+		const text = values[name];
+		const value = text === undefined ? fallback : Number(text);
+		if (!Number.isFinite(value) || value < 0) throw new Error(`--${name} must be a number`);
+		return value;
+	};
+	if (values.without !== undefined && values.without !== 'order') {
+		throw new Error('--without knows "order" only');
+	}
+	return {
+		seed: Math.floor(number('seed', Date.now() % 1_000_000)),
+		durationMs: number('minutes', 0) * 60_000 + number('seconds', values.minutes ? 0 : 60) * 1000,
+		without: values.without ?? null,
+		verbose: values.verbose
+	};
+}

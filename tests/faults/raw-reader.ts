@@ -1,0 +1,183 @@
+import { CONTROL } from '../../src/lib/protocol/index.ts';
+import { EventStream, type Block } from './event-stream.ts';
+import { Habit, readPage, type Reader, type ReaderParts } from './reader.ts';
+
+/**
+ * A client written by hand: it keeps its cursor as the HTML standard says, counts how often it has added each topic, drops
+ * what it has had by id, and comes back by itself.
+ */
+export class RawReader implements Reader {
+	readonly journal;
+	readonly #parts: ReaderParts;
+	readonly #habits: Habit[] = [];
+	/** Topic → how often it was added, and the ids that were handled since. */
+	readonly #topics = new Map<string, { n: number; handled: Set<string> }>();
+	readonly #added = new Map<string, number>();
+	#client: string;
+	#lives = 1;
+	#cursor: string | null = null;
+	#stream: EventStream | null = null;
+	#timer: NodeJS.Timeout | undefined;
+	#stopped = false;
+	/** Of the connection that is open: what it began with, whether it was left behind that, and each topic's last id. */
+	#began = 0;
+	#behind: string | null = null;
+	#wire = new Map<string, number>();
+
+	constructor(parts: ReaderParts) {
+		this.#parts = parts;
+		this.journal = parts.journal;
+		this.#client = `${parts.journal.name}-1`;
+		for (const topic of parts.topics) this.#add(topic, 0, 0);
+	}
+
+	get cursor(): number {
+		return Number(this.#cursor ?? 0);
+	}
+
+	start(): void {
+		const { random, habits } = this.#parts;
+		this.#connect();
+		if (habits.toggles) this.#habits.push(new Habit(random, 1500, 7000, () => this.#toggle()));
+		if (habits.dies) this.#habits.push(new Habit(random, 8000, 20_000, () => void this.#die()));
+		if (habits.pauses) {
+			this.#habits.push(
+				new Habit(random, 500, 6000, () => this.#stream?.pause(random.between(100, 9000)))
+			);
+		}
+	}
+
+	settle(): void {
+		for (const habit of this.#habits) habit.stop();
+		this.#stream?.resume();
+	}
+
+	stop(): void {
+		this.settle();
+		this.#stopped = true;
+		clearTimeout(this.#timer);
+		this.#stream?.close();
+	}
+
+	#add(topic: string, n: number, start: number): void {
+		this.#added.set(topic, n);
+		this.#topics.set(topic, { n, handled: new Set() });
+		this.journal.open(topic, start);
+	}
+
+	#url(): string {
+		const query = new URLSearchParams({ client: this.#client });
+		for (const [topic, { n }] of this.#topics) query.append('topics', `${topic}@${n}`);
+		return `${this.#parts.origin}/api/events?${query}`;
+	}
+
+	#connect(): void {
+		if (this.#stopped) return;
+		clearTimeout(this.#timer);
+		this.#stream?.close();
+		this.journal.connections++;
+		this.#began = this.cursor;
+		this.#behind = null;
+		this.#wire = new Map();
+		this.#stream = new EventStream(this.#url(), this.#headers(), {
+			onStatus: (status, body) => this.#answered(status, body),
+			onBlock: (block) => this.#take(block),
+			onEnd: () => this.#later()
+		});
+	}
+
+	#headers(): Record<string, string> {
+		const { cookie } = this.#parts.user;
+		return this.#cursor === null ? { cookie } : { cookie, 'last-event-id': this.#cursor };
+	}
+
+	#later(): void {
+		clearTimeout(this.#timer);
+		this.#timer = setTimeout(() => this.#connect(), this.#parts.random.between(20, 300));
+	}
+
+	#answered(status: number, body: string): void {
+		if (status !== 200 && status !== 503) this.journal.falseAlarms.push(`${status} ${body}`);
+	}
+
+	#take({ id, event, data }: Block): void {
+		if (this.#behind !== null && !(data === null && Number(id) >= this.#began)) {
+			this.journal.cursorsMovedBack.push(`to ${this.#behind} from ${this.#began}`);
+		}
+		if (id !== null) this.#cursor = id;
+		this.#behind = this.cursor < this.#began ? this.#cursor : null;
+		if (data === null) return;
+		if (event === CONTROL.caughtUp) this.journal.caughtUpAt = performance.now();
+		else if (event === CONTROL.gap || event === CONTROL.signedOut) {
+			this.journal.falseAlarms.push(`${event} ${data}`);
+		}
+		const topic = this.#topics.get(event);
+		if (!topic || id === null) return;
+		if (Number(id) <= (this.#wire.get(event) ?? 0)) this.journal.disorder.push(`${event} ${id}`);
+		this.#wire.set(event, Number(id));
+		if (topic.handled.has(id)) return;
+		topic.handled.add(id);
+		this.journal.saw(event, id, JSON.parse(data));
+	}
+
+	#toggle(): void {
+		const { random, habits } = this.#parts;
+		const topic = random.pick(habits.toggles!);
+		const before = this.#url();
+		if (!this.#topics.has(topic)) {
+			this.#add(topic, (this.#added.get(topic) ?? -1) + 1, 0);
+		} else if (random.chance(0.3)) {
+			// Removed and added again at once: no request without it ever leaves.
+			this.#add(topic, this.#added.get(topic)! + 1, 0);
+		} else {
+			this.#topics.delete(topic);
+			this.journal.close(topic);
+		}
+		const headers = this.#headers();
+		this.#connect();
+		// A request that was given up, on its way for longer than the one that followed it.
+		if (random.chance(0.2)) this.#send(before, headers, random.between(0, 100));
+		// The connection dies while the history comes in.
+		if (random.chance(0.5)) this.#breakSoon(random.between(0, 150));
+	}
+
+	/** Sends a request whose answer nobody reads. */
+	#send(url: string, headers: Record<string, string>, delay: number): void {
+		const nobody = { onStatus: () => {}, onBlock: () => {}, onEnd: () => {} };
+		setTimeout(() => {
+			if (this.#stopped) return;
+			const stream = new EventStream(url, headers, nobody);
+			setTimeout(() => stream.close(), 500);
+		}, delay);
+	}
+
+	#breakSoon(ms: number): void {
+		const stream = this.#stream;
+		setTimeout(() => {
+			if (this.#stopped || this.#stream !== stream) return;
+			stream?.close();
+			this.#later();
+		}, ms);
+	}
+
+	/** The client is gone with all it knew; another one begins with what a page shows. */
+	async #die(): Promise<void> {
+		const topics = [...this.#topics.keys()];
+		if (topics.length === 0) return;
+		const page = await readPage(this.#parts, topics);
+		if (!page || this.#stopped) return;
+		clearTimeout(this.#timer);
+		this.#stream?.close();
+		this.journal.closeAll();
+		this.#topics.clear();
+		this.#added.clear();
+		this.#client = `${this.journal.name}-${++this.#lives}`;
+		for (const topic of topics) this.#add(topic, 0, 0);
+		for (const { id, topic, data } of page.events) {
+			this.#topics.get(topic)!.handled.add(id);
+			this.journal.saw(topic, id, data);
+		}
+		this.#cursor = page.cursor;
+		this.#connect();
+	}
+}

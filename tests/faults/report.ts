@@ -1,0 +1,64 @@
+import { FINDINGS, type Findings } from './audit.ts';
+import type { Journal } from './journal.ts';
+import type { Ledger } from './ledger.ts';
+
+/** Cases told of each finding. */
+const EXAMPLES = 5;
+
+/** What was done, in numbers. */
+export interface Work {
+	seed: number;
+	seconds: number;
+	ledger: Ledger;
+	journals: readonly Journal[];
+	faults: ReadonlyMap<string, number>;
+	/** Application processes started, and attempts among them that met an absent database. */
+	starts: number;
+	startsFailed: number;
+}
+
+/** The result as text: a table of what was done, one of what was found, and examples. */
+export function report(work: Work, findings: Findings): string {
+	const { ledger, journals, faults } = work;
+	const sum = (count: (journal: Journal) => number) =>
+		journals.reduce((total, journal) => total + count(journal), 0);
+	const lines = [
+		...table(`done (seed ${work.seed}, ${work.seconds} s)`, [
+			['events tried', ledger.facts.size],
+			['acknowledged', ledger.count('acknowledged')],
+			['refused or rolled back', ledger.count('refused')],
+			['cut off, outcome unknown', ledger.count('unknown')],
+			['readers', journals.length],
+			['connections', sum((journal) => journal.connections)],
+			['subscriptions', sum((journal) => journal.tracks.length)],
+			['seen by handlers', sum((journal) => journal.delivered)],
+			['application starts', work.starts],
+			['of these, database away', work.startsFailed]
+		]),
+		...table('faults', [...faults].sort()),
+		...table(
+			'found',
+			FINDINGS.map((finding) => [finding, findings[finding].length])
+		)
+	];
+	for (const finding of FINDINGS) {
+		const cases = findings[finding];
+		for (const text of cases.slice(0, EXAMPLES)) lines.push(`${finding}: ${text}`);
+		if (cases.length > EXAMPLES) lines.push(`${finding}: … ${cases.length - EXAMPLES} more`);
+	}
+	return lines.join('\n');
+}
+
+export function isClean(findings: Findings): boolean {
+	return FINDINGS.every((finding) => findings[finding].length === 0);
+}
+
+function table(title: string, rows: readonly (readonly [name: string, count: number])[]): string[] {
+	const width = Math.max(title.length, ...rows.map(([name]) => name.length));
+	return [
+		'',
+		title,
+		'-'.repeat(width + 10),
+		...rows.map(([name, count]) => name.padEnd(width) + String(count).padStart(10))
+	];
+}

@@ -1,0 +1,67 @@
+import { until } from '../support/until.ts';
+import { terminateBackends } from './injector.ts';
+import type { Ledger } from './ledger.ts';
+import type { Readers } from './readers.ts';
+import { SETTLE_MS } from './timing.ts';
+import type { World } from './world.ts';
+
+/** How soon an event must arrive although nothing tells of it and nothing follows it, in milliseconds. */
+const UNTOLD_MS = 15_000;
+
+/**
+ * Lets everything come to rest after the last fault: each client comes back, and has caught up with the end of the log.
+ *
+ * @param written settled when nothing is being written any more
+ * @throws Error that says what did not settle.
+ */
+export async function settle(
+	world: World,
+	readers: Readers,
+	written: Promise<void>
+): Promise<void> {
+	const since = performance.now();
+	readers.settle();
+	await world.heal(SETTLE_MS);
+	await written;
+	await until(
+		async () => (await world.admin((sql) => sql`select from outbox limit 1`)).length === 0,
+		{
+			what: 'the outbox is empty',
+			timeoutMs: SETTLE_MS,
+			everyMs: 50
+		}
+	);
+	const [row] = await world.admin(
+		(sql) => sql<{ head: number }[]>`select coalesce(max(id), 0)::int as head from events`
+	);
+	await readers.caughtUp(row!.head, since, SETTLE_MS);
+}
+
+/**
+ * In the silence at the end, when no later event could make up for it: something is written in the moment in which those
+ * who would be told of it are not listening.
+ *
+ * @throws Error that says what did not arrive.
+ */
+export async function lastWords(world: World, readers: Readers, ledger: Ledger): Promise<void> {
+	const write = async (n: number, table: 'events' | 'outbox', victims: string | null) => {
+		const fact = ledger.declare({
+			tag: `last-${n}`,
+			topic: 'a',
+			userId: null,
+			key: null,
+			business: false
+		});
+		await terminateBackends(world, victims);
+		await world.admin(
+			(sql) => sql`
+				insert into ${sql(table)} (topic, data) values (${fact.topic}, ${sql.json({ tag: fact.tag })})`
+		);
+		ledger.acknowledge(fact);
+		await readers.haveSeen(fact.topic, fact.tag, UNTOLD_MS);
+	};
+	await write(1, 'events', 'logline listener');
+	await write(2, 'outbox', 'logline listener');
+	await write(3, 'events', null);
+	await write(4, 'outbox', null);
+}

@@ -1,0 +1,145 @@
+import type { Sql } from '../../src/lib/server/database/client.ts';
+import type { EventMaker } from './events.ts';
+import type { Fact } from './ledger.ts';
+import type { Random } from './random.ts';
+import { SQL_ANSWER_MS } from './timing.ts';
+import { openWriterClient } from './world.ts';
+
+class RolledBack extends Error {}
+
+/** A program that knows nothing of the application: it has a connection to Postgres and writes SQL. */
+export class SqlWriter {
+	readonly #url: string;
+	readonly #random: Random;
+	readonly #maker: EventMaker;
+	#sql: Sql | null = null;
+
+	constructor(url: string, random: Random, maker: EventMaker) {
+		this.#url = url;
+		this.#random = random;
+		this.#maker = maker;
+	}
+
+	/** Writes something, in one way or another. */
+	write(): Promise<void> {
+		return this.#random.weighted<() => Promise<void>>([
+			[50, () => this.#insert()],
+			[12, () => this.#insertSlowly()],
+			[3, () => this.#insertLate()],
+			[30, () => this.#outbox(this.#random.chance(0.1) ? this.#random.between(100, 800) : 0)],
+			[5, () => this.#burst()]
+		])();
+	}
+
+	/** Holds a business transaction open, for milliseconds. */
+	hold(ms: number): Promise<void> {
+		return this.#outbox(ms);
+	}
+
+	async end(): Promise<void> {
+		const sql = this.#sql;
+		this.#sql = null;
+		await sql?.end({ timeout: 1 });
+	}
+
+	#insert(): Promise<void> {
+		const facts = this.#maker.some();
+		return this.#attempt(facts, (sql) => sql`insert into events ${sql(this.#rows(facts))}`);
+	}
+
+	/** Many rows at once, so that a reader that is not looking falls behind. */
+	#burst(): Promise<void> {
+		const facts = Array.from({ length: 60 }, () => this.#maker.make({ topic: 'e' }));
+		return this.#attempt(facts, (sql) => sql`insert into events ${sql(this.#rows(facts))}`);
+	}
+
+	/** The first write of a transaction that commits later than others that began after it would like to. */
+	#insertSlowly(): Promise<void> {
+		const facts = this.#maker.some();
+		const ms = this.#random.between(1, 30);
+		return this.#attempt(facts, (sql) =>
+			sql.begin(async (tx) => {
+				await tx`insert into events ${tx(this.#rows(facts))}`;
+				await pause(ms);
+			})
+		);
+	}
+
+	/** Refused: not the first write of its transaction. */
+	#insertLate(): Promise<void> {
+		const facts = this.#maker.some();
+		return this.#attempt(
+			facts,
+			(sql) =>
+				sql.begin(async (tx) => {
+					await tx`insert into checker_business (tag) values (${`late-${facts[0]!.tag}`})`;
+					await tx`insert into events ${tx(this.#rows(facts))}`;
+				}),
+			{ refused: true }
+		);
+	}
+
+	#outbox(holdMs: number): Promise<void> {
+		const facts = this.#maker.some({ business: true });
+		const rollback = this.#random.chance(0.25);
+		const tags = facts.map(({ tag }) => ({ tag }));
+		return this.#attempt(
+			facts,
+			(sql) =>
+				sql.begin(async (tx) => {
+					await tx`insert into checker_business ${tx(tags)}`;
+					await tx`insert into outbox ${tx(this.#rows(facts))}`;
+					if (holdMs > 0) await pause(holdMs);
+					if (rollback) throw new RolledBack();
+				}),
+			{ refused: rollback }
+		);
+	}
+
+	#rows(facts: readonly Fact[]) {
+		return facts.map((fact) => ({
+			topic: fact.topic,
+			user_id: fact.userId,
+			data: { ...this.#maker.payload(fact) }
+		}));
+	}
+
+	/** @param options.refused its commit is never asked for, or cannot succeed: whatever happens, nothing may appear */
+	async #attempt(
+		facts: readonly Fact[],
+		work: (sql: Sql) => Promise<unknown>,
+		options: { refused?: boolean } = {}
+	): Promise<void> {
+		const sql = (this.#sql ??= openWriterClient(this.#url));
+		let timer: NodeJS.Timeout | undefined;
+		const silence = new Promise<'silent'>((resolve) => {
+			timer = setTimeout(resolve, SQL_ANSWER_MS, 'silent');
+		});
+		const done = work(sql).then(
+			() => 'done' as const,
+			(error: unknown) => (isRefusal(error) ? ('refused' as const) : ('unknown' as const))
+		);
+		const outcome = await Promise.race([done, silence]);
+		clearTimeout(timer);
+		for (const fact of facts) {
+			if (options.refused || outcome === 'refused') this.#maker.ledger.refuse(fact);
+			else if (outcome === 'done') this.#maker.ledger.acknowledge(fact);
+		}
+		if (outcome === 'silent') {
+			// Nobody waits for the dead connection any more.
+			this.#sql = null;
+			void sql.end({ timeout: 0 });
+		}
+	}
+}
+
+/** Postgres has answered, and the answer was no. What breaks a connection says nothing about the outcome. */
+function isRefusal(error: unknown): boolean {
+	const { code } = error as { code?: unknown };
+	if (error instanceof RolledBack) return true;
+	return typeof code === 'string' && /^(22|23|42|55000|428C9|55P03|57014|40)/.test(code);
+}
+
+function pause(ms: number): Promise<void> {
+	return new Promise((resolve) => setTimeout(resolve, ms));
+}

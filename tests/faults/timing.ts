@@ -1,0 +1,10 @@
+/** How often the applications prove that they are alive, in milliseconds. */
+export const KEEP_ALIVE_MS = 500;
+/** A reader that hears nothing for so long takes the connection for dead, in milliseconds. */
+export const SILENCE_MS = 3000;
+/** Within which an application must have ended after SIGTERM, in milliseconds. */
+export const GRACE_MS = 4000;
+/** A connection to Postgres that answers nothing for so long is given up by the checker's own writers, in milliseconds. */
+export const SQL_ANSWER_MS = 8000;
+/** How long everything may take to come to rest after the last fault, in milliseconds. */
+export const SETTLE_MS = 60_000;
