@@ -2,8 +2,7 @@ import { expect } from 'vitest';
 import { errors, type BrowserContext, type Locator, type Page } from 'playwright-core';
 import { STORY } from '../../src/lib/features/chat/script.ts';
 import { until } from '../support/until.ts';
-
-export const PASSWORD = 'correct horse battery';
+import { PASSWORD } from './account.ts';
 
 /** What an undisturbed story leaves in the chat, line by line; the prompts are said by the player. */
 export const WHOLE_STORY: readonly string[] = STORY.map(({ text }) => text);

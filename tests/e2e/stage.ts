@@ -17,11 +17,15 @@ export class Stage {
 	readonly #apps: BuiltApp[] = [];
 	readonly #contexts: BrowserContext[] = [];
 
-	/** Registers what goes before and after the tests of a file, which share one browser. */
-	static forEachTest(): Stage {
+	/**
+	 * Registers what goes before and after the tests of a file, which share one browser.
+	 *
+	 * @param options.browser false: they need none
+	 */
+	static forEachTest(options: { browser?: boolean } = {}): Stage {
 		const stage = new Stage();
 		beforeAll(async () => {
-			stage.#browser = await openBrowser();
+			if (options.browser !== false) stage.#browser = await openBrowser();
 		});
 		beforeEach(async () => {
 			stage.#database = await createTestDatabase();
@@ -37,8 +41,8 @@ export class Stage {
 		return stage;
 	}
 
-	/** Starts a server on the database of the test. */
-	async start({ env, ...options }: BuiltAppOptions = {}): Promise<BuiltApp> {
+	/** Starts a server, on the database of the test unless the options name another. */
+	async start({ env, ...options }: Partial<BuiltAppOptions> = {}): Promise<BuiltApp> {
 		const app = await startBuiltApp({
 			databaseUrl: this.#database.url,
 			env: { LOGLINE_STORY_SPEED: SPEED, ...env },

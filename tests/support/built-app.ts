@@ -32,13 +32,13 @@ export interface Exit {
 
 /** What can be chosen of a server that is started. */
 export interface BuiltAppOptions {
-	/** Absent: the embedded server, with its data in `cwd`. */
-	databaseUrl?: string;
+	/** null: the embedded server, with its data in `cwd`. */
+	databaseUrl: string | null;
 	env?: Record<string, string>;
 	/** Port that browsers use, when something stands in between. */
 	publicPort?: number;
 	cwd?: string;
-	/** Program and arguments instead of those of the build; for `vite dev`. `port` is where it must listen. */
+	/** What Node runs instead of the build. `port` is where it must listen. */
 	command?: (port: number) => string[];
 }
 
@@ -69,7 +69,8 @@ export async function startBuiltApp(options: BuiltAppOptions): Promise<BuiltApp>
 		try {
 			await until(async () => !runs() || (await isReady(port)), {
 				what: 'the server answers',
-				timeoutMs: 60_000,
+				// Starting may include a build and a new database.
+				timeoutMs: 120_000,
 				everyMs: 50
 			});
 			if (!runs()) throw new Error('The server has ended instead of serving');
@@ -110,7 +111,7 @@ function settings(
 		HOST: '127.0.0.1',
 		PORT: String(port),
 		ORIGIN: origin,
-		DATABASE_URL: databaseUrl,
+		DATABASE_URL: databaseUrl ?? undefined,
 		DEMO: '0',
 		LOG_LEVEL: 'info',
 		...env

@@ -1,0 +1,142 @@
+import { execFile } from 'node:child_process';
+import { chmod, cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { BuiltApp } from '../support/built-app.ts';
+import { runningProcesses, type Running } from '../support/processes.ts';
+import { StreamClient } from '../support/stream-client.ts';
+import { until } from '../support/until.ts';
+import { signUp } from './account.ts';
+import { Stage } from './stage.ts';
+
+const run = promisify(execFile);
+
+const GRACE_MS = 4000;
+const env = { SHUTDOWN_GRACE_MS: String(GRACE_MS) };
+
+const stage = Stage.forEachTest();
+
+const clients: StreamClient[] = [];
+const folders: string[] = [];
+afterEach(async () => {
+	for (const client of clients.splice(0)) client.close();
+	for (const folder of folders.splice(0)) await removeProject(folder);
+});
+
+describe('a server that is asked to end while streams are open', () => {
+	it('ends within its grace, and the browser goes on when it is back', async () => {
+		const app = await stage.start({ env });
+		const reader = await stage.openPage();
+		await reader.signUp(app.url, 'ada');
+		const streams = await openStreams(app, 'bea');
+
+		const exit = await app.terminate();
+		expect(exit).toMatchObject({ code: 0, signal: null });
+		expect(exit.ms).toBeLessThan(GRACE_MS);
+		await until(() => streams.every((stream) => stream.ended));
+
+		await stage.publish('notifications', 'Written while no server ran');
+		await app.restart();
+		await reader.shows('Notifications', 'Written while no server ran');
+		expect(await reader.counter('Notifications')).toBe(1);
+	});
+
+	it.each([
+		{
+			what: 'npm start',
+			nodeEnv: 'production',
+			command: () => ['--import', 'tsx', 'src/bin/start.ts']
+		},
+		{ what: 'npm run dev', nodeEnv: 'development', command: dev }
+	])(
+		'$what ends its own database, after the application',
+		{ timeout: 240_000 },
+		async ({ nodeEnv, command }) => {
+			const cwd = await copyProject();
+			const app = await stage.start({
+				databaseUrl: null,
+				cwd,
+				command,
+				env: { ...env, NODE_ENV: nodeEnv }
+			});
+			await openStreams(app, 'ada');
+			const postgres = await readPostmaster(cwd);
+			expect(await isRunning(postgres)).toBe(true);
+
+			const exit = await app.terminate();
+			expect(exit.ms).toBeLessThan(GRACE_MS);
+			expect(exit.signal, 'it ended by itself').toBeNull();
+			expect(await isRunning(postgres), 'the database runs').toBe(false);
+			expect(await leftBehind(app.pid)).toEqual([]);
+			expect(app.output()).toContain('"msg":"stopped"');
+			const log = await readFile(join(cwd, '.data', 'postgres.log'), 'utf8');
+			expect(log, 'the database was asked to end, not killed').toContain(
+				'database system is shut down'
+			);
+			expect(log, 'nobody was connected any more').not.toContain('terminating connection');
+		}
+	);
+});
+
+const dev = (port: number) => [
+	'node_modules/vite/bin/vite.js',
+	'dev',
+	...['--host', '127.0.0.1', '--port', String(port), '--strictPort']
+];
+
+/** Opens streams of a new user, and waits until they are live. */
+async function openStreams(app: BuiltApp, username: string): Promise<StreamClient[]> {
+	const cookie = await signUp(app, username);
+	const opened = ['one', 'two', 'three'].map(
+		(client) =>
+			new StreamClient(`${app.url}/api/events?topics=logs&topics=message&client=${client}`, {
+				cookie
+			})
+	);
+	clients.push(...opened);
+	await Promise.all(opened.map((stream) => stream.caughtUp()));
+	return opened;
+}
+
+/** A copy of the sources, with a `.data` of its own, where Postgres's user may enter. */
+async function copyProject(): Promise<string> {
+	const folder = await mkdtemp(join(tmpdir(), 'logline-e2e-'));
+	folders.push(folder);
+	await chmod(folder, 0o755);
+	const files = ['src', 'drizzle', 'migrations', 'static', 'package.json', 'tsconfig.json'];
+	for (const name of [...files, 'svelte.config.js', 'vite.config.ts']) {
+		await cp(name, join(folder, name), { recursive: true });
+	}
+	await symlink(join(process.cwd(), 'node_modules'), join(folder, 'node_modules'));
+	// As `npm ci` does.
+	await run(process.execPath, ['node_modules/@sveltejs/kit/svelte-kit.js', 'sync'], {
+		cwd: folder
+	});
+	return folder;
+}
+
+async function removeProject(folder: string): Promise<void> {
+	const left = await readPostmaster(folder).catch(() => null);
+	if (left !== null && (await isRunning(left))) {
+		process.kill(left, 'SIGQUIT');
+		await until(async () => !(await isRunning(left)));
+	}
+	await rm(folder, { recursive: true, force: true });
+}
+
+/** Process id of the embedded database. */
+async function readPostmaster(folder: string): Promise<number> {
+	const text = await readFile(join(folder, '.data', 'postgres', 'postmaster.pid'), 'utf8');
+	return Number(text.split('\n')[0]);
+}
+
+async function isRunning(pid: number): Promise<boolean> {
+	return (await runningProcesses()).some((process) => process.pid === pid);
+}
+
+/** What still runs of the processes that this one has started. */
+async function leftBehind(leader: number): Promise<Running[]> {
+	return (await runningProcesses()).filter((process) => process.group === leader);
+}
