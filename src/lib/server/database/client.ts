@@ -1,10 +1,13 @@
-import { drizzle } from 'drizzle-orm/postgres-js';
+import { drizzle, type PostgresJsDatabase } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
 import * as schema from '$schema';
-import type { Drizzle } from '../log/types.ts';
 
 /** A postgres.js client as we use it. */
 export type Sql = postgres.Sql;
+
+/** A drizzle database or an open drizzle transaction of ours. */
+export type Drizzle = PostgresJsDatabase<typeof schema>;
+export type Transaction = Parameters<Parameters<Drizzle['transaction']>[0]>[0];
 
 /** Whatever runs one prepared statement: a pool or a SoleConnection. int8 arrives as text. */
 export interface Queryable {

@@ -82,18 +82,20 @@ async function locked<T>(folder: string, work: () => Promise<T>): Promise<T> {
 	try {
 		return await work();
 	} finally {
-		await unlock().catch((error: NodeJS.ErrnoException) => {
-			if (error.code !== 'ERELEASED' && error.code !== 'ENOTACQUIRED') throw error;
+		await unlock().catch((error: unknown) => {
+			const { code } = error as NodeJS.ErrnoException;
+			if (code !== 'ERELEASED' && code !== 'ENOTACQUIRED') throw error;
 		});
 	}
 }
 
 async function recall(folder: string): Promise<Remembered> {
 	const file = join(folder, 'postgres.json');
-	const text = await readFile(file, 'utf8').catch((error: NodeJS.ErrnoException) => {
-		if (error.code === 'ENOENT') return null;
+	const text = await readFile(file, 'utf8').catch((error: unknown) => {
+		const { code } = error as NodeJS.ErrnoException;
+		if (code === 'ENOENT') return null;
 		throw new Error(
-			`${file} cannot be read (${error.code}). It belongs to whoever started first: start as that user.`
+			`${file} cannot be read (${code}). It belongs to whoever started first: start as that user.`
 		);
 	});
 	if (text !== null) return JSON.parse(text) as Remembered;

@@ -1,4 +1,3 @@
-import type { Config } from '../config.ts';
 import type { LocatedDatabase } from './embedded.ts';
 import { startEmbedded } from './embedded.ts';
 
@@ -9,7 +8,7 @@ import { startEmbedded } from './embedded.ts';
  * @param notice told in one line when the embedded server had to put something elsewhere
  */
 export async function locateDatabase(
-	config: Pick<Config, 'databaseUrl'>,
+	config: { databaseUrl: string | null },
 	root: string,
 	notice?: (line: string) => void
 ): Promise<LocatedDatabase> {

@@ -1,29 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { Sql } from './client.ts';
-
-/** What a database that is away, starting or stopping answers, as against one that will never let us in. */
-const PASSING = new Set([
-	'ECONNREFUSED',
-	'ECONNRESET',
-	'EPIPE',
-	'ETIMEDOUT',
-	'EHOSTUNREACH',
-	'ENETUNREACH',
-	'ENOTFOUND',
-	'EAI_AGAIN',
-	'CONNECT_TIMEOUT',
-	'CONNECTION_CLOSED',
-	'57P01', // being shut down
-	'57P02', // crashed, restarting
-	'57P03', // starting
-	'53300' // too many connections
-]);
-
-/** Whether the error says that the database cannot be reached now but may be later. */
-export function isPassing(error: unknown): boolean {
-	const { code } = error as { code?: unknown };
-	return typeof code === 'string' && PASSING.has(code);
-}
+import { isTransient } from './transient.ts';
 
 /**
  * Resolves when the database answers a query.
@@ -45,7 +22,7 @@ export async function waitForDatabase(
 		} catch (error) {
 			signal?.throwIfAborted();
 			const reason = error instanceof Error && error.message ? error.message : String(error);
-			if (!isPassing(error)) {
+			if (!isTransient(error)) {
 				throw new Error(`The database ${describe(url)} refuses us: ${reason}`, { cause: error });
 			}
 			if (Date.now() >= deadline) {

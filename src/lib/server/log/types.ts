@@ -1,6 +1,3 @@
-import type { PostgresJsDatabase } from 'drizzle-orm/postgres-js';
-import type * as schema from '$schema';
-
 /** An event as a writer hands it over. */
 export interface NewEvent {
 	topic: string;
@@ -28,6 +25,4 @@ export interface LogEvent {
 	data: string;
 }
 
-/** A drizzle database or an open drizzle transaction of ours. */
-export type Drizzle = PostgresJsDatabase<typeof schema>;
-export type Transaction = Parameters<Parameters<Drizzle['transaction']>[0]>[0];
+export type { Drizzle, Transaction } from '../database/client.ts';
