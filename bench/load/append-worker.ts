@@ -1,0 +1,210 @@
+/**
+ * Appends as fast as it can, for a time, from many callers at once, in one of several ways; tells the rate and the
+ * latencies. A process of its own, as an application would be.
+ */
+import { randomUUID } from 'node:crypto';
+import pino from 'pino';
+import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
+import { encodeEvent } from '../../src/lib/server/log/accept.ts';
+import { Writer } from '../../src/lib/server/log/append.ts';
+import { arrayLiteral } from '../../src/lib/server/log/array-literal.ts';
+import { Relay } from '../../src/lib/server/log/relay.ts';
+import { now } from '../stage/clock.ts';
+import { quantile } from '../stage/statistics.ts';
+
+/** How to append. */
+export type Way = 'writer' | 'notify' | 'plain' | 'outbox' | 'rows';
+
+export interface Order {
+	way: Way;
+	url: string;
+	/** Who append at once, each waiting for its own before the next. */
+	callers: number;
+	warmUpMs: number;
+	measureMs: number;
+}
+
+/** Latencies in milliseconds. */
+export interface Told {
+	type: 'told';
+	perSecond: number;
+	p50: number;
+	p99: number;
+	/** From the last answer until everything was in the log; milliseconds. */
+	behind: number;
+}
+
+interface Door {
+	/** Appends one event, or a number that the door knows, and resolves when it is durable. */
+	append(): Promise<unknown>;
+	rowsPerAppend: number;
+	callers: number;
+	/** Waits until what was appended can be read. */
+	settle(): Promise<void>;
+	close(): Promise<void>;
+}
+
+const data = () => ({
+	id: randomUUID(),
+	type: 'info',
+	message: 'A parcel for the harbour office has arrived at the gate, and waits for a signature.',
+	timestamp: new Date().toISOString()
+});
+
+const TOPIC = 'notifications';
+
+/** What most people write: one row and one notification for each event. */
+const INSERT_AND_NOTIFY = `WITH inserted AS (INSERT INTO plain_events (topic, data) VALUES ($1, $2::text::jsonb) RETURNING id)
+	SELECT id, pg_notify('plain_events', id::text) FROM inserted`;
+
+const doors: Record<Way, (order: Order) => Promise<Door> | Door> = {
+	writer: ({ url, callers }) => {
+		const writer = new Writer(new SoleConnection(url, { name: 'bench writer' }));
+		return {
+			append: () => writer.append([encodeEvent({ topic: TOPIC, data: data() })]),
+			rowsPerAppend: 1,
+			callers,
+			settle: async () => {},
+			close: () => writer.close()
+		};
+	},
+	notify: ({ url, callers }) => {
+		// Ten connections is what a pool usually has; with 32 callers the question is about 32 connections.
+		const sql = openClient(url, { max: callers === 32 ? 32 : 10, name: 'bench notify' });
+		return {
+			append: () =>
+				sql.unsafe(INSERT_AND_NOTIFY, [TOPIC, JSON.stringify(data())], { prepare: true }),
+			rowsPerAppend: 1,
+			callers,
+			settle: async () => {},
+			close: () => sql.end()
+		};
+	},
+	plain: ({ url, callers }) => {
+		const sql = openClient(url, { max: 32, name: 'bench plain' });
+		return {
+			append: () =>
+				sql.unsafe(
+					'INSERT INTO plain_events (topic, data) VALUES ($1, $2::text::jsonb)',
+					[TOPIC, JSON.stringify(data())],
+					{ prepare: true }
+				),
+			rowsPerAppend: 1,
+			callers,
+			settle: async () => {},
+			close: () => sql.end()
+		};
+	},
+	rows: ({ url, callers }) => {
+		// The limit: as many rows to a statement as there are callers, one statement after the other.
+		const sql = openClient(url, { max: 1, name: 'bench rows' });
+		return {
+			append: () => {
+				const rows = Array.from({ length: callers }, () => JSON.stringify(data()));
+				return sql.unsafe(
+					'INSERT INTO plain_events (topic, data) SELECT $1, t::jsonb FROM unnest($2::text[]) AS t',
+					[TOPIC, arrayLiteral(rows)],
+					{ prepare: true }
+				);
+			},
+			rowsPerAppend: callers,
+			callers: 1,
+			settle: async () => {},
+			close: () => sql.end()
+		};
+	},
+	outbox: outboxDoor
+};
+
+async function outboxDoor({ url, callers }: Order): Promise<Door> {
+	const sql = openClient(url, { max: 32, name: 'bench outbox' });
+	const quiet: Sql = await quietly(url);
+	const relay = new Relay(
+		new SoleConnection(url, { name: 'bench relay' }),
+		pino({ level: 'silent' })
+	);
+	relay.start();
+	return {
+		append: async () => {
+			await quiet.unsafe(
+				'INSERT INTO outbox (topic, data) VALUES ($1, $2::text::jsonb)',
+				[TOPIC, JSON.stringify(data())],
+				{ prepare: true }
+			);
+			relay.kick();
+		},
+		rowsPerAppend: 1,
+		callers,
+		settle: async () => {
+			for (;;) {
+				const [row] = await sql<{ left: boolean }[]>`select exists (select from outbox) as left`;
+				if (!row!.left) return;
+			}
+		},
+		close: async () => {
+			await relay.stop();
+			await Promise.all([sql.end(), quiet.end()]);
+		}
+	};
+}
+
+/** Connections of a program that kicks its own relay after each commit, so that its commits need no notification. */
+async function quietly(url: string): Promise<Sql> {
+	const target = new URL(url);
+	target.searchParams.set('logline.kick', 'off');
+	return openClient(target.href, { max: 32, name: 'bench outbox quiet' });
+}
+
+async function work(order: Order): Promise<Told> {
+	const door = await doors[order.way](order);
+	const times: number[] = [];
+	let measuring = false;
+	let over = false;
+	let failure: unknown = null;
+	const call = async () => {
+		while (!over) {
+			const from = now();
+			await door.append();
+			if (measuring) times.push(now() - from);
+		}
+	};
+	const calls = Array.from({ length: door.callers }, () =>
+		call().catch((error: unknown) => {
+			failure = error;
+			over = true;
+		})
+	);
+	await new Promise((resolve) => setTimeout(resolve, order.warmUpMs));
+	measuring = true;
+	const from = now();
+	await new Promise((resolve) => setTimeout(resolve, order.measureMs));
+	const took = now() - from;
+	measuring = false;
+	over = true;
+	await Promise.all(calls);
+	const answered = now();
+	await door.settle();
+	const behind = now() - answered;
+	await door.close();
+	if (failure) throw failure;
+	const sorted = Float64Array.from(times).sort();
+	return {
+		type: 'told',
+		perSecond: (times.length * door.rowsPerAppend * 1000) / took,
+		p50: quantile(sorted, 0.5),
+		p99: quantile(sorted, 0.99),
+		behind
+	};
+}
+
+process.on('message', (order: Order) => {
+	work(order).then(
+		(told) => process.send?.(told),
+		(error: unknown) => {
+			console.error(error);
+			process.exit(1);
+		}
+	);
+});
+process.on('disconnect', () => process.exit());

@@ -1,0 +1,42 @@
+import { format, type Other, type Row } from '../stage/measure.ts';
+import type { Summary } from '../stage/statistics.ts';
+import type { Report } from './report.ts';
+
+/** The results as a Markdown table, with the conditions before it. */
+export function toTable(report: Report): string {
+	const lines = [
+		describeConditions(report),
+		'',
+		'| measure | Logline | beside it | limit | target |',
+		'|---|---|---|---|---|',
+		...report.rows.map(toLine)
+	];
+	return lines.join('\n');
+}
+
+export function describeConditions({ conditions: c }: Report): string {
+	const noise =
+		c.loadBefore > 0.5 ? `; NOISY: load ${c.loadBefore.toFixed(1)} before the start` : '';
+	const quick = c.quick ? '; QUICK: not to be quoted' : '';
+	return (
+		`${c.cores} cores (${c.cpu}), ${c.memoryGB} GB, ${c.system}, Node ${c.node}, PostgreSQL ${c.version} ` +
+		`(fsync ${c.fsync}, synchronous_commit ${c.synchronousCommit}), commit ${c.commit}, ${c.date}; ` +
+		`server, database and load share the cores; median of ${c.rounds} interleaved rounds (least – most)${noise}${quick}`
+	);
+}
+
+function toLine(row: Row): string {
+	const peers = row.others.filter(({ role }) => role === 'peer').map(toCell);
+	const limits = row.others.filter(({ role }) => role === 'limit').map(toCell);
+	const target = row.target ? `${row.target.text}: ${row.target.met ? 'met' : 'MISSED'}` : '';
+	const title = row.note ? `${row.title} *` : row.title;
+	return `| ${title}, ${row.unit} | ${spread(row.ours)} | ${peers.join('<br>')} | ${limits.join('<br>')} | ${target} |`;
+}
+
+function toCell(other: Other): string {
+	return `${other.name}: ${spread(other)} → **${format(other.ratio)} ×**`;
+}
+
+function spread({ median, min, max }: Summary): string {
+	return min === max ? format(median) : `${format(median)} (${format(min)} – ${format(max)})`;
+}

@@ -1,0 +1,106 @@
+import { readFile } from 'node:fs/promises';
+import { migrate } from '../../drizzle/migrate.ts';
+import { openClient } from '../../src/lib/server/database/client.ts';
+import { startServer } from '../../tests/support/private-server.ts';
+
+/** The server that all measures use. Whoever opens it calls `close`. */
+export interface Postgres {
+	/** Version, and the settings that decide what a commit costs. */
+	describe(): Promise<{ version: string; fsync: string; synchronousCommit: string }>;
+	/** Makes a migrated database, calls `work` with its URL and drops it. */
+	withDatabase<T>(work: (url: string) => Promise<T>): Promise<T>;
+	close(): Promise<void>;
+}
+
+/** `DATABASE_URL`, else a private server that lives as long as the benchmark. */
+export async function openPostgres(): Promise<Postgres> {
+	const given = process.env.DATABASE_URL;
+	const own = given ? null : await startServer({ max_connections: '300', max_wal_size: '4GB' });
+	const url = given ?? own!.url;
+	const admin = openClient(url, { max: 1, name: 'bench' });
+	let count = 0;
+	return {
+		describe: async () => {
+			const [row] = await admin<{ version: string; fsync: string; synchronousCommit: string }[]>`
+				select current_setting('server_version') as version, current_setting('fsync') as fsync,
+					current_setting('synchronous_commit') as "synchronousCommit"`;
+			return row!;
+		},
+		withDatabase: async (work) => {
+			const name = `logline_bench_${process.pid}_${++count}`;
+			const target = new URL(url);
+			target.pathname = `/${name}`;
+			await admin.unsafe(`create database ${name}`);
+			try {
+				await migrate(target.href);
+				return await work(target.href);
+			} finally {
+				await admin.unsafe(`drop database ${name} with (force)`);
+			}
+		},
+		close: async () => {
+			await admin.end();
+			await own?.remove();
+		}
+	};
+}
+
+/** The table that people write who do without a log: same columns, same indexes, nothing else. */
+export async function createPlainTable(url: string): Promise<void> {
+	const sql = openClient(url, { max: 1, name: 'bench' });
+	try {
+		await sql.unsafe(`
+			CREATE TABLE plain_events (
+				id bigserial PRIMARY KEY, topic text NOT NULL, user_id bigint, data jsonb NOT NULL,
+				created_at timestamptz NOT NULL DEFAULT clock_timestamp()
+			);
+			CREATE INDEX ON plain_events (coalesce(user_id, 0), topic, id)`);
+	} finally {
+		await sql.end();
+	}
+}
+
+/** Makes people who are signed in: number i has the cookie `auth_session=bench-i`. */
+export async function createPeople(url: string, count: number): Promise<void> {
+	const sql = openClient(url, { max: 1, name: 'bench' });
+	try {
+		await sql`
+			WITH people AS (
+				INSERT INTO users (username, password_hash) SELECT 'bench-' || i, '' FROM generate_series(0, ${count - 1}) AS i
+				RETURNING id, username
+			)
+			INSERT INTO sessions (id, user_id, expires_at)
+			SELECT encode(sha256(username::bytea), 'hex'), id, now() + interval '30 days' FROM people`;
+	} finally {
+		await sql.end();
+	}
+}
+
+/** Processor seconds that the backends of a database have used, or null when they are not on this machine. */
+export async function backendSeconds(url: string): Promise<number | null> {
+	const sql = openClient(url, { max: 1, name: 'bench' });
+	try {
+		const rows = await sql<{ pid: number }[]>`
+			select pid from pg_stat_activity where datname = current_database() and pid <> pg_backend_pid()`;
+		let sum = 0;
+		for (const { pid } of rows) {
+			const name = await readFile(`/proc/${pid}/comm`, 'utf8').catch(() => '');
+			if (!name.startsWith('postgres')) return null;
+			sum += await cpuSeconds(pid);
+		}
+		return sum;
+	} finally {
+		await sql.end();
+	}
+}
+
+/** Clock ticks per second of `/proc/<pid>/stat`, on every Linux that Node runs on. */
+const TICKS = 100;
+
+/** Processor seconds that a process has used, its threads included. Linux only: elsewhere `NaN`. */
+export async function cpuSeconds(pid: number): Promise<number> {
+	const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
+	if (stat === null) return NaN;
+	const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+	return (Number(fields[11]) + Number(fields[12])) / TICKS;
+}
