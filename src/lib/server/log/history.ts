@@ -1,5 +1,5 @@
 import type { Queryable } from '../database/client.ts';
-import { readOldest, readPage, readWindowStart, type TopicStart } from './read.ts';
+import { readOldest, readPage, readWindowStart, topicRange, type TopicStart } from './read.ts';
 
 /** An event as a page gets it. */
 export interface HistoryEvent {
@@ -64,12 +64,21 @@ export async function readHistoryPage(
 	on: Queryable,
 	query: { userId: string; topic: string; before: bigint | null; limit: number }
 ): Promise<HistoryPage> {
-	const scan = (audience: string) =>
-		`(SELECT id, topic, data, created_at FROM events WHERE coalesce(user_id, 0) = ${audience} AND topic = $1 AND id < $3::bigint)`;
+	const newest = (audience: string) =>
+		topicRange({
+			columns: 'id, topic, data, created_at',
+			audience,
+			topic: '$1',
+			after: '0',
+			to: '$3',
+			limit: '$4',
+			newestFirst: true
+		});
+	const to = query.before === null ? 2n ** 63n - 1n : query.before - 1n;
 	const rows = await on.query<{ id: string; topic: string; data: string; created: number }>(
 		`SELECT id::text, topic, data::text, (extract(epoch FROM created_at) * 1000)::float8 AS created
-		FROM (${scan('0')} UNION ALL ${scan('$2::bigint')}) AS merged ORDER BY merged.id DESC LIMIT $4::int`,
-		[query.topic, query.userId, (query.before ?? 2n ** 63n - 1n).toString(), query.limit]
+		FROM (${newest('0')} UNION ALL ${newest('$2')}) AS merged ORDER BY merged.id DESC LIMIT $4::int`,
+		[query.topic, query.userId, to.toString(), query.limit]
 	);
 	const oldest = await readOldest(on, query);
 	return {

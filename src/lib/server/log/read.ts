@@ -60,9 +60,37 @@ export async function readRecent(on: Queryable, to: bigint, limit: number): Prom
 }
 
 /**
+ * The events of one topic for one audience, between two ids, in id order: one range of the replay index, and no row beside
+ * it. Compared and ordered as whole keys, because one column at a time leaves Postgres the choice of the primary key, which
+ * has that order too; it then reads, and throws away, everything else that was appended meanwhile.
+ *
+ * @param range SQL of each bound: `after` is left out, `to` is included
+ */
+export function topicRange(range: {
+	/** Columns of `events`. */
+	columns: string;
+	/** Id of a user; 0: everyone. */
+	audience: string;
+	topic: string;
+	after: string;
+	to: string;
+	limit: string;
+	newestFirst?: boolean;
+}): string {
+	const { columns, audience, topic, after, to, limit } = range;
+	const direction = range.newestFirst ? 'DESC' : 'ASC';
+	const key = (id: string) => `(${audience}::bigint, ${topic}::text, ${id}::bigint)`;
+	return `(SELECT ${columns} FROM events
+		WHERE (coalesce(user_id, 0), topic, id) > ${key(after)} AND (coalesce(user_id, 0), topic, id) <= ${key(to)}
+		ORDER BY coalesce(user_id, 0) ${direction}, topic ${direction}, id ${direction} LIMIT ${limit}::int)`;
+}
+
+/** Above every id. */
+const END = '9223372036854775807';
+
+/**
  * A page of what a user may see: of each topic the events after its start, up to `to`, in id order over all topics. Each
- * topic contributes two index scans (everyone's events, the user's own) which Postgres merges: it reads the rows it
- * returns and no others.
+ * topic contributes two ranges (everyone's events, the user's own), of which no more than a page is read.
  *
  * @param userId null: only events for everyone
  */
@@ -71,23 +99,20 @@ export async function readPage(
 	query: { userId: string | null; starts: readonly TopicStart[]; to: bigint; limit: number }
 ): Promise<LogEvent[]> {
 	if (query.starts.length === 0) return [];
-	const parameters: (string | number | null)[] = [
-		query.to.toString(),
-		query.userId ?? '0',
-		query.limit
-	];
-	const scans: string[] = [];
-	for (const { topic, after } of query.starts) {
-		parameters.push(topic, after.toString());
-		const n = parameters.length;
-		for (const audience of query.userId === null ? ['0'] : ['0', '$2::bigint']) {
-			scans.push(
-				`(SELECT id, topic, user_id, data FROM events WHERE coalesce(user_id, 0) = ${audience} AND topic = $${n - 1} AND id > $${n}::bigint AND id <= $1::bigint)`
-			);
+	const parameters: (string | number | null)[] = [query.to.toString(), query.limit];
+	const audiences = ['0'];
+	if (query.userId !== null) audiences.push(`$${parameters.push(query.userId)}`);
+	const ranges: string[] = [];
+	for (const start of query.starts) {
+		const topic = `$${parameters.push(start.topic)}`;
+		const after = `$${parameters.push(start.after.toString())}`;
+		for (const audience of audiences) {
+			const columns = 'id, topic, user_id, data';
+			ranges.push(topicRange({ columns, audience, topic, after, to: '$1', limit: '$2' }));
 		}
 	}
 	const rows = await on.query<Row>(
-		`SELECT ${COLUMNS} FROM (${scans.join(' UNION ALL ')}) AS merged WHERE $2::bigint IS NOT NULL ORDER BY merged.id LIMIT $3::int`,
+		`SELECT ${COLUMNS} FROM (${ranges.join(' UNION ALL ')}) AS merged ORDER BY merged.id LIMIT $2::int`,
 		parameters
 	);
 	return rows.map(toEvent);
@@ -98,13 +123,21 @@ export async function readWindowStart(
 	on: Queryable,
 	query: { userId: string | null; topic: string; last: number }
 ): Promise<bigint> {
+	const newest = (audience: string) =>
+		topicRange({
+			columns: 'id',
+			audience,
+			topic: '$1',
+			after: '0',
+			to: END,
+			limit: '$2::int + 1',
+			newestFirst: true
+		});
+	const audiences = query.userId === null ? ['0'] : ['0', '$3'];
 	const [row] = await on.query<{ id: string }>(
-		`SELECT id::text FROM (
-			(SELECT id FROM events WHERE coalesce(user_id, 0) = 0 AND topic = $1 ORDER BY events.id DESC LIMIT $3::int + 1)
-			UNION ALL
-			(SELECT id FROM events WHERE coalesce(user_id, 0) = $2::bigint AND $2::bigint <> 0 AND topic = $1 ORDER BY events.id DESC LIMIT $3::int + 1)
-		) AS newest ORDER BY newest.id DESC OFFSET $3::int LIMIT 1`,
-		[query.topic, query.userId ?? '0', query.last]
+		`SELECT id::text FROM (${audiences.map(newest).join(' UNION ALL ')}) AS newest
+		ORDER BY newest.id DESC OFFSET $2::int LIMIT 1`,
+		[query.topic, query.last, ...(query.userId === null ? [] : [query.userId])]
 	);
 	return row ? BigInt(row.id) : 0n;
 }
@@ -114,12 +147,12 @@ export async function readOldest(
 	on: Queryable,
 	query: { userId: string | null; topic: string }
 ): Promise<bigint | null> {
+	const oldest = (audience: string) =>
+		topicRange({ columns: 'id', audience, topic: '$1', after: '0', to: END, limit: '1' });
+	const audiences = query.userId === null ? ['0'] : ['0', '$2'];
 	const [row] = await on.query<{ id: string | null }>(
-		`SELECT least(
-			(SELECT id FROM events WHERE coalesce(user_id, 0) = 0 AND topic = $1 ORDER BY events.id LIMIT 1),
-			(SELECT id FROM events WHERE coalesce(user_id, 0) = $2::bigint AND topic = $1 ORDER BY events.id LIMIT 1)
-		)::text AS id`,
-		[query.topic, query.userId ?? '0']
+		`SELECT least(${audiences.map(oldest).join(', ')})::text AS id`,
+		[query.topic, ...(query.userId === null ? [] : [query.userId])]
 	);
 	return row?.id ? BigInt(row.id) : null;
 }
