@@ -120,7 +120,7 @@ export class DemoPage {
 		return this.page.getByText('The end', { exact: true }).isVisible();
 	}
 
-	/** Waits until the chat has that many lines. */
+	/** Waits until the chat has that many lines, saying nothing. */
 	async chatReaches(lines: number): Promise<void> {
 		await until(async () => (await this.chatLines()).length >= lines, {
 			what: `the chat has ${lines} lines`,
@@ -131,14 +131,30 @@ export class DemoPage {
 
 	/** Waits for the next prompt and says it. Answers false when the story has ended instead. */
 	async reply(): Promise<boolean> {
-		const send = this.page.getByRole('button', { name: 'Send', exact: true, disabled: false });
 		const what = 'the story ends or waits for a reply';
 		const found = await until(
-			async () => ((await this.ended) ? 'end' : (await send.isVisible()) ? 'prompt' : null),
+			async () => ((await this.ended) ? 'end' : (await this.#send.isVisible()) ? 'prompt' : null),
 			{ what, timeoutMs: 60_000, everyMs: 20 }
 		);
-		if (found === 'prompt') await send.click({ timeout: 2000 }).catch(unlessGone);
+		if (found === 'prompt') await this.#send.click({ timeout: 2000 }).catch(unlessGone);
 		return found === 'prompt';
+	}
+
+	get #send(): Locator {
+		return this.page.getByRole('button', { name: 'Send', exact: true, disabled: false });
+	}
+
+	/** Says every prompt until the chat has that many lines. */
+	async playTo(lines: number): Promise<void> {
+		const reached = async () => (await this.chatLines()).length >= lines;
+		while (!(await reached())) {
+			await until(async () => (await reached()) || (await this.#send.isVisible()), {
+				what: `the chat has ${lines} lines or waits for a reply`,
+				timeoutMs: 60_000,
+				everyMs: 20
+			});
+			if (!(await reached())) await this.reply();
+		}
 	}
 
 	/** Says every prompt until the story ends. */
