@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import type { Sql } from '../../src/lib/server/database/client.ts';
-import { openClient } from '../../src/lib/server/database/client.ts';
+import { openClient, queryable } from '../../src/lib/server/database/client.ts';
 import type { ListenerOptions } from '../../src/lib/server/database/listener.ts';
 import { Listener } from '../../src/lib/server/database/listener.ts';
 import { createTestDatabase } from '../support/database.ts';
@@ -22,7 +22,7 @@ const quiet = { debug: () => {}, warn: () => {} };
 async function listen(url: string, sql: Sql, options: Partial<ListenerOptions> = {}) {
 	const heard: string[] = [];
 	let begun = 0;
-	const listener = new Listener(url, { heartbeat: sql, logger: quiet, ...options });
+	const listener = new Listener(url, { heartbeat: queryable(sql), logger: quiet, ...options });
 	listener.on('first', (payload) => heard.push(`first ${payload}`));
 	listener.on('second', (payload) => heard.push(`second ${payload}`));
 	listener.onListening(() => begun++);

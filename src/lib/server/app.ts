@@ -3,7 +3,7 @@ import { LoglineError, type TopicRegistry, type Viewer } from '$lib/protocol';
 import { createAuth, type Auth } from './auth/auth.ts';
 import { requireAccess } from './auth/may-subscribe.ts';
 import type { Config } from './config.ts';
-import { openDatabase, queryable, type Database } from './database/client.ts';
+import { openDatabase, type Database } from './database/client.ts';
 import { Lanes } from './database/lanes.ts';
 import { Listener } from './database/listener.ts';
 import { SoleConnection } from './database/sole-connection.ts';
@@ -122,7 +122,8 @@ export async function startApp(
 ): Promise<App> {
 	const { logger, lines } = createLogger(config.logLevel);
 	const database = openDatabase(url);
-	const pool = queryable(database.sql);
+	// Not the pool of `database`: a client must not wait for ever behind connections that died without a word.
+	const pool = new Lanes(url, { name: 'streams', size: 8 });
 	const history = new Lanes(url, { name: 'history', size: 4 });
 	const writer = new Writer(new SoleConnection(url, { name: 'writer' }));
 	const relay = new Relay(new SoleConnection(url, { name: 'relay' }), logger, { pollMs: POLL_MS });
@@ -161,7 +162,7 @@ export async function startApp(
 	});
 	const streams = new Streams({ config, logger, topics: registry, hub, writer, pool, history });
 
-	const listener = new Listener(url, { heartbeat: database.sql, logger });
+	const listener = new Listener(url, { heartbeat: pool, logger });
 	listener.on('logline_events', () => tailer.wake());
 	listener.on('logline_outbox', () => relay.kick());
 	listener.on('logline_sessions', (sessionID) =>
@@ -261,7 +262,7 @@ export async function startApp(
 		await tailer.stop();
 		await relay.stop();
 		await writer.close();
-		await Promise.all([history.end(), database.end()]);
+		await Promise.all([history.end(), pool.end(), database.end()]);
 		if (holder[KEY] === app) delete holder[KEY];
 		logger.info('stopped');
 	}

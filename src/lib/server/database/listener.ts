@@ -1,12 +1,12 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import postgres from 'postgres';
-import type { Sql } from './client.ts';
+import type { Queryable, Sql } from './client.ts';
 
 /** Times in milliseconds. */
 export interface ListenerOptions {
-	/** Another client of the same database: what it sends must come back through the listening connection. */
-	heartbeat: Sql;
+	/** Other connections to the same database: what they send must come back through the listening one. */
+	heartbeat: Queryable;
 	logger: Pick<Logger, 'debug' | 'warn'>;
 	/** Between two heartbeats; 3000. */
 	heartbeatMs?: number;
@@ -46,7 +46,7 @@ export class Listener {
 	/** Ends an attempt that takes too long, or begins the next one. */
 	#timer: NodeJS.Timeout | undefined;
 	#firstAttempt: () => void = () => {};
-	/** Clients that are being thrown away, and heartbeats under way: `stop` waits for them. */
+	/** Clients that are being thrown away: `stop` waits for them. */
 	readonly #loose = new Set<Promise<unknown>>();
 
 	constructor(url: string, options: ListenerOptions) {
@@ -154,14 +154,13 @@ export class Listener {
 		this.#askedAt ??= Date.now();
 		if (this.#unsent >= MAX_UNSENT) return;
 		this.#unsent++;
-		this.#hold(
-			this.#options.heartbeat.notify(this.#beat, '').then(
-				() => this.#unsent--,
-				(error: unknown) => {
-					this.#unsent--;
-					this.#options.logger.debug({ err: error }, 'no heartbeat could be sent');
-				}
-			)
+		// Nobody waits for it, `stop` neither: it ends with the connection it is sent on, which is not ours.
+		this.#options.heartbeat.query("SELECT pg_notify($1, '')", [this.#beat]).then(
+			() => this.#unsent--,
+			(error: unknown) => {
+				this.#unsent--;
+				this.#options.logger.debug({ err: error }, 'no heartbeat could be sent');
+			}
 		);
 	}
 
