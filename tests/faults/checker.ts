@@ -20,7 +20,7 @@ const world = new World();
 let closing: Promise<void> | null = null;
 const close = () => (closing ??= world.close());
 
-async function check({ seed, durationMs, without, verbose }: Options): Promise<boolean> {
+async function check({ seed, durationMs, without, only, verbose }: Options): Promise<boolean> {
 	const random = new Random(seed);
 	const ledger = new Ledger();
 	const findings = noFindings();
@@ -32,7 +32,7 @@ async function check({ seed, durationMs, without, verbose }: Options): Promise<b
 	const [Client] = await Promise.all([loadClient(), world.open(random.fork('world'), without)]);
 	const writers = new Writers(world, random.fork('writers'), ledger);
 	const readers = new Readers(world, random.fork('readers'), Client);
-	const injector = new Injector(world, random.fork('injector'), writers, tell);
+	const injector = new Injector(world, random.fork('injector'), writers, { only, tell });
 
 	tell('begin');
 	writers.start();

@@ -8,10 +8,26 @@ import type { Writers } from './writers.ts';
 const AT_ONCE = 3;
 
 /** Connections of an application, by name. */
-const BACKENDS = ['listener', 'writer', 'relay', 'tailer', 'history', 'app', 'app drizzle'];
+const BACKENDS = [
+	'listener',
+	'writer',
+	'relay',
+	'tailer',
+	'history',
+	'streams',
+	'app',
+	'app drizzle'
+];
 
 /** What it is called, and how it is done: resolves when it is over and mended. */
 type Fault = readonly [kind: string, inject: () => Promise<void>];
+type Weighted = readonly [weight: number, fault: Fault];
+
+/**
+ * For how long the same few kinds of fault go on, in milliseconds: one that mends what another has broken must not always be
+ * near.
+ */
+const ERA_MS = [5000, 20_000] as const;
 
 /** Breaks things at random until it is told to stop; what it has broken for a while it mends. */
 export class Injector {
@@ -27,12 +43,25 @@ export class Injector {
 	#running: Promise<void> = Promise.resolve();
 	#databaseIsDown = false;
 	#held = 0;
+	#era: readonly Weighted[] = [];
+	#eraEnds = 0;
+	readonly #only: string;
 
-	constructor(world: World, random: Random, writers: Writers, tell: (line: string) => void) {
+	/**
+	 * @param options.only part of the names of the kinds to choose from
+	 * @param options.tell told each fault
+	 */
+	constructor(
+		world: World,
+		random: Random,
+		writers: Writers,
+		options: { only: string; tell: (line: string) => void }
+	) {
 		this.#world = world;
 		this.#random = random;
 		this.#writers = writers;
-		this.#tell = tell;
+		this.#only = options.only;
+		this.#tell = options.tell;
 	}
 
 	start(): void {
@@ -66,8 +95,19 @@ export class Injector {
 	}
 
 	#choose(): Fault {
+		if (performance.now() >= this.#eraEnds) {
+			this.#eraEnds = performance.now() + this.#random.between(...ERA_MS);
+			const all = this.#faults();
+			const some = all.filter(() => this.#random.chance(0.4));
+			this.#era = some.length > 0 ? some : all;
+		}
+		return this.#random.weighted(this.#era);
+	}
+
+	/** Every fault there is, with its weight. */
+	#faults(): Weighted[] {
 		const { databaseProxy, clientProxy } = this.#world;
-		return this.#random.weighted<Fault>([
+		const all: Weighted[] = [
 			[6, ['kill -9 an application', () => this.#app((app) => this.#kill(app))]],
 			[4, ['SIGTERM an application', () => this.#app((app) => this.#terminate(app))]],
 			[4, ['SIGSTOP an application', () => this.#app((app) => this.#suspend(app))]],
@@ -77,10 +117,13 @@ export class Injector {
 			[3, ['hold a transaction open', () => this.#hold()]],
 			...this.#faultsOf('database', databaseProxy),
 			...this.#faultsOf('clients', clientProxy)
-		]);
+		];
+		const wanted = all.filter(([, [kind]]) => kind.includes(this.#only));
+		if (wanted.length === 0) throw new Error(`No fault is called "${this.#only}"`);
+		return wanted;
 	}
 
-	#faultsOf(what: string, proxy: Proxy): (readonly [weight: number, fault: Fault])[] {
+	#faultsOf(what: string, proxy: Proxy): Weighted[] {
 		const now = (act: () => void) => () => {
 			act();
 			return Promise.resolve();

@@ -8,11 +8,13 @@ export interface Options {
 	/** How long writers, readers and faults go on, in milliseconds. */
 	durationMs: number;
 	without: Mechanism | null;
+	/** Part of the names of the faults to choose from; empty: all. */
+	only: string;
 	/** Tell each fault as it happens. */
 	verbose: boolean;
 }
 
-export const USAGE = `npm run test:faults -- [--minutes N | --seconds N] [--seed N] [--without order] [--verbose]`;
+export const USAGE = `npm run test:faults -- [--minutes N | --seconds N] [--seed N] [--only "part of a fault's name"] [--without order] [--verbose]`;
 
 /** @throws Error that says what is wrong with the command line. */
 export function readOptions(args: string[]): Options {
@@ -23,6 +25,7 @@ export function readOptions(args: string[]): Options {
 			seconds: { type: 'string' },
 			seed: { type: 'string' },
 			without: { type: 'string' },
+			only: { type: 'string', default: '' },
 			verbose: { type: 'boolean', default: false }
 		}
 	});
@@ -39,6 +42,7 @@ export function readOptions(args: string[]): Options {
 		seed: Math.floor(number('seed', Date.now() % 1_000_000)),
 		durationMs: number('minutes', 0) * 60_000 + number('seconds', values.minutes ? 0 : 60) * 1000,
 		without: values.without ?? null,
+		only: values.only,
 		verbose: values.verbose
 	};
 }

@@ -19,6 +19,12 @@ export class RawReader implements Reader {
 	#stream: EventStream | null = null;
 	#timer: NodeJS.Timeout | undefined;
 	#stopped = false;
+	/** Breaks the connection when so many more events have arrived. */
+	#allowance = Infinity;
+	/** Of the habit that is going on. */
+	#soon: NodeJS.Timeout | undefined;
+	#late: NodeJS.Timeout | undefined;
+	#nobodys: EventStream | null = null;
 	/** Of the connection that is open: what it began with, whether it was left behind that, and each topic's last id. */
 	#began = 0;
 	#behind: string | null = null;
@@ -49,6 +55,9 @@ export class RawReader implements Reader {
 
 	settle(): void {
 		for (const habit of this.#habits) habit.stop();
+		clearTimeout(this.#soon);
+		clearTimeout(this.#late);
+		this.#nobodys?.close();
 		this.#stream?.resume();
 	}
 
@@ -115,9 +124,11 @@ export class RawReader implements Reader {
 		if (!topic || id === null) return;
 		if (Number(id) <= (this.#wire.get(event) ?? 0)) this.journal.disorder.push(`${event} ${id}`);
 		this.#wire.set(event, Number(id));
-		if (topic.handled.has(id)) return;
-		topic.handled.add(id);
-		this.journal.saw(event, id, JSON.parse(data));
+		if (!topic.handled.has(id)) {
+			topic.handled.add(id);
+			this.journal.saw(event, id, JSON.parse(data));
+		}
+		if (--this.#allowance <= 0) this.#break();
 	}
 
 	#toggle(): void {
@@ -136,28 +147,30 @@ export class RawReader implements Reader {
 		const headers = this.#headers();
 		this.#connect();
 		// A request that was given up, on its way for longer than the one that followed it.
-		if (random.chance(0.2)) this.#send(before, headers, random.between(0, 100));
+		if (random.chance(0.2)) this.#sendLate(before, headers, random.between(0, 100));
 		// The connection dies while the history comes in.
-		if (random.chance(0.5)) this.#breakSoon(random.between(0, 150));
+		clearTimeout(this.#soon);
+		this.#allowance = random.chance(0.4) ? random.between(1, 40) : Infinity;
+		if (random.chance(0.3)) this.#soon = setTimeout(() => this.#break(), random.between(0, 150));
 	}
 
 	/** Sends a request whose answer nobody reads. */
-	#send(url: string, headers: Record<string, string>, delay: number): void {
-		const nobody = { onStatus: () => {}, onBlock: () => {}, onEnd: () => {} };
-		setTimeout(() => {
-			if (this.#stopped) return;
-			const stream = new EventStream(url, headers, nobody);
-			setTimeout(() => stream.close(), 500);
+	#sendLate(url: string, headers: Record<string, string>, delay: number): void {
+		clearTimeout(this.#late);
+		this.#late = setTimeout(() => {
+			this.#nobodys?.close();
+			this.#nobodys = new EventStream(url, headers, {
+				onStatus: () => {},
+				onBlock: () => {},
+				onEnd: () => {}
+			});
 		}, delay);
 	}
 
-	#breakSoon(ms: number): void {
-		const stream = this.#stream;
-		setTimeout(() => {
-			if (this.#stopped || this.#stream !== stream) return;
-			stream?.close();
-			this.#later();
-		}, ms);
+	#break(): void {
+		this.#allowance = Infinity;
+		this.#stream?.close();
+		this.#later();
 	}
 
 	/** The client is gone with all it knew; another one begins with what a page shows. */

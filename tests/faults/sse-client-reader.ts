@@ -15,6 +15,9 @@ export class SSEClientReader implements Reader {
 	#client: SSEClient<Topics> | null = null;
 	#lives = 0;
 	#stopped = false;
+	/** Breaks the connection when so many more events have been handled. */
+	#allowance = Infinity;
+	#timer: NodeJS.Timeout | undefined;
 
 	constructor(parts: ReaderParts, Client: typeof SSEClient) {
 		this.#parts = parts;
@@ -31,16 +34,12 @@ export class SSEClientReader implements Reader {
 		this.#begin(topics, null);
 		if (habits.toggles) this.#habits.push(new Habit(random, 1500, 7000, () => this.#toggle()));
 		if (habits.dies) this.#habits.push(new Habit(random, 8000, 20_000, () => void this.#die()));
-		this.#habits.push(
-			new Habit(random, 5000, 20_000, () => {
-				this.#client?.close();
-				this.#client?.connect();
-			})
-		);
+		this.#habits.push(new Habit(random, 5000, 20_000, () => this.#break()));
 	}
 
 	settle(): void {
 		for (const habit of this.#habits) habit.stop();
+		clearTimeout(this.#timer);
 	}
 
 	stop(): void {
@@ -79,6 +78,7 @@ export class SSEClientReader implements Reader {
 
 	#handle = (data: unknown, { id, topic }: { id: string; topic: string }) => {
 		this.journal.saw(topic, id, data);
+		if (--this.#allowance <= 0) this.#break();
 	};
 
 	#toggle(): void {
@@ -94,17 +94,16 @@ export class SSEClientReader implements Reader {
 			this.journal.close(topic);
 			this.#client?.updateTopics({ removeTopics: [topic] });
 		}
-		if (random.chance(0.5)) this.#breakSoon(random.between(0, 150));
+		// The connection dies while the history comes in.
+		clearTimeout(this.#timer);
+		this.#allowance = random.chance(0.4) ? random.between(1, 40) : Infinity;
+		if (random.chance(0.3)) this.#timer = setTimeout(() => this.#break(), random.between(0, 150));
 	}
 
-	/** The connection dies while the history comes in. */
-	#breakSoon(ms: number): void {
-		const client = this.#client;
-		setTimeout(() => {
-			if (this.#stopped || this.#client !== client) return;
-			client?.close();
-			client?.connect();
-		}, ms);
+	#break(): void {
+		this.#allowance = Infinity;
+		this.#client?.close();
+		this.#client?.connect();
 	}
 
 	/** The page is closed; another one is rendered and opened. */
