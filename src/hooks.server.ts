@@ -1,9 +1,10 @@
+import { existsSync } from 'node:fs';
 import type { Handle, HandleServerError, ServerInit } from '@sveltejs/kit';
 import { building, dev } from '$app/environment';
 import { createRegistry, LoglineError, type TopicDefinition } from '$lib/protocol';
-import { getApp, startApp, type StartFeature } from '$lib/server/app.ts';
+import { getApp, startApp, type App, type StartFeature } from '$lib/server/app.ts';
 import { authenticate } from '$lib/server/auth/cookies.ts';
-import { loadConfig } from '$lib/server/config.ts';
+import { loadConfig, type Config } from '$lib/server/config.ts';
 import { locateDatabase } from '$lib/server/database/locate.ts';
 import { errorResponse } from '$lib/server/errors.ts';
 import { isForeignWrite } from '$lib/server/origin.ts';
@@ -24,15 +25,14 @@ export const init: ServerInit = async () => {
 	if (building) return;
 	// In development an edit runs this again, with fresh modules beside the old ones' sockets and timers.
 	await endEarlier();
+	// The commands of src/bin have read it already.
+	if (dev && existsSync('.env')) process.loadEnvFile('.env');
 	const config = loadConfig(process.env);
 	const located = await locateDatabase(config, process.cwd(), (line) => console.log(line));
-	await migrate(located.url);
-	const app = await startApp(
-		config,
-		located.url,
-		createRegistry(Object.values(topics)),
-		Object.values(starts)
-	);
+	const app = await start(config, located.url).catch(async (error: unknown) => {
+		await located.release();
+		throw error;
+	});
 	endWithProcess(
 		config.shutdownGraceMs,
 		async () => {
@@ -42,6 +42,12 @@ export const init: ServerInit = async () => {
 		{ served: !dev }
 	);
 };
+
+async function start(config: Config, url: string): Promise<App> {
+	await migrate(url);
+	const registry = createRegistry(Object.values(topics));
+	return startApp(config, url, registry, Object.values(starts));
+}
 
 /** The stream reads its session itself, together with all else it needs; health must not depend on a database. */
 const WITHOUT_SESSION = new Set(['/api/events', '/api/health', '/api/health/live']);

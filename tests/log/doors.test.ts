@@ -63,6 +63,15 @@ describe('INSERT INTO events', () => {
 		expect(await topics()).toEqual([]);
 	});
 
+	test('is refused when it names the id that the log would give first', async () => {
+		await sql.begin(async (tx) => {
+			await tx`select setval('events_id_seq', 1, false)`;
+			await expect(
+				tx.savepoint((sp) => sp`insert into events (id, topic, data) values (1, 'a', '1')`)
+			).rejects.toThrow('given by the log');
+		});
+	});
+
 	test('is refused for a partition, which no trigger orders', async () => {
 		await expect(sql`insert into events_1 (topic, data) values ('a', '1')`).rejects.toThrow(
 			'not ordered'

@@ -88,5 +88,5 @@ export function createRegistry(parts: Iterable<Record<string, TopicDefinition>>)
 export function defineTopics<K extends Topic>(topics: {
 	[P in K]: TopicDefinition<SSETopicsMap[P]>;
 }): Record<K, TopicDefinition> {
-	return topics as Record<K, TopicDefinition>;
+	return topics;
 }

@@ -23,7 +23,7 @@ export interface ChatState {
 
 /** A chat in which nothing has been said. */
 export const initialChat: ChatState = Object.freeze({
-	messages: Object.freeze([]) as readonly ChatMessage[],
+	messages: Object.freeze([]),
 	expectedPrompt: null,
 	ended: false
 });

@@ -18,7 +18,8 @@ export interface HashFunctions {
 
 const argon2id: HashFunctions = {
 	hash: (password) =>
-		// 2 is Argon2id: the enum of the package exists only in its types.
+		// 2 is Argon2id.
+		// eslint-disable-next-line @typescript-eslint/no-unsafe-enum-assignment -- the enum exists only in the package's types
 		hash(password, { algorithm: 2, memoryCost: MEMORY_KIB, timeCost: PASSES, parallelism: LANES }),
 	verify
 };

@@ -16,7 +16,7 @@ export interface UserAttributes {
 
 declare module 'lucia' {
 	interface Register {
-		Lucia: Lucia<Record<never, never>, UserAttributes>;
+		Lucia: Lucia<object, UserAttributes>;
 		DatabaseSessionAttributes: SessionAttributes;
 		DatabaseUserAttributes: UserAttributes;
 	}
