@@ -89,15 +89,17 @@ async function main(): Promise<number> {
 	}
 }
 
-for (const signal of ['SIGINT', 'SIGTERM'] as const) {
-	process.once(signal, () => {
-		void close().finally(() => process.exit(130));
-	});
+function end(code: number): void {
+	void close().finally(() => process.exit(code));
 }
-main().then(
-	(code) => process.exit(code),
-	(error: unknown) => {
-		console.error(error);
-		process.exit(1);
-	}
-);
+
+// However it ends, nothing of it is left running.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(130));
+process.once('uncaughtException', (error) => {
+	console.error(error);
+	end(1);
+});
+main().then(end, (error: unknown) => {
+	console.error(error);
+	end(1);
+});

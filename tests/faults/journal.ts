@@ -54,8 +54,17 @@ export class Journal {
 		for (const topic of [...this.#current.keys()]) this.close(topic);
 	}
 
+	/** An event came with this data as text. */
+	received(topic: string, id: string, text: string): void {
+		try {
+			this.saw(topic, id, JSON.parse(text));
+		} catch (error) {
+			this.falseAlarms.push(`${topic} ${id} is not JSON: ${String(error)}`);
+		}
+	}
+
 	/** The handler of a topic was called. */
-	saw(topic: string, id: string | number, data: unknown): void {
+	saw(topic: string, id: string, data: unknown): void {
 		const track = this.#current.get(topic);
 		if (!track) {
 			this.falseAlarms.push(`an event of "${topic}", which is not subscribed to`);

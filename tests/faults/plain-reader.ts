@@ -44,7 +44,7 @@ export class PlainReader implements Reader {
 				this.#moveTo(event.lastEventId);
 				if (this.#handled.has(event.lastEventId)) return;
 				this.#handled.add(event.lastEventId);
-				this.journal.saw(topic, event.lastEventId, JSON.parse(String(event.data)));
+				this.journal.received(topic, event.lastEventId, String(event.data));
 			});
 		}
 		source.addEventListener(CONTROL.keepAlive, (event) => this.#moveTo(event.lastEventId));

@@ -126,7 +126,7 @@ export class RawReader implements Reader {
 		this.#wire.set(event, Number(id));
 		if (!topic.handled.has(id)) {
 			topic.handled.add(id);
-			this.journal.saw(event, id, JSON.parse(data));
+			this.journal.received(event, id, data);
 		}
 		if (--this.#allowance <= 0) this.#break();
 	}

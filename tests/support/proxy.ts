@@ -65,8 +65,11 @@ export async function startProxy(target: number | (() => number)): Promise<Proxy
 			}
 			if (allowance === 0) {
 				allowance = Infinity;
+				// What follows must not get through behind what is missing: no network leaves a hole in a stream.
+				pair.silent = true;
+				for (const other of pairs) if (other !== pair) drop(other);
 				// After the last byte has left, or it could be lost with the reset.
-				to.write('', () => cut());
+				to.write('', () => drop(pair));
 			}
 		});
 		from.on('end', () => {
