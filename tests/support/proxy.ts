@@ -44,10 +44,15 @@ export async function startProxy(target: number | (() => number)): Promise<Proxy
 	let refusing = false;
 	let allowance = Infinity;
 
+	// Node fails to reset a socket that is shutting down, and then never closes it.
+	const reset = (socket: Socket) => {
+		if (socket.writableEnded) socket.destroy();
+		else socket.resetAndDestroy();
+	};
 	const drop = (pair: Pair) => {
 		pairs.delete(pair);
-		pair.client.resetAndDestroy();
-		pair.server.resetAndDestroy();
+		reset(pair.client);
+		reset(pair.server);
 	};
 	const cut = () => {
 		for (const pair of pairs) drop(pair);
@@ -76,8 +81,8 @@ export async function startProxy(target: number | (() => number)): Promise<Proxy
 			if (!pair.silent) to.end();
 		});
 		from.on('close', () => {
-			if (pair.silent) return;
-			pairs.delete(pair);
+			// A pair that is gone is being reset already, which shuts down first.
+			if (pair.silent || !pairs.delete(pair)) return;
 			to.destroy();
 		});
 		// What follows an error is `close`.
