@@ -1,0 +1,187 @@
+/**
+ * Does in a copy of the tree what README.md says, with its own words: the code is taken from the page.
+ */
+import { execFile } from 'node:child_process';
+import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { startBuiltApp, type BuiltApp } from '../support/built-app.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { openClient } from '../../src/lib/server/database/client.ts';
+import { StreamClient } from '../support/stream-client.ts';
+import { readBlocks, type CodeBlock } from './blocks.ts';
+
+/** Type check and build, on a machine that has other things to do. */
+const TIMEOUT_MS = 300_000;
+
+const LEFT_OUT = ['node_modules', '.git', '.svelte-kit', '.data', 'build', 'bench', 'coverage'];
+const PASSWORD = 'correct horse battery';
+const run = promisify(execFile);
+
+let copy: string;
+let blocks: CodeBlock[];
+
+beforeAll(async () => {
+	blocks = await readBlocks('README.md');
+	copy = await mkdtemp(join(tmpdir(), 'logline-readme-'));
+	const left = new Set(LEFT_OUT.map((name) => resolve(name)));
+	await cp('.', copy, { recursive: true, filter: (path) => !left.has(resolve(path)) });
+	await symlink(resolve('node_modules'), join(copy, 'node_modules'));
+	for (const [n, { language, file, code }] of blocks.entries()) {
+		if (language === 'ts' || language === 'svelte') {
+			// Examples get a name, so that they are checked and built like the rest.
+			await write(
+				file ?? `src/lib/features/examples/example-${n}.${exampleSuffix(language)}`,
+				code
+			);
+		}
+	}
+});
+
+afterAll(() => rm(copy, { recursive: true, force: true }));
+
+test(
+	'a topic that was added by the steps of the README arrives over HTTP, like all else that it shows',
+	async () => {
+		await checkAndBuild();
+		await withApp(async (app, cookie, sql) => {
+			const stream = new StreamClient(`${app.url}/api/events?topics=orders&topics=notifications`, {
+				cookie
+			});
+			const clock = new StreamClient(`${app.url}/api/clock`, { cookie });
+			try {
+				await stream.caughtUp();
+				expect(await order(app, cookie, 'A brass lamp')).toBe(200);
+				expect((await stream.arrived('orders')).data).toEqual({ item: 'A brass lamp' });
+				expect(await order(app, cookie, '')).toBe(400);
+
+				const page = await fetch(`${app.url}/orders`, { headers: { cookie } });
+				expect(await page.text()).toContain('<li>A brass lamp</li>');
+
+				for (const { code } of blocks.filter(({ language }) => language === 'sql')) {
+					await sql.unsafe(code);
+				}
+				await stream.arrived('notifications');
+				// Both doors, in whichever order the relay made of them.
+				await expect
+					.poll(() =>
+						stream
+							.data('notifications')
+							.map((data) => (data as Message).message)
+							.sort()
+					)
+					.toEqual(['Hello from SQL', 'Hello from a transaction']);
+				await clock.arrived('time');
+			} finally {
+				stream.close();
+				clock.close();
+			}
+		});
+	},
+	TIMEOUT_MS
+);
+
+test(
+	'without the demo, everything else builds and runs',
+	async () => {
+		const removal = blocks.find(({ code }) => code.startsWith('rm -r'));
+		expect(removal).toBeDefined();
+		await run('sh', ['-e', '-c', removal!.code], { cwd: copy });
+		await checkAndBuild();
+		await withApp(async (app, cookie) => {
+			const stream = new StreamClient(`${app.url}/api/events?topics=orders`, { cookie });
+			const chat = await fetch(`${app.url}/api/events?topics=message`, { headers: { cookie } });
+			try {
+				expect(chat.status).toBe(400);
+				expect(await chat.text()).toContain('Topics: logs, notifications, orders.');
+				await stream.caughtUp();
+				expect(await order(app, cookie, 'A book')).toBe(200);
+				expect((await stream.arrived('orders')).data).toEqual({ item: 'A book' });
+			} finally {
+				stream.close();
+			}
+		});
+	},
+	TIMEOUT_MS
+);
+
+interface Message {
+	message: string;
+}
+
+const exampleSuffix = (language: string) => (language === 'ts' ? 'server.ts' : 'svelte');
+
+async function write(file: string, code: string): Promise<void> {
+	const path = join(copy, file);
+	await mkdir(dirname(path), { recursive: true });
+	await writeFile(path, code);
+}
+
+/** Fails with what the programs say. */
+async function checkAndBuild(): Promise<void> {
+	const env = { ...process.env, NODE_ENV: 'production', VITEST: undefined };
+	const program = async (name: string, ...args: string[]) => {
+		const entry = join('node_modules', name);
+		try {
+			await run(process.execPath, [entry, ...args], { cwd: copy, env, maxBuffer: 1 << 24 });
+		} catch (error) {
+			const { stdout, stderr } = error as { stdout?: string; stderr?: string };
+			throw new Error(`${name} ${args.join(' ')} fails:\n${stdout ?? ''}${stderr ?? ''}`, {
+				cause: error
+			});
+		}
+	};
+	await program('@sveltejs/kit/svelte-kit.js', 'sync');
+	await program('svelte-check/bin/svelte-check', '--threshold', 'error', '--output', 'human');
+	await program('vite/bin/vite.js', 'build');
+}
+
+/** Serves the build of the copy on a database of its own, for a user who has just signed up. */
+async function withApp(
+	work: (app: BuiltApp, cookie: string, sql: ReturnType<typeof openClient>) => Promise<void>
+): Promise<void> {
+	const database = await createTestDatabase();
+	const sql = openClient(database.url, { max: 1, name: 'readme test' });
+	let app: BuiltApp | undefined;
+	try {
+		app = await startBuiltApp({
+			databaseUrl: database.url,
+			cwd: copy,
+			command: () => [join(copy, 'build', 'index.js')]
+		});
+		await work(app, await signUp(app), sql);
+	} finally {
+		await app?.stop();
+		await sql.end();
+		await database.drop();
+	}
+}
+
+async function signUp(app: BuiltApp): Promise<string> {
+	const response = await post(app, '/signup', { username: 'reader', password: PASSWORD });
+	expect(response.status).toBe(303);
+	const cookies = response.headers.getSetCookie().map((cookie) => cookie.split(';')[0]!);
+	return cookies.find((cookie) => cookie.startsWith('auth_session='))!;
+}
+
+async function order(app: BuiltApp, cookie: string, item: string): Promise<number> {
+	return (await post(app, '/orders', { item }, { cookie })).status;
+}
+
+async function post(
+	app: BuiltApp,
+	path: string,
+	fields: Record<string, string>,
+	headers: Record<string, string> = {}
+): Promise<Response> {
+	const response = await fetch(app.url + path, {
+		method: 'POST',
+		body: new URLSearchParams(fields),
+		headers: { ...headers, origin: app.url },
+		redirect: 'manual'
+	});
+	await response.arrayBuffer();
+	return response;
+}

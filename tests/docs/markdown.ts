@@ -1,0 +1,57 @@
+import { readdir, readFile } from 'node:fs/promises';
+import { join } from 'node:path';
+
+/** A page of the documentation. */
+export interface Page {
+	/** From the root of the project. */
+	path: string;
+	text: string;
+	/** Without code blocks. */
+	prose: string;
+}
+
+/** Reads README.md and everything in docs/. */
+export async function readPages(): Promise<Page[]> {
+	const docs = await readdir('docs', { recursive: true });
+	const paths = ['README.md', ...docs.map((name) => join('docs', name))];
+	return Promise.all(
+		paths
+			.filter((path) => path.endsWith('.md'))
+			.sort()
+			.map(async (path) => {
+				const text = await readFile(path, 'utf8');
+				return { path, text, prose: text.replace(/^```[^]*?^```$/gm, '') };
+			})
+	);
+}
+
+/** Links and pictures of a page, with the text that is clicked. */
+export function linksOf({ text, prose }: Page): { label: string; target: string }[] {
+	const links = [
+		...prose.matchAll(/\[((?:[^[\]]|\[[^\]]*\])*)\]\(([^()\s]+(?:\([^()\s]*\)[^()\s]*)*)\)/g)
+	];
+	const pictures = [...text.matchAll(/\b(?:src|srcset|href)="([^"]+)"/g)];
+	return [
+		...links.map(([, label = '', target = '']) => ({ label: label.replace(/\s+/g, ' '), target })),
+		...pictures.map(([, target = '']) => ({ label: '', target }))
+	];
+}
+
+/** Names by which the headings of a page can be linked to, as GitHub makes them. */
+export function anchorsOf({ prose }: Pick<Page, 'prose'>): Set<string> {
+	return new Set(
+		[...prose.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
+			heading
+				.toLowerCase()
+				.replace(/[^\p{L}\p{N} _-]/gu, '')
+				.replace(/ /g, '-')
+		)
+	);
+}
+
+/** Cells of the tables of a page, row by row. */
+export function rowsOf({ prose }: Page): string[][] {
+	return [...prose.matchAll(/^\|(.*)\|$/gm)].map(([, row = '']) =>
+		row.split('|').map((cell) => cell.trim())
+	);
+}
