@@ -25,6 +25,7 @@ import type { Writer } from './log/append.ts';
 import { readHistoryPage, type HistoryPage } from './log/history.ts';
 import { readHead, readOldest, readWindowStart, type TopicStart } from './log/read.ts';
 import { encoder } from './sse/frames.ts';
+import { detached } from './sse/detached.ts';
 import { produceSSE, type SSEConnection } from './sse/produce-sse.ts';
 import type { StreamRequest } from './sse/request.ts';
 import { readStreamSession } from './stream-session.ts';
@@ -72,6 +73,9 @@ export class Streams {
 	readonly connections: Connections;
 	readonly #parts: StreamParts;
 	readonly #read: PageReader;
+	/** One for all streams, so that it holds on to none. */
+	readonly #onError = (error: unknown) =>
+		this.#parts.logger.error({ err: error }, 'a stream ended by an error');
 	readonly #listeners = new Set<(viewer: Viewer, topics: readonly string[]) => void>();
 
 	constructor(parts: StreamParts) {
@@ -135,35 +139,48 @@ export class Streams {
 			);
 		}
 		this.connections.admit({ ...client, userId: viewer.userId });
-		const { config, logger } = this.#parts;
+		const replay = { viewer, starts, cursor, atLeast, gaps, log: session.log };
+		const response = detached(() => this.#produce(client, session.expiresAt, replay));
+		const names = wanted.topics.map(({ topic }) => topic);
+		for (const listener of this.#listeners) listener(viewer, names);
+		return response;
+	}
+
+	#produce(client: ClientName, sessionExpiresAt: number, replay: ReplayRequest): Response {
+		const { config } = this.#parts;
 		return produceSSE(
-			(_emit, connection) => {
-				const replay = { viewer, starts, cursor, atLeast, gaps, log: session.log };
-				const subscriber = this.replayMissedMessages(connection, replay);
-				const entry = {
-					...client,
-					subscriber,
-					sink: connection,
-					userId: viewer.userId,
-					topics: subscriber.topics,
-					sessionExpiresAt: session.expiresAt
-				};
-				this.connections.add(entry);
-				const names = wanted.topics.map(({ topic }) => topic);
-				for (const listener of this.#listeners) listener(viewer, names);
-				return () => {
-					this.connections.remove(entry);
-					subscriber.end();
-				};
-			},
+			(_emit, connection) => this.#connect(client, sessionExpiresAt, connection, replay),
 			{
 				retryMs: config.retryMs,
 				// One timer keeps all streams of the log alive, with their position.
 				keepAliveMs: 0,
 				bufferBytes: config.bufferBytes,
-				onError: (error) => logger.error({ err: error }, 'a stream ended by an error')
+				onError: this.#onError
 			}
 		);
+	}
+
+	/** Returns how to end it. */
+	#connect(
+		client: ClientName,
+		sessionExpiresAt: number,
+		connection: SSEConnection,
+		replay: ReplayRequest
+	): () => void {
+		const subscriber = this.replayMissedMessages(connection, replay);
+		const entry = {
+			...client,
+			subscriber,
+			sink: connection,
+			userId: subscriber.userId,
+			topics: subscriber.topics,
+			sessionExpiresAt
+		};
+		this.connections.add(entry);
+		return () => {
+			this.connections.remove(entry);
+			subscriber.end();
+		};
 	}
 
 	/**

@@ -60,7 +60,8 @@ export class Subscriber implements Member {
 	readonly #encoder: Encoder;
 	readonly #sink: Sink;
 	readonly #limits: SubscriberLimits;
-	readonly #abort = new AbortController();
+	/** Ends the waiting of a subscriber that is catching up; a live one waits for nothing. */
+	#abort: AbortController | null = null;
 	#subscription: Subscription | null;
 	#state: 'catching-up' | 'live' | 'ended' = 'catching-up';
 	/** While catching up: everything of its topics up to here has been handed to the socket. */
@@ -69,7 +70,7 @@ export class Subscriber implements Member {
 	#cursor: bigint;
 	#rows = ROWS.first;
 	/** Horizons the client has been told of. */
-	readonly #told = new Map<string, bigint>();
+	#told: Map<string, bigint> | null = null;
 
 	constructor(
 		parts: {
@@ -109,7 +110,7 @@ export class Subscriber implements Member {
 			if (first) {
 				for (const gap of first.gaps ?? [])
 					this.#sink.write(this.#encoder.control(CONTROL.gap, gap));
-				await this.#hub.reached(first.atLeast, this.#abort.signal);
+				await this.#hub.reached(first.atLeast, this.#signal());
 			}
 			let starts = first?.starts ?? this.#from(this.#position);
 			while (this.#state === 'catching-up') {
@@ -121,6 +122,7 @@ export class Subscriber implements Member {
 				starts = this.#from(to);
 				if (this.#hub.tail === to) {
 					this.#state = 'live';
+					this.#abort = null;
 					this.#hub.attach(this);
 					if (this.#subscription) this.#announce(this.#subscription, to);
 				}
@@ -167,13 +169,17 @@ export class Subscriber implements Member {
 		if (this.#state === 'ended') return;
 		if (this.#state === 'live') this.#hub.detach(this);
 		this.#state = 'ended';
-		this.#abort.abort();
+		this.#abort?.abort();
 		this.#sink.end();
 	}
 
 	/** A call, because the compiler does not expect the state to change while we wait. */
 	#over(): boolean {
 		return this.#state === 'ended';
+	}
+
+	#signal(): AbortSignal {
+		return (this.#abort ??= new AbortController()).signal;
 	}
 
 	#from(position: bigint): { topic: string; after: bigint }[] {
@@ -229,7 +235,7 @@ export class Subscriber implements Member {
 		const limit = this.#rows;
 		const wanted = starts.filter((start) => start.after < to);
 		const { userId } = this;
-		const signal = this.#abort.signal;
+		const signal = this.#signal();
 		const { events, horizons } = await this.#read({ userId, starts: wanted, to, limit, signal });
 		await this.#tellGaps(wanted, horizons);
 		const framed = events.map((event) => this.#hub.frame(event));
@@ -249,8 +255,8 @@ export class Subscriber implements Member {
 	): Promise<void> {
 		for (const { topic, after } of starts) {
 			const horizon = horizons.get(topic) ?? 0n;
-			if (after === 0n || after >= horizon || horizon <= (this.#told.get(topic) ?? 0n)) continue;
-			this.#told.set(topic, horizon);
+			if (after === 0n || after >= horizon || horizon <= (this.#told?.get(topic) ?? 0n)) continue;
+			(this.#told ??= new Map()).set(topic, horizon);
 			const oldest = await this.#oldest({ userId: this.userId, topic });
 			const gap: Gap = { topic, after: after.toString(), oldest: oldest?.toString() ?? null };
 			this.#sink.write(this.#encoder.control(CONTROL.gap, gap));

@@ -1,5 +1,6 @@
 import { CONTROL, type SSETopicsMap } from '$lib/protocol';
 import type { Sink } from '../delivery/sink.ts';
+import { DirectStream, type ByteSource } from './direct-stream.ts';
 import { encodeBlock } from './frames.ts';
 
 /** One event for one connection. */
@@ -40,29 +41,19 @@ export interface SSEOptions {
 }
 
 /** The body of one event-stream response, as a place to write to. */
-export class SSEConnection implements Sink {
-	readonly stream: ReadableStream<Uint8Array>;
+export class SSEConnection implements Sink, ByteSource {
 	readonly #buffer: number;
-	readonly #onEnd: () => void;
-	#controller: ReadableStreamDefaultController<Uint8Array> | null = null;
+	#queue: Uint8Array[] = [];
+	#backlog = 0;
+	#reader: ((result: ReadableStreamReadResult<Uint8Array>) => void) | null = null;
 	#ended = false;
+	#onEnd: (() => void)[] = [];
 	#waiting: (() => void)[] = [];
 	#progressAt = Date.now();
 
-	/** @param onEnd called once, in the tick in which the connection ends */
-	constructor(bufferBytes: number, onEnd: () => void) {
+	/** @param bufferBytes unsent bytes that {@link drained} waits to fall below a quarter of */
+	constructor(bufferBytes: number) {
 		this.#buffer = bufferBytes;
-		this.#onEnd = onEnd;
-		this.stream = new ReadableStream<Uint8Array>(
-			{
-				start: (controller) => {
-					this.#controller = controller;
-				},
-				pull: () => this.#progress(),
-				cancel: () => this.#finish()
-			},
-			new ByteLengthQueuingStrategy({ highWaterMark: bufferBytes })
-		);
 	}
 
 	get ended(): boolean {
@@ -70,7 +61,7 @@ export class SSEConnection implements Sink {
 	}
 
 	get backlog(): number {
-		return this.#ended ? 0 : this.#buffer - (this.#controller?.desiredSize ?? this.#buffer);
+		return this.#ended ? 0 : this.#backlog;
 	}
 
 	get progressAt(): number {
@@ -79,8 +70,15 @@ export class SSEConnection implements Sink {
 
 	write(chunk: Uint8Array): void {
 		if (this.#ended) return;
-		if (this.backlog === 0) this.#progressAt = Date.now();
-		this.#controller?.enqueue(chunk);
+		const reader = this.#reader;
+		if (reader) {
+			this.#reader = null;
+			reader({ done: false, value: chunk });
+			return;
+		}
+		if (this.#backlog === 0) this.#progressAt = Date.now();
+		this.#queue.push(chunk);
+		this.#backlog += chunk.byteLength;
 	}
 
 	drained(): Promise<void> {
@@ -88,20 +86,36 @@ export class SSEConnection implements Sink {
 		return new Promise((resolve) => this.#waiting.push(resolve));
 	}
 
+	/** Calls `listener` in the tick in which the connection ends; at once when it has ended. */
+	onEnd(listener: () => void): void {
+		if (this.#ended) listener();
+		else this.#onEnd.push(listener);
+	}
+
 	end(): void {
-		if (this.#ended) return;
-		this.#controller?.close();
+		this.#finish();
+	}
+
+	/** Whoever asks for more has passed on what came before, so this also tells that bytes are leaving. */
+	read(): Promise<ReadableStreamReadResult<Uint8Array>> {
+		const chunk = this.#queue.shift();
+		if (chunk) {
+			this.#backlog -= chunk.byteLength;
+			this.#progressAt = Date.now();
+			if (this.#waiting.length > 0 && this.#isLow()) this.#release();
+			return Promise.resolve({ done: false, value: chunk });
+		}
+		if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+		return new Promise((resolve) => (this.#reader = resolve));
+	}
+
+	cancel(): void {
+		this.#queue = [];
 		this.#finish();
 	}
 
 	#isLow(): boolean {
-		return this.#ended || this.backlog <= this.#buffer / 4;
-	}
-
-	/** The stream asks for more after each read, so this also tells that bytes are leaving. */
-	#progress(): void {
-		this.#progressAt = Date.now();
-		if (this.#waiting.length > 0 && this.#isLow()) this.#release();
+		return this.#ended || this.#backlog <= this.#buffer / 4;
 	}
 
 	#release(): void {
@@ -113,8 +127,12 @@ export class SSEConnection implements Sink {
 	#finish(): void {
 		if (this.#ended) return;
 		this.#ended = true;
+		this.#reader?.({ done: true, value: undefined });
+		this.#reader = null;
 		this.#release();
-		this.#onEnd();
+		const listeners = this.#onEnd;
+		this.#onEnd = [];
+		for (const listener of listeners) listener();
 	}
 }
 
@@ -144,54 +162,55 @@ export function produceSSE<TTopics = SSETopicsMap>(
 		bufferBytes = 262_144,
 		onError = (error) => console.error('[SSE]', error)
 	} = options;
-	let cleanup: SSECleanup | void;
-	let timer: NodeJS.Timeout | undefined;
-	let over = false;
-
-	const clean = async () => {
-		try {
-			await cleanup?.();
-		} catch (error) {
-			onError(error);
-		}
-	};
-	const connection = new SSEConnection(bufferBytes, () => {
-		over = true;
-		clearInterval(timer);
-		void clean();
-	});
-	const emit: SSEEmitter<TTopics> = ({ event, data, id }) => {
-		connection.write(encodeBlock({ event: String(event), data: JSON.stringify(data), id }));
-		if (connection.backlog > 4 * bufferBytes) connection.end();
-		return connection.backlog <= bufferBytes && !connection.ended;
-	};
-
+	const connection = new SSEConnection(bufferBytes);
 	connection.write(encodeBlock({ retry: retryMs }));
-	if (keepAliveMs > 0) {
-		// An event besides the comment: a browser shows comments to nobody, and a client's watchdog needs to see life.
-		const proofOfLife = encodeBlock({
-			comment: 'keep-alive',
-			event: CONTROL.keepAlive,
-			data: '{}'
-		});
-		timer = setInterval(() => connection.write(proofOfLife), keepAliveMs);
-	}
-	const run = async () => {
-		try {
-			cleanup = await producer(emit, connection);
-			if (over) await clean();
-		} catch (error) {
-			onError(error);
-			connection.end();
-		}
-	};
-	void run();
+	if (keepAliveMs > 0) keepAlive(connection, keepAliveMs);
+	void run(producer, connection, { bufferBytes, onError });
 
-	return new Response(connection.stream, {
+	return new Response(new DirectStream(connection), {
 		headers: {
 			'content-type': 'text/event-stream',
 			'cache-control': 'no-cache, no-transform',
 			'x-accel-buffering': 'no'
 		}
 	});
+}
+
+/** An event besides the comment: a browser shows comments to nobody, and a client's watchdog needs to see life. */
+function keepAlive(connection: SSEConnection, everyMs: number): void {
+	const proofOfLife = encodeBlock({
+		comment: 'keep-alive',
+		event: CONTROL.keepAlive,
+		data: '{}'
+	});
+	const timer = setInterval(() => connection.write(proofOfLife), everyMs);
+	connection.onEnd(() => clearInterval(timer));
+}
+
+/** Apart from the rest, so that a connection holds on to nothing but its cleanup while it lives. */
+async function run<TTopics>(
+	producer: SSEProducer<TTopics>,
+	connection: SSEConnection,
+	{ bufferBytes, onError }: Required<Pick<SSEOptions, 'bufferBytes' | 'onError'>>
+): Promise<void> {
+	const emit: SSEEmitter<TTopics> = ({ event, data, id }) => {
+		connection.write(encodeBlock({ event: String(event), data: JSON.stringify(data), id }));
+		if (connection.backlog > 4 * bufferBytes) connection.end();
+		return connection.backlog <= bufferBytes && !connection.ended;
+	};
+	try {
+		const cleanup = await producer(emit, connection);
+		if (cleanup) connection.onEnd(() => void clean(cleanup, onError));
+	} catch (error) {
+		onError(error);
+		connection.end();
+	}
+}
+
+async function clean(cleanup: SSECleanup, onError: (error: unknown) => void): Promise<void> {
+	try {
+		await cleanup();
+	} catch (error) {
+		onError(error);
+	}
 }
