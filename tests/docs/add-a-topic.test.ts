@@ -14,7 +14,7 @@ import { StreamClient } from '../support/stream-client.ts';
 import { readBlocks, type CodeBlock } from './blocks.ts';
 
 /** Type check and build, on a machine that has other things to do. */
-const TIMEOUT_MS = 300_000;
+const TIMEOUT_MS = 600_000;
 
 const LEFT_OUT = ['node_modules', '.git', '.svelte-kit', '.data', 'build', 'bench', 'coverage'];
 const PASSWORD = 'correct horse battery';
