@@ -8,7 +8,7 @@ const stage = Stage.forEachTest();
 
 describe('a server that is killed', () => {
 	it('in the middle of a story: the chat ends as if nobody had killed it', async () => {
-		const app = await stage.start({ env: { LOGLINE_STORY_SPEED: '10' } });
+		const app = await stage.start();
 		const player = await stage.openPage();
 		await player.signUp(app.url, 'ada');
 
@@ -45,8 +45,8 @@ describe('a server that is killed', () => {
 		'in the middle of a replay, twice: every event arrives once and in order',
 		{ timeout: 240_000 },
 		async () => {
-			const NOTES = 10_000;
-			const LINES = 1000;
+			const NOTES = 5000;
+			const LINES = 500;
 			const through = (proxy = await startProxy(() => app.port));
 			const app = await stage.start({ publicPort: through.port });
 			const reader = await stage.openPage();
@@ -125,7 +125,7 @@ describe('a server that is killed', () => {
  */
 async function writeMuch(notes: number, lines: number): Promise<number> {
 	const every = notes / lines + 1;
-	const padding = 'x'.repeat(2000);
+	const padding = 'x'.repeat(4000);
 	await stage.sql`
 		insert into events (topic, user_id, data)
 		select
