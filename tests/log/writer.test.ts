@@ -140,6 +140,17 @@ test('a full queue says so instead of growing', async () => {
 	expect(await count('full')).toBe(200 - busy.length);
 });
 
+test('a queue of large events is full before it has many', async () => {
+	openWriter({ maxQueuedLength: 100_000 });
+	const large = 'x'.repeat(20_000);
+	const results = await Promise.allSettled(
+		Array.from({ length: 20 }, () => writer.append([event('large', large)]))
+	);
+	const written = results.filter((result) => result.status === 'fulfilled').length;
+	expect(written).toBeLessThan(8);
+	expect(await count('large')).toBe(written);
+});
+
 test('closing writes what is queued and refuses what comes after', async () => {
 	openWriter();
 	const queued = Array.from({ length: 100 }, (_, i) => writer.append([event('closing', i)]));

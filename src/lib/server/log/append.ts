@@ -6,14 +6,16 @@ import type { AcceptedEvent } from './accept.ts';
 import { arrayLiteral } from './array-literal.ts';
 import type { Appended } from './types.ts';
 
-/** Bounds of the writer; the defaults are what the measurements in docs/decisions recommend. */
+/** Bounds of the writer. */
 export interface WriterOptions {
 	/** Rows in one statement, at most. */
 	maxRows?: number;
 	/** Characters of payload in one statement, at most (a single larger event goes alone). */
 	maxLength?: number;
-	/** Rows that may wait; beyond it `append` waits for room. */
+	/** Rows that may wait; beyond it `append` refuses (`log_busy`): callers that wait without bound would be a queue, too. */
 	maxQueuedRows?: number;
+	/** Characters of payload that may wait. */
+	maxQueuedLength?: number;
 	/** How long an append may take, waiting included, in milliseconds. */
 	timeoutMs?: number;
 }
@@ -38,6 +40,7 @@ export class Writer {
 	readonly #options: Required<WriterOptions>;
 	readonly #queue: Entry[] = [];
 	#queuedRows = 0;
+	#queuedLength = 0;
 	#running: Promise<void> | null = null;
 	#closed = false;
 
@@ -48,6 +51,7 @@ export class Writer {
 			maxRows: 1000,
 			maxLength: 1_048_576,
 			maxQueuedRows: 20_000,
+			maxQueuedLength: 67_108_864,
 			timeoutMs: 15_000,
 			...options
 		};
@@ -76,10 +80,11 @@ export class Writer {
 			let length = 0;
 			for (const event of events) length += event.data.length;
 			const deadline = Date.now() + this.#options.timeoutMs;
-			if (
-				this.#queuedRows + events.length > this.#options.maxQueuedRows &&
-				this.#queue.length > 0
-			) {
+			const full =
+				this.#queuedRows + events.length > this.#options.maxQueuedRows ||
+				this.#queuedLength + length > this.#options.maxQueuedLength;
+			// Whatever comes to an empty queue is taken, however large.
+			if (full && this.#queue.length > 0) {
 				// The callers are the ones who wait, but not without bound: past it the honest answer is "busy".
 				reject(
 					new LoglineError('log_busy', 'The log cannot keep up. Try again in a second.', 503, 1)
@@ -88,6 +93,7 @@ export class Writer {
 			}
 			this.#queue.push({ events, length, deadline, resolve, reject });
 			this.#queuedRows += events.length;
+			this.#queuedLength += length;
 			this.#running ??= this.#run();
 		});
 	}
@@ -121,6 +127,7 @@ export class Writer {
 			length += entry.length;
 		}
 		this.#queuedRows -= rows;
+		this.#queuedLength -= length;
 		return this.#queue.splice(0, count);
 	}
 

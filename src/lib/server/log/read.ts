@@ -61,8 +61,10 @@ export async function readRecent(on: Queryable, to: bigint, limit: number): Prom
 
 /**
  * The events of one topic for one audience, between two ids, in id order: one range of the replay index, and no row beside
- * it. Compared and ordered as whole keys, because one column at a time leaves Postgres the choice of the primary key, which
- * has that order too; it then reads, and throws away, everything else that was appended meanwhile.
+ * it.
+ *
+ * The audience is compared with an array of one. As a constant it would drop out of the order that is asked for, and then
+ * Postgres may take the primary key, which has that order too, and throw away everything else that was appended meanwhile.
  *
  * @param range SQL of each bound: `after` is left out, `to` is included
  */
@@ -79,10 +81,10 @@ export function topicRange(range: {
 }): string {
 	const { columns, audience, topic, after, to, limit } = range;
 	const direction = range.newestFirst ? 'DESC' : 'ASC';
-	const key = (id: string) => `(${audience}::bigint, ${topic}::text, ${id}::bigint)`;
 	return `(SELECT ${columns} FROM events
-		WHERE (coalesce(user_id, 0), topic, id) > ${key(after)} AND (coalesce(user_id, 0), topic, id) <= ${key(to)}
-		ORDER BY coalesce(user_id, 0) ${direction}, topic ${direction}, id ${direction} LIMIT ${limit}::int)`;
+		WHERE coalesce(user_id, 0) = ANY(ARRAY[${audience}::bigint]) AND topic = ${topic}::text
+			AND id > ${after}::bigint AND id <= ${to}::bigint
+		ORDER BY coalesce(user_id, 0) ${direction}, events.id ${direction} LIMIT ${limit}::int)`;
 }
 
 /** Above every id. */
