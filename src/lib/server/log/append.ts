@@ -8,7 +8,7 @@ import type { Appended } from './types.ts';
 
 /** Bounds of the writer. */
 export interface WriterOptions {
-	/** Rows in one statement, at most. */
+	/** Rows in one statement, at most (a larger append goes alone). */
 	maxRows?: number;
 	/** Characters of payload in one statement, at most (a single larger event goes alone). */
 	maxLength?: number;
@@ -19,6 +19,9 @@ export interface WriterOptions {
 	/** How long an append may take, waiting included, in milliseconds. */
 	timeoutMs?: number;
 }
+
+/** Events of one append, at most. */
+const MAX_EVENTS = 1000;
 
 interface Entry {
 	events: AcceptedEvent[];
@@ -48,7 +51,8 @@ export class Writer {
 	constructor(connection: SoleConnection, options: WriterOptions = {}) {
 		this.#connection = connection;
 		this.#options = {
-			maxRows: 1000,
+			// More to a statement is no faster, and leaves nothing to make while Postgres writes.
+			maxRows: 512,
 			maxLength: 1_048_576,
 			maxQueuedRows: 20_000,
 			maxQueuedLength: 67_108_864,
@@ -71,9 +75,9 @@ export class Writer {
 	append(events: AcceptedEvent[]): Promise<Appended[]> {
 		if (events.length === 0) return Promise.resolve([]);
 		if (this.#closed) return Promise.reject(closedError());
-		if (events.length > this.#options.maxRows) {
+		if (events.length > MAX_EVENTS) {
 			return Promise.reject(
-				new LoglineError('too_many_events', `At most ${this.#options.maxRows} events at once.`)
+				new LoglineError('too_many_events', `At most ${MAX_EVENTS} events at once.`)
 			);
 		}
 		return new Promise((resolve, reject) => {
@@ -106,10 +110,14 @@ export class Writer {
 	}
 
 	async #run(): Promise<void> {
-		while (this.#queue.length > 0) {
-			const batch = this.#take();
-			await this.#write(batch);
-		}
+		let tell: (() => void) | undefined;
+		do {
+			// The next batch leaves before the callers of the last one are told: Postgres works while they make new events.
+			const written = this.#write(this.#take());
+			tell?.();
+			tell = await written;
+		} while (this.#queue.length > 0);
+		tell();
 		// Same tick as the look at the queue: an append that comes later starts a new run.
 		this.#running = null;
 	}
@@ -131,35 +139,38 @@ export class Writer {
 		return this.#queue.splice(0, count);
 	}
 
-	async #write(batch: Entry[]): Promise<void> {
+	/** Resolves, whatever comes of it, with how to tell the callers. */
+	async #write(batch: Entry[]): Promise<() => void> {
 		const key = randomUUID();
 		const deadline = Math.max(...batch.map((entry) => entry.deadline));
 		for (let attempt = 0; ; attempt++) {
 			try {
 				const answers = await this.#send(key, batch);
-				let from = 0;
-				for (const entry of batch) {
-					entry.resolve(answers.slice(from, from + entry.events.length));
-					from += entry.events.length;
-				}
-				return;
+				return () => {
+					let from = 0;
+					for (const entry of batch) {
+						entry.resolve(answers.slice(from, from + entry.events.length));
+						from += entry.events.length;
+					}
+				};
 			} catch (error) {
 				if (isTransient(error)) {
 					if (Date.now() < deadline) {
 						await new Promise((wake) => setTimeout(wake, Math.min(500, 20 * 2 ** attempt)));
 						continue;
 					}
-					for (const entry of batch) entry.reject(timeoutError(error));
-					return;
+					return () => {
+						for (const entry of batch) entry.reject(timeoutError(error));
+					};
 				}
 				const failure = error instanceof Error ? error : new Error(String(error));
-				if (batch.length === 1) {
-					batch[0]?.reject(failure);
-					return;
-				}
+				if (batch.length === 1) return () => batch[0]!.reject(failure);
 				// Postgres refused the statement as a whole: nothing was written. Find whose fault it was.
-				for (const entry of batch) await this.#write([entry]);
-				return;
+				const tells: (() => void)[] = [];
+				for (const entry of batch) tells.push(await this.#write([entry]));
+				return () => {
+					for (const tell of tells) tell();
+				};
 			}
 		}
 	}

@@ -1,0 +1,99 @@
+/** Writers that wait for each other: what they decide, they decide when it is their turn. */
+import { randomUUID } from 'node:crypto';
+import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
+import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { until } from '../support/until.ts';
+
+let database: TestDatabase;
+let sql: Sql;
+
+beforeAll(async () => {
+	database = await createTestDatabase();
+	sql = openClient(database.url, { max: 6, name: 'test sql' });
+});
+afterAll(async () => {
+	await sql.end();
+	await database.drop();
+});
+beforeEach(async () => {
+	await sql`delete from outbox`;
+	await sql`delete from events`;
+});
+
+const topics = async () =>
+	(await sql`select topic from events order by id`).map((row) => row.topic as string);
+
+const append = async (topic: string, key: string | null, batch: string = randomUUID()) => {
+	const [row] = await sql<{ ids: string[]; appended: boolean[] }[]>`
+		select ids::text[], appended from logline_append(${batch}, ${[topic]}::text[], array[null]::bigint[],
+			array['{}']::jsonb[], ${[key]}::text[])`;
+	return row!;
+};
+
+/** How many wait for somebody else. */
+const waiting = async () =>
+	(
+		await sql`
+			select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
+	).length;
+
+/** Starts both while a third writer holds the log, and lets them go when both wait. */
+async function both<T>(write: (n: number) => Promise<T>): Promise<T[]> {
+	let writing: Promise<T>[] = [];
+	await sql.begin(async (tx) => {
+		await tx`insert into events (topic, data) values ('first', '{}')`;
+		writing = [write(1), write(2)];
+		await until(async () => (await waiting()) === 2, { what: 'both writers wait' });
+	});
+	return Promise.all(writing);
+}
+
+test('a key that two writers use at the same moment makes one event, and both learn its id', async () => {
+	const answers = await both((n) => append(`w${n}`, 'same'));
+	expect(answers[0]!.ids).toEqual(answers[1]!.ids);
+	expect(answers.map(({ appended }) => appended[0]).sort()).toEqual([false, true]);
+	expect(await topics()).toHaveLength(2);
+});
+
+test('a batch that is sent again before the first try is over is written once', async () => {
+	const batch = randomUUID();
+	const answers = await both(() => append('batch', null, batch));
+	expect(answers[0]).toEqual(answers[1]);
+	expect(await topics()).toEqual(['first', 'batch']);
+});
+
+test('what lies in the outbox behind a row that another server is moving is not forgotten', async () => {
+	// The first server is held up in the middle of moving the first row.
+	await sql`
+		create function hold() returns trigger language plpgsql as $$
+		begin
+			if old.topic = 'one' then perform pg_advisory_xact_lock(1); end if;
+			return old;
+		end $$`;
+	await sql`create trigger hold after delete on outbox for each row execute function hold()`;
+	const holder = await sql.reserve();
+	await holder`select pg_advisory_lock(1)`;
+	const relay = (seen: string | null, limit: number) => sql<
+		{ moved: number; seen: string | null }[]
+	>`
+		select moved, seen::text from logline_relay(${seen}::pg_snapshot, ${limit}::int)`;
+	try {
+		await sql`insert into outbox (topic, data) values ('one', '{}'), ('two', '{}'), ('three', '{}')`;
+		const first = relay(null, 1).execute();
+		await until(async () => (await waiting()) === 1, { what: 'the first server is held up' });
+		const second = relay(null, 2).execute();
+		await until(async () => (await waiting()) === 2, { what: 'the second server waits' });
+		await holder`select pg_advisory_unlock(1)`;
+		await first;
+		// It goes on where its last look ended, as servers do, until it finds no more.
+		let [last] = await second;
+		while (last!.moved > 0) [last] = await relay(last!.seen, 2);
+		expect(await topics()).toEqual(['one', 'two', 'three']);
+	} finally {
+		await holder`select pg_advisory_unlock_all()`;
+		holder.release();
+		await sql`drop trigger hold on outbox`;
+		await sql`drop function hold()`;
+	}
+});
