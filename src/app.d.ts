@@ -1,3 +1,4 @@
+/// <reference types="@sveltejs/adapter-node" />
 import type { Viewer } from '$lib/protocol';
 
 declare global {

@@ -8,6 +8,7 @@ import { loadConfig, type Config } from '$lib/server/config.ts';
 import { locateDatabase } from '$lib/server/database/locate.ts';
 import { errorResponse } from '$lib/server/errors.ts';
 import { isForeignWrite } from '$lib/server/origin.ts';
+import { noteResponses, writeToSocket } from '$lib/server/sse/node-outlet.ts';
 import { endEarlier, endWithProcess } from '$lib/server/process.ts';
 import { migrate } from '../drizzle/migrate.ts';
 
@@ -23,6 +24,7 @@ const starts = import.meta.glob<StartFeature>('./lib/features/*/start.server.ts'
 
 export const init: ServerInit = async () => {
 	if (building) return;
+	if (!dev) noteResponses();
 	// In development an edit runs this again, with fresh modules beside the old ones' sockets and timers.
 	await endEarlier();
 	// The commands of src/bin have read it already.
@@ -77,7 +79,9 @@ export const handle: Handle = async ({ event, resolve }) => {
 		return errorResponse(error);
 	}
 	try {
-		return await resolve(event);
+		const response = await resolve(event);
+		writeToSocket(response, event.platform?.req);
+		return response;
 	} finally {
 		end?.();
 	}

@@ -1,6 +1,7 @@
 import { createHash, randomUUID } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import { setResponse } from '@sveltejs/kit/node';
 import {
 	createRegistry,
 	type TopicDefinition,
@@ -10,9 +11,10 @@ import { startApp, type App } from '../../src/lib/server/app.ts';
 import { loadConfig, type Config } from '../../src/lib/server/config.ts';
 import { openClient } from '../../src/lib/server/database/client.ts';
 import { errorResponse } from '../../src/lib/server/errors.ts';
+import { noteResponses, writeToSocket } from '../../src/lib/server/sse/node-outlet.ts';
 import { parseStreamRequest } from '../../src/lib/server/sse/request.ts';
 
-/** An application with its stream endpoint on a real socket, in this process, without SvelteKit. */
+/** An application with its stream endpoint on a real socket, in this process. */
 export interface AppServer {
 	readonly app: App;
 	readonly port: number;
@@ -88,6 +90,8 @@ export async function createUser(
 	}
 }
 
+noteResponses();
+
 /** Answers `GET /api/events`, whatever the path. */
 export async function answerStream(
 	app: App,
@@ -108,24 +112,11 @@ export async function answerStream(
 	} catch (error) {
 		result = errorResponse(error);
 	}
-	response.writeHead(result.status, Object.fromEntries(result.headers));
-	const reader = result.body?.getReader();
-	response.on('close', () => void reader?.cancel());
-	// As adapter-node does it: read, write, wait for the socket.
-	for (;;) {
-		const { done, value } = (await reader?.read()) ?? { done: true, value: undefined };
-		if (done || response.destroyed) break;
-		if (!response.write(value)) {
-			await new Promise<void>((resolve) => {
-				const done = () => {
-					response.off('drain', done).off('close', done);
-					resolve();
-				};
-				response.on('drain', done).on('close', done);
-			});
-		}
-	}
-	response.end();
+	const closed = new Promise((resolve) => response.on('close', resolve));
+	// As the built application does it.
+	writeToSocket(result, request);
+	await setResponse(response, result);
+	await closed;
 }
 
 async function close(server: Server): Promise<void> {

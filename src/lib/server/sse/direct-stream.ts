@@ -6,6 +6,14 @@ export interface ByteSource {
 	cancel(): void;
 	/** Calls `listener` when the source has ended. */
 	onEnd(listener: () => void): void;
+	/** From now on offers bytes that a reader waits for to `outlet` first. */
+	shortCut(outlet: Outlet): void;
+}
+
+/** A way past the reader to where its bytes go in the end. */
+export interface Outlet {
+	/** @returns false when it has not taken the chunk: it then goes the usual way */
+	take(chunk: Uint8Array): boolean;
 }
 
 /**
@@ -29,6 +37,14 @@ export class DirectStream extends ReadableStream<Uint8Array> {
 			{ highWaterMark: 0 }
 		);
 		this.#source = source;
+	}
+
+	/**
+	 * Call before the stream is read. The reader must pass on all it has read before it asks for more: so what the outlet
+	 * takes while it waits comes behind.
+	 */
+	shortCut(outlet: Outlet): void {
+		this.#source.shortCut(outlet);
 	}
 
 	override getReader(options: { mode: 'byob' }): ReadableStreamBYOBReader;

@@ -1,6 +1,6 @@
 import { CONTROL, type SSETopicsMap } from '$lib/protocol';
 import type { Sink } from '../delivery/sink.ts';
-import { DirectStream, type ByteSource } from './direct-stream.ts';
+import { DirectStream, type ByteSource, type Outlet } from './direct-stream.ts';
 import { encodeBlock } from './frames.ts';
 
 /** One event for one connection. */
@@ -46,6 +46,7 @@ export class SSEConnection implements Sink, ByteSource {
 	#queue: Uint8Array[] = [];
 	#backlog = 0;
 	#reader: ((result: ReadableStreamReadResult<Uint8Array>) => void) | null = null;
+	#outlet: Outlet | null = null;
 	#ended = false;
 	#onEnd: (() => void)[] = [];
 	#waiting: (() => void)[] = [];
@@ -72,6 +73,7 @@ export class SSEConnection implements Sink, ByteSource {
 		if (this.#ended) return;
 		const reader = this.#reader;
 		if (reader) {
+			if (this.#outlet?.take(chunk)) return;
 			this.#reader = null;
 			reader({ done: false, value: chunk });
 			return;
@@ -79,6 +81,10 @@ export class SSEConnection implements Sink, ByteSource {
 		if (this.#backlog === 0) this.#progressAt = Date.now();
 		this.#queue.push(chunk);
 		this.#backlog += chunk.byteLength;
+	}
+
+	shortCut(outlet: Outlet): void {
+		this.#outlet = outlet;
 	}
 
 	drained(): Promise<void> {
