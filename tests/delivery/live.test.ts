@@ -83,6 +83,19 @@ test('an event committed while the listener is down arrives without a reconnect'
 	await until(() => client.data('a').length === 2);
 });
 
+test('an event put into the outbox while the listener is down arrives without a reconnect', async () => {
+	scene = await openScene();
+	const client = scene.open('topics=a');
+	await client.caughtUp();
+	await scene.sql`
+		select pg_terminate_backend(pid) from pg_stat_activity
+		where datname = current_database() and application_name = 'logline listener'`;
+	await scene.sql`insert into outbox (topic, data) values ('a', '"while it was down"')`;
+	await client.arrived('a');
+	expect(client.data('a')).toEqual(['while it was down']);
+	expect(client.ended).toBe(false);
+});
+
 test('an event committed while every connection of the server is cut arrives without a reconnect', async () => {
 	scene = await openScene();
 	const client = scene.open('topics=a');
@@ -115,6 +128,17 @@ test('a private event reaches its user on every server, and nobody else', async 
 	}
 	await theirs.arrived('a');
 	expect(theirs.data('a')).toEqual(['public']);
+	// Both have something of their own in what is handed over at once, and in what a newcomer is caught up with.
+	await scene.server.app.append([
+		{ topic: 'a', data: 'for me', userId: scene.user.userId },
+		{ topic: 'a', data: 'for the stranger', userId: stranger.userId }
+	]);
+	for (const client of [...mine, scene.open('topics=a&client=3')]) {
+		await until(() => client.data('a').length === 3);
+		expect(client.data('a')).toEqual(['private', 'public', 'for me']);
+	}
+	await until(() => theirs.data('a').length === 2);
+	expect(theirs.data('a')).toEqual(['public', 'for the stranger']);
 	theirs.close();
 });
 

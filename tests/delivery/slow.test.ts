@@ -1,4 +1,5 @@
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, expect, test, vi } from 'vitest';
+import { SSEConnection } from '../../src/lib/server/sse/produce-sse.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 import { until } from '../support/until.ts';
 
@@ -12,6 +13,20 @@ async function insertMany(topic: string, count: number, bytes: number): Promise<
 	await scene.sql`
 		insert into events (topic, data)
 		select ${topic}, jsonb_build_object('n', i, 'pad', repeat('x', ${bytes}::int)) from generate_series(1, ${count}::int) i`;
+}
+
+/** Watches every stream of this process: how many unsent bytes one has held at most. */
+function watchBacklog(): { most(): number; stop(): void } {
+	let most = 0;
+	const write = SSEConnection.prototype.write;
+	const spy = vi.spyOn(SSEConnection.prototype, 'write').mockImplementation(function (
+		this: SSEConnection,
+		chunk
+	) {
+		write.call(this, chunk);
+		most = Math.max(most, this.backlog);
+	});
+	return { most: () => most, stop: () => spy.mockRestore() };
 }
 
 const received = (client: { data(topic: string): unknown[] }, topic: string) =>
@@ -55,6 +70,47 @@ test('a live client that stops reading goes back to the log, and gets each event
 	expect(received(slow, 'a')).toEqual(numbers(20_000));
 	await scene.insert('a', { n: 20_001 });
 	await until(() => slow.data('a').length === 20_001);
+});
+
+test('a client that stops reading is held no more than its buffer, a page and a batch of the log', async () => {
+	scene = await openScene({ bufferBytes: 65_536 });
+	const backlog = watchBacklog();
+	try {
+		await insertMany('a', 20_000, 1000);
+		await until(() => scene.server.app.health().head === '20000');
+		const replaying = scene.open('topics=a&client=replaying');
+		const live = scene.open('topics=b&client=live');
+		await live.caughtUp();
+		await replaying.arrived('a');
+		for (const client of [replaying, live]) client.pause();
+		for (let i = 0; i < 20; i++) await insertMany('b', 1000, 1000);
+		await until(() => scene.server.app.health().head === '40000');
+		replaying.resume();
+		live.resume();
+		await replaying.caughtUp(30_000);
+		await until(() => live.data('b').length === 20_000, { timeoutMs: 30_000 });
+		// A batch has a thousand events at most, and each of these about 1100 bytes on the wire.
+		expect(backlog.most()).toBeGreaterThan(65_536);
+		expect(backlog.most()).toBeLessThan(65_536 + 2 * 131_072 + 1_200_000);
+	} finally {
+		backlog.stop();
+	}
+});
+
+test('what is appended while a client catches up follows what it has missed, once and in order', async () => {
+	scene = await openScene({ bufferBytes: 65_536 });
+	await insertMany('a', 20_000, 1000);
+	await until(() => scene.server.app.health().head === '20000');
+	const client = scene.open('topics=a&client=x');
+	await client.arrived('a');
+	client.pause();
+	for (let n = 20_001; n <= 20_050; n++) await scene.insert('a', { n });
+	expect(client.of('caught-up')).toHaveLength(0);
+	client.resume();
+	await client.caughtUp(30_000);
+	for (let n = 20_051; n <= 20_060; n++) await scene.insert('a', { n });
+	await until(() => client.data('a').length >= 20_060);
+	expect(received(client, 'a')).toEqual(numbers(20_060));
 });
 
 test('a client that takes nothing for too long is ended', async () => {

@@ -52,6 +52,20 @@ describe('input that is wrong is answered with what to do, and changes nothing',
 	});
 });
 
+it('a HEAD request for the stream is answered at once, and opens none', async () => {
+	const app = await stage.start();
+	const cookie = await signUp(app, 'ada');
+	const before = await contents();
+	const response = await fetch(`${app.url}/api/events?topics=logs`, {
+		method: 'HEAD',
+		headers: { cookie }
+	});
+	expect(response.status).toBe(200);
+	expect(response.headers.get('content-type')).toBe('text/event-stream');
+	expect(await response.text()).toBe('');
+	expect(await contents()).toEqual(before);
+});
+
 it('who does not exist and who has another password get the same answer', async () => {
 	const app = await stage.start();
 	await signUp(app, 'ada');

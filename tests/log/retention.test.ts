@@ -1,6 +1,7 @@
 import { afterEach, expect, test } from 'vitest';
 import { createRegistry, type TopicDefinition } from '../../src/lib/protocol/index.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
+import { createPageReader } from '../../src/lib/server/delivery/page-reader.ts';
 import { readHistoryPage } from '../../src/lib/server/log/history.ts';
 import { trimLog } from '../../src/lib/server/log/retention.ts';
 import { queryable } from '../../src/lib/server/database/client.ts';
@@ -121,6 +122,22 @@ test('who comes back after its history was trimmed is told, and gets what is lef
 	);
 });
 
+test('who comes back after its history was trimmed is told by a server that has just started, too', async () => {
+	scene = await openScene();
+	await scene.insert('a', 1);
+	const client = scene.open('topics=a&client=x');
+	await client.caughtUp();
+	client.close();
+	await scene.insert('a', ...numbers(9, 2));
+	await trim({ a: { lastPerUser: 3 } });
+	await scene.server.stop();
+	const server = await scene.addServer();
+	const again = scene.open('topics=a&client=x', { lastEventID: client.cursor, server });
+	await again.caughtUp();
+	expect(again.data('gap')).toEqual([{ topic: 'a', after: client.cursor, oldest: '8' }]);
+	expect(again.data('a')).toEqual([8, 9, 10]);
+});
+
 test('a topic that is new to a client has no gap: its history is what is kept', async () => {
 	scene = await openScene();
 	await scene.insert('a', ...numbers(10));
@@ -130,6 +147,98 @@ test('a topic that is new to a client has no gap: its history is what is kept', 
 	await client.caughtUp();
 	expect(client.data('gap')).toEqual([]);
 	expect(client.data('a')).toEqual([8, 9, 10]);
+});
+
+test('a topic that is new to a client has no gap, however much of it others have lost', async () => {
+	scene = await openScene();
+	const { userId } = scene.user;
+	// Of the user's own all that is older, and more than a page of it.
+	await scene.sql`
+		insert into events (topic, user_id, data)
+		select 'a', case when i <= 400 then ${userId}::bigint end, to_jsonb(i) from generate_series(1, 900) i`;
+	await trim({ a: { lastPerUser: 400 } });
+	const server = await laterServer();
+	const client = scene.open('topics=a', { server });
+	await client.caughtUp();
+	expect(client.data('gap')).toEqual([]);
+	expect(client.data('a')).toEqual([...numbers(400), ...numbers(400, 501)]);
+});
+
+test('a window that begins below what was trimmed has no gap', async () => {
+	scene = await openScene();
+	const { userId } = scene.user;
+	await scene.sql`
+		insert into events (topic, user_id, data)
+		select 'recent', case when i <= 4 then ${userId}::bigint end, to_jsonb(i) from generate_series(1, 14) i`;
+	await trim({ recent: { lastPerUser: 2 } });
+	const server = await laterServer();
+	const client = scene.open('topics=recent', { server });
+	await client.caughtUp();
+	expect(client.data('gap')).toEqual([]);
+	expect(client.data('recent')).toEqual([4, 13, 14]);
+});
+
+test('a page that was rendered when the log was empty is told what it has missed for good', async () => {
+	scene = await openScene();
+	await scene.insert('a', ...numbers(10));
+	await trim({ a: { lastPerUser: 3 } });
+	const server = await laterServer();
+	const client = scene.open('topics=a&client=page', { lastEventID: '0', server });
+	await client.caughtUp();
+	expect(client.data('gap')).toEqual([{ topic: 'a', after: '0', oldest: '8' }]);
+	expect(client.data('a')).toEqual([8, 9, 10]);
+});
+
+test('a trim that runs while a page is being read cannot hide from who reads it', async () => {
+	scene = await openScene();
+	await scene.insert('a', ...numbers(10));
+	const on = queryable(scene.sql);
+	let statements = 0;
+	const read = createPageReader(
+		{
+			query: async (text, parameters) => {
+				if (++statements === 2) expect(await trim({ a: { lastPerUser: 3 } })).toBe(7);
+				return on.query(text, parameters);
+			}
+		},
+		scene.server.app.logger
+	);
+	const { events, horizons } = await read({
+		userId: scene.user.userId,
+		starts: [{ topic: 'a', after: 0n }],
+		to: 10n,
+		limit: 100,
+		signal: new AbortController().signal
+	});
+	const missing = numbers(10).filter((n) => !events.some(({ id }) => id === BigInt(n)));
+	expect(missing.filter((n) => BigInt(n) > (horizons.get('a') ?? 0n))).toEqual([]);
+	expect(await left('a')).toEqual([8, 9, 10]);
+});
+
+test('at no moment of a trim is anything gone that its horizon does not tell of', async () => {
+	scene = await openScene();
+	await scene.insert('a', ...numbers(10));
+	await scene.insert('b', ...numbers(10));
+	await scene.sql`update events set created_at = now() - interval '2 hours' where id < 20`;
+	let moments = 0;
+	/** Looks after each statement. */
+	class Watched extends SoleConnection {
+		override async query<Row extends object>(text: string, parameters: (string | number | null)[]) {
+			const rows = await super.query<Row>(text, parameters);
+			const untold = await scene.sql`
+				select i from generate_series(1, 20) i
+				where not exists (select from events where id = i)
+					and i > coalesce((select horizon from topic_horizons where topic = case when i <= 10 then 'a' else 'b' end), 0)`;
+			expect(untold).toEqual([]);
+			moments++;
+			return rows;
+		}
+	}
+	const connection = new Watched(scene.database.url, { name: 'retention test' });
+	connections.push(connection);
+	const retentions = keep({ a: { lastPerUser: 3 }, b: { seconds: 3600 } });
+	expect(await trimLog(connection, retentions)).toBe(7 + 9);
+	expect(moments).toBeGreaterThan(4);
 });
 
 test('history is paged from the newest, with private events among everyone’s', async () => {

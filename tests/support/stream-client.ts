@@ -101,7 +101,7 @@ export class StreamClient {
 		this.#rest = blocks.pop() ?? '';
 		for (const block of blocks) {
 			this.#block(block);
-			if (this.#topicEvents() >= this.#stopAfter) return this.close();
+			if (this.#stopAfter < Infinity && this.#topicEvents() >= this.#stopAfter) return this.close();
 		}
 	}
 

@@ -9,9 +9,11 @@ export function isID(value: unknown): value is string {
 /** Reads the data of `caught-up`; null when it is something else. */
 export function readCaughtUp(data: unknown): CaughtUp | null {
 	if (!isRecord(data)) return null;
-	const { topics, cursor, log } = data;
-	if (!Array.isArray(topics) || !isID(cursor) || typeof log !== 'string') return null;
-	return { topics: topics.map(String), cursor, log };
+	const { topics, cursor, log, user } = data;
+	if (!Array.isArray(topics) || !isID(cursor)) return null;
+	if (typeof log !== 'string') return null;
+	const info = { topics: topics.map(String), cursor, log };
+	return typeof user === 'string' ? { ...info, user } : info;
 }
 
 /** Reads the data of `gap`; null when it is something else. */

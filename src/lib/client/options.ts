@@ -39,6 +39,11 @@ export interface SSEClientOptions<TTopics = SSETopicsMap> {
 	lastEventID?: string | null;
 	/** Epoch of the log that `lastEventID` belongs to (server-rendered), so that a restored backup is noticed. Default: unknown. */
 	log?: string | null;
+	/**
+	 * Id of the user whose page this is (server-rendered). When somebody else is signed in by the time the client connects,
+	 * it closes with `onSignedOut` instead of mixing their events. Default: learned from the first connection.
+	 */
+	userID?: string | null;
 	/** Name of this client towards the server: 1 to 64 of A-Z a-z 0-9 _ -, different for each client. Default: random. */
 	clientID?: string;
 	/**

@@ -43,6 +43,8 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	#cursor: string | null = null;
 	/** Epoch of the log that the cursor belongs to. */
 	#log: string | null = null;
+	/** Whose events these are. */
+	#user: string | null;
 	/** The cursor is of another log: the next id replaces it, whatever it is. */
 	#cursorIsForeign = false;
 	readonly #received = new Map<string, number>();
@@ -64,6 +66,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		this.#options = options;
 		this.#client = client;
 		this.#log = options.log ?? null;
+		this.#user = options.userID ?? null;
 		this.#subscriptions = new Subscriptions(
 			options.topics as Record<string, TopicHandler | undefined>,
 			start
@@ -155,7 +158,8 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			topics: this.#subscriptions.requested,
 			client: this.#client,
 			cursor: this.#cursor,
-			log: this.#log
+			log: this.#log,
+			user: this.#user
 		});
 		return { EventSource, url, names: [...topics, ...Object.values(CONTROL)] };
 	}
@@ -198,6 +202,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			if (!info) return report(new Error('The server sent a malformed "caught-up"'));
 			this.#advance(info.cursor);
 			this.#log = info.log;
+			this.#user = info.user ?? this.#user;
 			call(() => this.#options.onCaughtUp?.(info));
 		} else if (name === CONTROL.gap) {
 			const gap = readGap(data);

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { streamURL } from './url.ts';
 
-const request = { topics: ['chat@0', 'logs@2'], client: 'c1', cursor: null, log: null };
+const request = { topics: ['chat@0', 'logs@2'], client: 'c1', cursor: null, log: null, user: null };
 
 function query(url: string): URLSearchParams {
 	return new URL(url, 'http://localhost').searchParams;
@@ -15,6 +15,11 @@ describe('the address of a stream', () => {
 		expect(query(url).get('client')).toBe('c1');
 		expect(query(url).has('lastEventID')).toBe(false);
 		expect(query(url).has('log')).toBe(false);
+		expect(query(url).has('user')).toBe(false);
+	});
+
+	it('says whose events the client has, once it knows', () => {
+		expect(query(streamURL('/api/events', { ...request, user: '7' })).get('user')).toBe('7');
 	});
 
 	it('carries a cursor larger than any number, and the epoch, untouched', () => {

@@ -7,9 +7,11 @@ export interface StreamRequest {
 	cursor: string | null;
 	/** Epoch of the log the cursor belongs to, when it is known. */
 	log: string | null;
+	/** Id of the user whose events the client has, when it is known. */
+	user: string | null;
 }
 
-const OURS = ['topics', 'client', 'lastEventID', 'log'];
+const OURS = ['topics', 'client', 'lastEventID', 'log', 'user'];
 
 /**
  * Address of a stream.
@@ -26,5 +28,6 @@ export function streamURL(base: string, request: StreamRequest): string {
 	query.set('client', request.client);
 	if (request.cursor !== null) query.set('lastEventID', request.cursor);
 	if (request.log !== null) query.set('log', request.log);
+	if (request.user !== null) query.set('user', request.user);
 	return `${path}?${query}`;
 }

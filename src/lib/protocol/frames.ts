@@ -28,6 +28,8 @@ export interface CaughtUp {
 	cursor: string;
 	/** Epoch of the log; sent back as `log=`. */
 	log: string;
+	/** Id of the user whose stream it is; sent back as `user=`. */
+	user?: string;
 }
 
 /** Data of `gap`. */

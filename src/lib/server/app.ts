@@ -1,6 +1,6 @@
 import type { Logger } from 'pino';
 import { LoglineError, type TopicRegistry, type Viewer } from '$lib/protocol';
-import { createAuth, type Auth } from './auth/auth.ts';
+import { createAuth, type Auth, type NewDevice } from './auth/auth.ts';
 import { requireAccess } from './auth/may-subscribe.ts';
 import type { Config } from './config.ts';
 import { openDatabase, type Database } from './database/client.ts';
@@ -11,6 +11,7 @@ import { Hub } from './delivery/hub.ts';
 import { acceptEvents } from './log/accept.ts';
 import { Writer } from './log/append.ts';
 import { readHistory, type HistoryEvent } from './log/history.ts';
+import { readLastHorizon } from './log/horizons.ts';
 import { insertIntoOutbox } from './log/outbox.ts';
 import { maintainLog } from './log/maintain.ts';
 import { readRecent } from './log/read.ts';
@@ -46,6 +47,11 @@ export interface App {
 	kickOutbox(): void;
 	/** Called whenever a client subscribes (also on each reconnect). Returns how to stop listening. */
 	onSubscribe(listener: (viewer: Viewer, topics: readonly string[]) => void): () => void;
+	/**
+	 * Called when somebody signs in from a device they have not used before. Rejecting is logged, and the next sign-in from
+	 * there calls again. Returns how to stop listening.
+	 */
+	onNewDevice(listener: (device: NewDevice) => Promise<void>): () => void;
 	/** Called for each line the application logs, with nothing but level, source and message. */
 	onLogLine(listener: (line: LogLine) => void): () => void;
 	/** Whether any client of this process is subscribed to the topic now. */
@@ -57,7 +63,7 @@ export interface App {
 	readHistory(
 		viewer: Viewer,
 		topics: readonly string[]
-	): Promise<{ events: HistoryEvent[]; cursor: string; log: string }>;
+	): Promise<{ events: HistoryEvent[]; cursor: string; log: string; userID: string }>;
 	/** How the application is. */
 	health(): Health;
 	/** Counts a request that is under way, so that `stop` can wait for it. Returns what to call at its end. */
@@ -140,24 +146,16 @@ export async function startApp(
 
 	const tail = await tailer.begin();
 	const recent = await readRecent(pool, tail, FIRST_WINDOW);
-	const floor = recent.length < FIRST_WINDOW ? 0n : recent[0]!.id - 1n;
+	// What was trimmed is missing among them: whoever was away for that long asks the log, which knows it and tells.
+	const horizon = await readLastHorizon(pool);
+	const first = recent.length < FIRST_WINDOW ? 0n : recent[0]!.id - 1n;
+	const floor = horizon > first ? horizon : first;
 	const hub = new Hub(encoder, { tail, floor, recent }, WINDOW);
 
+	const newDeviceListeners = new Set<(device: NewDevice) => Promise<void>>();
 	const auth = createAuth(database, config, logger, {
-		onNewDevice: async ({ user, description, key }) => {
-			await app.append([
-				{
-					topic: 'notifications',
-					userId: user.userId,
-					key,
-					data: {
-						id: crypto.randomUUID(),
-						type: 'warning',
-						message: `New sign-in from ${description}`,
-						timestamp: new Date().toISOString()
-					}
-				}
-			]);
+		onNewDevice: async (device) => {
+			for (const tell of newDeviceListeners) await tell(device);
 		}
 	});
 	const streams = new Streams({ config, logger, topics: registry, hub, writer, pool, history });
@@ -199,18 +197,19 @@ export async function startApp(
 		append: append as App['append'],
 		kickOutbox: () => relay.kick(),
 		onSubscribe: (onSubscribe) => streams.onSubscribe(onSubscribe),
+		onNewDevice: (listener) => {
+			newDeviceListeners.add(listener);
+			return () => newDeviceListeners.delete(listener);
+		},
 		onLogLine: (onLine) => lines.on(onLine),
 		isSubscribed: (topic) => streams.connections.has(topic),
 		readHistory: async (viewer, topics) => {
 			const log = tailer.epoch;
 			for (const topic of topics) requireAccess(registry, topic, viewer);
 			const declared = topics.map((topic) => ({ topic, last: registry.get(topic)?.replay?.last }));
-			const page = await readHistory(history, {
-				userId: viewer.userId,
-				topics: declared,
-				to: hub.tail
-			});
-			return { ...page, log };
+			const { userId } = viewer;
+			const page = await readHistory(history, { userId, topics: declared });
+			return { ...page, log, userID: userId };
 		},
 		health: () => {
 			const lagMs = Math.max(0, Date.now() - tailer.lastLook);
@@ -256,13 +255,17 @@ export async function startApp(
 		streams.connections.close(() =>
 			encodeBlock({ retry: Math.round(config.retryMs * (0.2 + 0.8 * Math.random())) })
 		);
+		stopping.abort();
+		// Not waited for yet: a connection that has died without a word must not keep the queue from being written.
+		const maintained = maintenance.stop();
 		await answered();
 		for (const stopFeature of stopFeatures.reverse()) await stopFeature();
 		await listener.stop();
 		await tailer.stop();
 		await relay.stop();
 		await writer.close();
-		await Promise.all([history.end(), pool.end(), database.end()]);
+		await Promise.all([history.end(), pool.end(), database.end(), retention.end()]);
+		await maintained;
 		if (holder[KEY] === app) delete holder[KEY];
 		logger.info('stopped');
 	}
@@ -280,11 +283,6 @@ export async function startApp(
 			await auth.endExpiredSessions();
 			return MAINTENANCE_MS;
 		}
-	});
-	stopFeatures.push(async () => {
-		stopping.abort();
-		await maintenance.stop();
-		await retention.end();
 	});
 	holder[KEY] = app;
 	for (const start of features) stopFeatures.push(start(app));

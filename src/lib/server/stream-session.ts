@@ -43,3 +43,16 @@ export async function readStreamSession(
 		subscriptions: rows.map(([topic, n, since]) => ({ topic, n, since: BigInt(since) }))
 	};
 }
+
+/** When sessions end unless they are used, in milliseconds since 1970. Those that are over are left out. */
+export async function readExpiries(
+	on: Queryable,
+	sessions: readonly string[]
+): Promise<Map<string, number>> {
+	const rows = await on.query<{ id: string; expires: number }>(
+		`SELECT id, (extract(epoch FROM expires_at) * 1000)::float8 AS expires FROM sessions
+		WHERE id = ANY(string_to_array($1, ',')) AND expires_at > now()`,
+		[sessions.join(',')]
+	);
+	return new Map(rows.map((row) => [row.id, row.expires]));
+}

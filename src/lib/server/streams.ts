@@ -1,5 +1,5 @@
 import type { Logger } from 'pino';
-import { LoglineError, type Gap, type TopicRegistry, type Viewer } from '$lib/protocol';
+import { CONTROL, LoglineError, type Gap, type TopicRegistry, type Viewer } from '$lib/protocol';
 import type { Config } from './config.ts';
 import type { Queryable } from './database/client.ts';
 import { Connections } from './delivery/connections.ts';
@@ -14,7 +14,6 @@ import {
 import {
 	analyzeTopics,
 	obsoleteRows,
-	placeTopics,
 	type RequestedTopic,
 	type SubscriptionRow,
 	type TopicSafety
@@ -23,12 +22,13 @@ import { requireAccess } from './auth/may-subscribe.ts';
 import { encodeEvent } from './log/accept.ts';
 import type { Writer } from './log/append.ts';
 import { readHistoryPage, type HistoryPage } from './log/history.ts';
-import { readHead, readOldest, readWindowStart, type TopicStart } from './log/read.ts';
+import { readOldest, type TopicStart } from './log/read.ts';
 import { encoder } from './sse/frames.ts';
 import { detached } from './sse/detached.ts';
 import { produceSSE, type SSEConnection } from './sse/produce-sse.ts';
 import type { StreamRequest } from './sse/request.ts';
-import { readStreamSession } from './stream-session.ts';
+import { readExpiries, readStreamSession } from './stream-session.ts';
+import { gapsOf, isOurs, placeStarts } from './stream-start.ts';
 
 /** Topic of the log's own events that mark where a subscription begins. */
 const SUBSCRIBED = '$subscribed';
@@ -47,6 +47,8 @@ export interface TopicSafetyRequest extends ClientName {
 export interface ReplayRequest {
 	viewer: Viewer;
 	starts: readonly TopicStart[];
+	/** Topics whose history the client has not had. */
+	newTopics?: readonly string[];
 	/** The client's cursor; 0: none. */
 	cursor: bigint;
 	atLeast: bigint;
@@ -104,13 +106,14 @@ export class Streams {
 			sessionID === null
 				? null
 				: await readStreamSession(this.#parts.pool, sessionID, wanted.clientID);
-		if (!session) throw new LoglineError('unauthorized', 'Sign in first.', 401);
-		const { viewer } = session;
+		const viewer = session?.viewer;
+		if (wanted.user !== null && wanted.user !== viewer?.userId) return this.#signedOut(viewer);
+		if (!session || !viewer) throw new LoglineError('unauthorized', 'Sign in first.', 401);
 		for (const { topic } of wanted.topics) requireAccess(this.#parts.topics, topic, viewer);
 		const client: ClientName = { sessionID: session.sessionID, clientID: wanted.clientID };
 		this.connections.admit({ ...client, userId: viewer.userId });
 
-		const valid = await this.#isOurs(wanted, session.log);
+		const valid = await isOurs(this.#parts, wanted, session.log);
 		const safety = await this.analyzeTopicSafety({
 			...client,
 			topics: wanted.topics,
@@ -127,8 +130,8 @@ export class Streams {
 		});
 		const cursor = valid ? (wanted.cursor ?? 0n) : 0n;
 		const atLeast = [since, safety.atLeast, cursor].reduce((a, b) => (a > b ? a : b));
-		const starts = await this.#place(viewer, safety, cursor);
-		const gaps = valid ? [] : await this.#gaps(viewer, wanted);
+		const starts = await placeStarts(this.#parts, viewer, safety, cursor);
+		const gaps = valid ? [] : await gapsOf(this.#parts, viewer, wanted);
 
 		if (generation !== this.#parts.hub.generation) {
 			throw new LoglineError(
@@ -139,11 +142,27 @@ export class Streams {
 			);
 		}
 		this.connections.admit({ ...client, userId: viewer.userId });
-		const replay = { viewer, starts, cursor, atLeast, gaps, log: session.log };
+		const { newTopics } = safety;
+		const replay = { viewer, starts, newTopics, cursor, atLeast, gaps, log: session.log };
 		const response = detached(() => this.#produce(client, session.expiresAt, replay));
 		const names = wanted.topics.map(({ topic }) => topic);
 		for (const listener of this.#listeners) listener(viewer, names);
 		return response;
+	}
+
+	/**
+	 * For a client that has events of a user who is not signed in here any more. An EventSource cannot read a status, and
+	 * would go on asking; or it would show the events of whoever has signed in since beside the ones it has.
+	 */
+	#signedOut(viewer: Viewer | undefined): Response {
+		const reason = viewer ? 'Somebody else has signed in.' : 'The session has ended.';
+		return produceSSE(
+			(_emit, connection) => {
+				connection.write(encoder.control(CONTROL.signedOut, { reason }));
+				connection.end();
+			},
+			{ retryMs: this.#parts.config.retryMs, keepAliveMs: 0, onError: this.#onError }
+		);
 	}
 
 	#produce(client: ClientName, sessionExpiresAt: number, replay: ReplayRequest): Response {
@@ -266,12 +285,7 @@ export class Streams {
 	async recheckSessions(sessions = this.connections.sessions): Promise<void> {
 		if (sessions.length === 0) return;
 		try {
-			const rows = await this.#parts.pool.query<{ id: string; expires: number }>(
-				`SELECT id, (extract(epoch FROM expires_at) * 1000)::float8 AS expires FROM sessions
-				WHERE id = ANY(string_to_array($1, ',')) AND expires_at > now()`,
-				[sessions.join(',')]
-			);
-			const alive = new Map(rows.map((row) => [row.id, row.expires]));
+			const alive = await readExpiries(this.#parts.pool, sessions);
 			for (const session of sessions) {
 				const expires = alive.get(session);
 				if (expires === undefined) this.connections.endSession(session, 'The session has ended.');
@@ -282,33 +296,5 @@ export class Streams {
 			for (const session of sessions) this.connections.prolong(session, Date.now() + 1000);
 			this.#parts.logger.warn({ err: error }, 'sessions cannot be checked; trying again');
 		}
-	}
-
-	/** Whether this log issued the cursor. The tail may lag behind another server's; the head does not. */
-	async #isOurs(wanted: StreamRequest, log: string): Promise<boolean> {
-		if (wanted.cursor === null) return true;
-		if (wanted.log !== null && wanted.log !== log) return false;
-		if (wanted.cursor <= this.#parts.hub.tail) return true;
-		return wanted.cursor <= (await readHead(this.#parts.pool));
-	}
-
-	async #place(viewer: Viewer, safety: TopicSafety, cursor: bigint): Promise<TopicStart[]> {
-		const begins = new Map<string, bigint>();
-		for (const topic of safety.newTopics) {
-			const last = this.#parts.topics.get(topic)?.replay?.last;
-			if (last === undefined) continue;
-			const query = { userId: viewer.userId, topic, last };
-			begins.set(topic, await readWindowStart(this.#parts.history, query));
-		}
-		return placeTopics(safety, cursor, (topic) => begins.get(topic) ?? 0n);
-	}
-
-	async #gaps(viewer: Viewer, wanted: StreamRequest): Promise<Gap[]> {
-		const gaps: Gap[] = [];
-		for (const { topic } of wanted.topics) {
-			const oldest = await readOldest(this.#parts.history, { userId: viewer.userId, topic });
-			gaps.push({ topic, after: String(wanted.cursor), oldest: oldest?.toString() ?? null });
-		}
-		return gaps;
 	}
 }

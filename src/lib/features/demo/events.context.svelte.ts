@@ -29,6 +29,8 @@ export interface EventsData {
 	cursor: string;
 	/** Epoch of the log that the position belongs to. */
 	log?: string;
+	/** Whose history it is. */
+	userID?: string;
 }
 
 type DemoTopics = Pick<
@@ -101,6 +103,7 @@ export class EventsContext {
 			},
 			lastEventID: data.cursor,
 			log: data.log,
+			userID: data.userID,
 			autoConnect: environment.autoConnect ?? true,
 			eventSource: environment.eventSource,
 			onGap: ({ topic }) => {

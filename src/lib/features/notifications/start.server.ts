@@ -4,16 +4,32 @@ import { startTicker } from '$lib/server/ticker.ts';
 import type { Notification } from './reducer.ts';
 import { SAMPLES } from './samples.ts';
 
+const TOPIC = 'notifications';
 const EVERY_MS = 3000;
 
-/** With the demo on: a notification about every three seconds, for everyone who watches. */
+/** Tells people of sign-ins from new devices; with the demo on, also a notification about every three seconds. */
 export const start: StartFeature = (app) => {
-	if (!app.config.demo) return () => {};
-	return startTicker({ app, topic: 'notifications', everyMs: EVERY_MS, next: sampleNotification });
+	const stopNotices = app.onNewDevice(async ({ user, description, key }) => {
+		const message = `New sign-in from ${description}`;
+		const data: Notification = { ...identity(), type: 'warning', message };
+		await app.append([{ topic: TOPIC, userId: user.userId, key, data }]);
+	});
+	if (!app.config.demo) return stopNotices;
+	const stopTicker = startTicker({
+		app,
+		topic: TOPIC,
+		everyMs: EVERY_MS,
+		next: sampleNotification
+	});
+	return async () => {
+		stopNotices();
+		await stopTicker();
+	};
 };
+
+const identity = () => ({ id: randomUUID(), timestamp: new Date().toISOString() });
 
 /** A made-up notification. Slots that follow each other go through all samples. */
 export function sampleNotification(slot: number): Notification {
-	const sample = SAMPLES[slot % SAMPLES.length]!;
-	return { id: randomUUID(), ...sample, timestamp: new Date().toISOString() };
+	return { ...identity(), ...SAMPLES[slot % SAMPLES.length]! };
 }

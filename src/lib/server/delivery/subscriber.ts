@@ -29,6 +29,8 @@ export interface Subscription {
 	cursor: bigint;
 	/** Replay goes at least this far before the client is told that it has caught up. */
 	atLeast: bigint;
+	/** Topics whose history the client has not had: what of it is gone is nothing it lacks. */
+	newTopics?: readonly string[];
 	/** Told before the topic's history. */
 	gaps?: readonly Gap[];
 	/** Epoch, told in `caught-up`. */
@@ -69,8 +71,10 @@ export class Subscriber implements Member {
 	/** What the client's cursor is once it has received what was written. */
 	#cursor: bigint;
 	#rows = ROWS.first;
-	/** Horizons the client has been told of. */
+	/** Horizons the client has been told of, or need not be. */
 	#told: Map<string, bigint> | null = null;
+	/** Until the first page. */
+	#newTopics: readonly string[] | null;
 
 	constructor(
 		parts: {
@@ -90,6 +94,7 @@ export class Subscriber implements Member {
 		this.#sink = parts.sink;
 		this.#limits = parts.limits;
 		this.#subscription = subscription;
+		this.#newTopics = subscription.newTopics ?? null;
 		this.#cursor = this.#position = subscription.cursor;
 		this.userId = subscription.userId;
 		this.topics = subscription.starts.map((start) => start.topic).sort();
@@ -192,7 +197,7 @@ export class Subscriber implements Member {
 		this.#sink.write(
 			this.#encoder.control(
 				CONTROL.caughtUp,
-				{ topics, cursor: position.toString(), log: subscription.log },
+				{ topics, cursor: position.toString(), log: subscription.log, user: this.userId },
 				position
 			)
 		);
@@ -229,6 +234,8 @@ export class Subscriber implements Member {
 			const start = after.get(event.topic);
 			return start !== undefined && event.id > start && maySee(this.userId, event);
 		};
+		const newTopics = this.#newTopics;
+		this.#newTopics = null;
 		const recent = this.#hub.window.read(done, to, owed, PAGE_BYTES);
 		if (recent) return recent;
 		const starts = [...after].map(([topic, start]) => ({ topic, after: later(start, done) }));
@@ -237,7 +244,7 @@ export class Subscriber implements Member {
 		const { userId } = this;
 		const signal = this.#signal();
 		const { events, horizons } = await this.#read({ userId, starts: wanted, to, limit, signal });
-		await this.#tellGaps(wanted, horizons);
+		await this.#tellGaps(wanted, horizons, newTopics);
 		const framed = events.map((event) => this.#hub.frame(event));
 		const bytes = framed.reduce((sum, event) => sum + event.frame.byteLength, 0);
 		this.#rows = fit(limit, bytes);
@@ -246,17 +253,19 @@ export class Subscriber implements Member {
 	}
 
 	/**
-	 * A topic that continues after a cursor below its horizon lacks something. One that replays from its beginning does not:
+	 * A topic that continues below its horizon lacks something. One that begins does not, as far as it had been trimmed before:
 	 * its history is what is kept.
 	 */
 	async #tellGaps(
 		starts: readonly { topic: string; after: bigint }[],
-		horizons: ReadonlyMap<string, bigint>
+		horizons: ReadonlyMap<string, bigint>,
+		newTopics: readonly string[] | null
 	): Promise<void> {
 		for (const { topic, after } of starts) {
 			const horizon = horizons.get(topic) ?? 0n;
-			if (after === 0n || after >= horizon || horizon <= (this.#told?.get(topic) ?? 0n)) continue;
+			if (after >= horizon || horizon <= (this.#told?.get(topic) ?? 0n)) continue;
 			(this.#told ??= new Map()).set(topic, horizon);
+			if (newTopics?.includes(topic)) continue;
 			const oldest = await this.#oldest({ userId: this.userId, topic });
 			const gap: Gap = { topic, after: after.toString(), oldest: oldest?.toString() ?? null };
 			this.#sink.write(this.#encoder.control(CONTROL.gap, gap));

@@ -1,5 +1,12 @@
 import type { Queryable } from '../database/client.ts';
-import { readOldest, readPage, readWindowStart, topicRange, type TopicStart } from './read.ts';
+import {
+	readHead,
+	readOldest,
+	readPage,
+	readWindowStart,
+	topicRange,
+	type TopicStart
+} from './read.ts';
 
 /** An event as a page gets it. */
 export interface HistoryEvent {
@@ -8,10 +15,15 @@ export interface HistoryEvent {
 	data: unknown;
 }
 
-const PAGE = 1000;
+/** Rows of one statement. */
+const PAGE = 256;
+
+/** Characters of data after which a first state is long enough: the stream brings the rest at the pace of its socket. */
+const MAX_LENGTH = 4_194_304;
 
 /**
- * Reads what a user may see of some topics up to a position of the log, in id order.
+ * Reads what a user may see of some topics up to the head of the log, in id order. When that is very much, it stops early:
+ * the cursor tells for which position the answer is true, and whoever goes on from there misses nothing.
  *
  * One snapshot for all of it is not needed: ids become visible in order, so what is there up to a committed position does
  * not change any more.
@@ -23,10 +35,10 @@ export async function readHistory(
 	query: {
 		userId: string;
 		topics: readonly { topic: string; last?: number | undefined }[];
-		to: bigint;
 	}
 ): Promise<{ events: HistoryEvent[]; cursor: string }> {
-	const { userId, to } = query;
+	const { userId } = query;
+	const to = await readHead(on);
 	let starts: TopicStart[] = await Promise.all(
 		query.topics.map(async ({ topic, last }) => ({
 			topic,
@@ -34,13 +46,16 @@ export async function readHistory(
 		}))
 	);
 	const events: HistoryEvent[] = [];
+	let length = 0;
 	for (;;) {
 		const page = await readPage(on, { userId, starts, to, limit: PAGE });
 		for (const { id, topic, data } of page) {
 			events.push({ id: id.toString(), topic, data: JSON.parse(data) as unknown });
+			length += data.length;
 		}
 		const last = page[page.length - 1];
 		if (!last || page.length < PAGE) return { events, cursor: to.toString() };
+		if (length > MAX_LENGTH) return { events, cursor: last.id.toString() };
 		starts = starts.map(({ topic, after }) => ({
 			topic,
 			after: after > last.id ? after : last.id

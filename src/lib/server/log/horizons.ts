@@ -19,3 +19,12 @@ export async function readHorizons(
 	);
 	return new Map(rows.map((row) => [row.topic, BigInt(row.horizon)]));
 }
+
+/** Everything after it is still there, of every topic and for everybody. Like {@link readHorizons}, to be read last. */
+export async function readLastHorizon(on: Queryable): Promise<bigint> {
+	const [row] = await on.query<{ horizon: string }>(
+		'SELECT coalesce(max(horizon), 0)::text AS horizon FROM topic_horizons',
+		[]
+	);
+	return BigInt(row!.horizon);
+}

@@ -65,6 +65,8 @@ export async function readRecent(on: Queryable, to: bigint, limit: number): Prom
  *
  * The audience is compared with an array of one. As a constant it would drop out of the order that is asked for, and then
  * Postgres may take the primary key, which has that order too, and throw away everything else that was appended meanwhile.
+ * What comes out of that is compared with the constant once more: so it counts as ordered by id alone, and ranges are merged
+ * while they are read, each no further than it is needed. The limit keeps the second comparison out of the first.
  *
  * @param range SQL of each bound: `after` is left out, `to` is included
  */
@@ -81,10 +83,13 @@ export function topicRange(range: {
 }): string {
 	const { columns, audience, topic, after, to, limit } = range;
 	const direction = range.newestFirst ? 'DESC' : 'ASC';
-	return `(SELECT ${columns} FROM events
-		WHERE coalesce(user_id, 0) = ANY(ARRAY[${audience}::bigint]) AND topic = ${topic}::text
-			AND id > ${after}::bigint AND id <= ${to}::bigint
-		ORDER BY coalesce(user_id, 0) ${direction}, events.id ${direction} LIMIT ${limit}::int)`;
+	return `(SELECT ${columns} FROM (
+			SELECT ${columns}, coalesce(user_id, 0) AS audience FROM events
+			WHERE coalesce(user_id, 0) = ANY(ARRAY[${audience}::bigint]) AND topic = ${topic}::text
+				AND id > ${after}::bigint AND id <= ${to}::bigint
+			ORDER BY coalesce(user_id, 0) ${direction}, events.id ${direction} LIMIT ${limit}::int
+		) AS range
+		WHERE audience = ${audience}::bigint ORDER BY audience ${direction}, range.id ${direction})`;
 }
 
 /** Above every id. */
@@ -92,7 +97,7 @@ const END = '9223372036854775807';
 
 /**
  * A page of what a user may see: of each topic the events after its start, up to `to`, in id order over all topics. Each
- * topic contributes two ranges (everyone's events, the user's own), of which no more than a page is read.
+ * topic contributes two ranges (everyone's events, the user's own), of which no more is read than is sent, and one row.
  *
  * @param userId null: only events for everyone
  */

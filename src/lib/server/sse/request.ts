@@ -16,6 +16,8 @@ export interface StreamRequest {
 	clientID: string;
 	/** Epoch that the cursor belongs to; null: the client did not say. */
 	log: string | null;
+	/** Id of the user whose events the client has; null: it did not say. */
+	user: string | null;
 }
 
 const MAX_COUNT = 2_147_483_647;
@@ -47,7 +49,14 @@ export function parseStreamRequest(
 	if (log !== null && !/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/.test(log)) {
 		throw new LoglineError('invalid_cursor', '`log` is what `caught-up` told as `log`, or absent.');
 	}
-	return { topics, cursor, clientID, log };
+	const user = url.searchParams.get('user');
+	if (user !== null && !/^[0-9]{1,18}$/.test(user)) {
+		throw new LoglineError(
+			'invalid_client',
+			'`user` is what `caught-up` told as `user`, or absent.'
+		);
+	}
+	return { topics, cursor, clientID, log, user };
 }
 
 function parseTopics(

@@ -17,3 +17,9 @@ export const GET: RequestHandler = async ({ url, request, cookies }) => {
 		return errorResponse(error);
 	}
 };
+
+/** Else a HEAD request would open a stream, and wait for its end to be answered. */
+export const HEAD: RequestHandler = () =>
+	new Response(null, {
+		headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform' }
+	});

@@ -1,0 +1,60 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { createUser, type TestUser } from '../support/app-server.ts';
+import { openScene, type Scene } from '../support/scene.ts';
+
+let scene: Scene;
+afterEach(() => scene.close());
+
+describe('a topic that is not for everybody', () => {
+	test('is in no page and no history of who may not subscribe to it', async () => {
+		scene = await openScene();
+		await scene.insert('staff', 'secret');
+		const { app } = scene.server;
+		const refusal = { code: 'forbidden_topic', status: 403 };
+		await expect(app.readHistory(scene.user, ['a', 'staff'])).rejects.toMatchObject(refusal);
+		const history = async () => app.streams.history(scene.user, 'staff', null, 10);
+		await expect(history()).rejects.toMatchObject(refusal);
+		const boss = await createUser(scene.database.url, 'boss');
+		expect((await app.readHistory(boss, ['staff'])).events).toHaveLength(1);
+		expect((await app.streams.history(boss, 'staff', null, 10)).events).toHaveLength(1);
+	});
+});
+
+describe('an event that is for one user alone', () => {
+	/** Events in turn for everyone, for the user and for a stranger. */
+	async function mixed(): Promise<TestUser> {
+		const stranger = await createUser(scene.database.url);
+		await scene.sql`
+			insert into events (topic, user_id, data)
+			select 'a', (array[null, ${scene.user.userId}, ${stranger.userId}]::bigint[])[i % 3 + 1],
+				to_jsonb((array['all', 'mine', 'theirs'])[i % 3 + 1])
+			from generate_series(0, 8) i`;
+		return stranger;
+	}
+	const visible = ['all', 'mine', 'all', 'mine', 'all', 'mine'];
+
+	test('is in no page, history or replay of another, when they are read from the database', async () => {
+		scene = await openScene();
+		await mixed();
+		// More than a server that starts takes into memory.
+		await scene.sql`insert into events (topic, data) select 'e', '0' from generate_series(1, 2100)`;
+		const server = await scene.addServer();
+		expect(server.app.health().head).toBe('2109');
+		const page = await server.app.readHistory(scene.user, ['a']);
+		expect(page.events.map(({ data }) => data)).toEqual(visible);
+		const history = await server.app.streams.history(scene.user, 'a', null, 10);
+		expect(history.events.map(({ data }) => data)).toEqual(visible.toReversed());
+		const client = scene.open('topics=a', { server });
+		await client.caughtUp();
+		expect(client.data('a')).toEqual(visible);
+	});
+
+	test('is in no replay of another, when it comes from memory', async () => {
+		scene = await openScene();
+		await mixed();
+		const server = await scene.addServer();
+		const client = scene.open('topics=a', { server });
+		await client.caughtUp();
+		expect(client.data('a')).toEqual(visible);
+	});
+});
