@@ -4,7 +4,7 @@ import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../../src/lib/server/database/cluster.ts';
 import { until } from '../support/until.ts';
 import { ask } from './http.ts';
-import { GRACE_MS } from './timing.ts';
+import { GRACE_MS, within } from './timing.ts';
 
 /** One application process, which is started again whenever it has ended. */
 export class AppProcess {
@@ -68,7 +68,7 @@ export class AppProcess {
 
 	/** Resolves when it serves and has read the log. */
 	async healthy(timeoutMs: number): Promise<void> {
-		await this.#ready;
+		await within(timeoutMs, `the application on port ${this.port} has started`, this.#ready);
 		await until(
 			async () => {
 				const url = `http://127.0.0.1:${this.port}/health`;

@@ -13,6 +13,7 @@ import { Random } from './random.ts';
 import { Readers } from './readers.ts';
 import { isClean, report } from './report.ts';
 import { lastWords, settle } from './settle.ts';
+import { SETTLE_MS, within } from './timing.ts';
 import { World } from './world.ts';
 import { Writers } from './writers.ts';
 
@@ -40,8 +41,8 @@ async function check({ seed, durationMs, without, only, verbose }: Options): Pro
 	injector.start();
 	await pause(durationMs);
 	tell('no more faults');
-	await injector.stop();
 	try {
+		await within(SETTLE_MS, 'the faults are mended', injector.stop());
 		// Writers first: they need an application that is well to learn the outcome of what they have tried.
 		const stopped = writers.stop();
 		await settle(world, readers, stopped);

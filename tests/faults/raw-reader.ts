@@ -136,7 +136,8 @@ export class RawReader implements Reader {
 		const topic = random.pick(habits.toggles!);
 		const before = this.#url();
 		if (!this.#topics.has(topic)) {
-			this.#add(topic, (this.#added.get(topic) ?? -1) + 1, 0);
+			// Never 0: a page's first request may not have arrived, and 0 would say that the page shows the topic's history.
+			this.#add(topic, (this.#added.get(topic) ?? 0) + 1, 0);
 		} else if (random.chance(0.3)) {
 			// Removed and added again at once: no request without it ever leaves.
 			this.#add(topic, this.#added.get(topic)! + 1, 0);

@@ -2,7 +2,7 @@ import { until } from '../support/until.ts';
 import { terminateBackends } from './injector.ts';
 import type { Ledger } from './ledger.ts';
 import type { Readers } from './readers.ts';
-import { SETTLE_MS } from './timing.ts';
+import { SETTLE_MS, within } from './timing.ts';
 import type { World } from './world.ts';
 
 /** How soon an event must arrive although nothing tells of it and nothing follows it, in milliseconds. */
@@ -22,7 +22,7 @@ export async function settle(
 	const since = performance.now();
 	readers.settle();
 	await world.heal(SETTLE_MS);
-	await written;
+	await within(SETTLE_MS, 'the writers have ended', written);
 	await until(
 		async () => (await world.admin((sql) => sql`select from outbox limit 1`)).length === 0,
 		{
