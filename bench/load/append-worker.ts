@@ -59,17 +59,22 @@ const INSERT_AND_NOTIFY = `WITH inserted AS (INSERT INTO plain_events (topic, da
 	SELECT id, pg_notify('plain_events', id::text) FROM inserted`;
 
 const doors: Record<Way, (order: Order) => Promise<Door> | Door> = {
-	writer: ({ url, callers }) => {
+	writer: async ({ url, callers }) => {
+		const listener = await listen(url, 'logline_events');
 		const writer = new Writer(new SoleConnection(url, { name: 'bench writer' }));
 		return {
 			append: () => writer.append([encodeEvent({ topic: TOPIC, data: data() })]),
 			rowsPerAppend: 1,
 			callers,
 			settle: async () => {},
-			close: () => writer.close()
+			close: async () => {
+				await writer.close();
+				await listener.end();
+			}
 		};
 	},
-	notify: ({ url, callers }) => {
+	notify: async ({ url, callers }) => {
+		const listener = await listen(url, 'plain_events');
 		// Ten connections is what a pool usually has; with 32 callers the question is about 32 connections.
 		const sql = openClient(url, { max: callers === 32 ? 32 : 10, name: 'bench notify' });
 		return {
@@ -78,7 +83,10 @@ const doors: Record<Way, (order: Order) => Promise<Door> | Door> = {
 			rowsPerAppend: 1,
 			callers,
 			settle: async () => {},
-			close: () => sql.end()
+			close: async () => {
+				await sql.end();
+				await listener.end();
+			}
 		};
 	},
 	plain: ({ url, callers }) => {
@@ -117,7 +125,15 @@ const doors: Record<Way, (order: Order) => Promise<Door> | Door> = {
 	outbox: outboxDoor
 };
 
+/** Somebody who is told of what was appended, as every application with live features has: telling nobody is cheaper. */
+async function listen(url: string, channel: string): Promise<Sql> {
+	const sql = openClient(url, { max: 1, name: 'bench listener' });
+	await sql.listen(channel, () => {});
+	return sql;
+}
+
 async function outboxDoor({ url, callers }: Order): Promise<Door> {
+	const listener = await listen(url, 'logline_events');
 	const sql = openClient(url, { max: 32, name: 'bench outbox' });
 	const quiet: Sql = await quietly(url);
 	const relay = new Relay(
@@ -144,7 +160,7 @@ async function outboxDoor({ url, callers }: Order): Promise<Door> {
 		},
 		close: async () => {
 			await relay.stop();
-			await Promise.all([sql.end(), quiet.end()]);
+			await Promise.all([sql.end(), quiet.end(), listener.end()]);
 		}
 	};
 }

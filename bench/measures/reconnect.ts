@@ -26,7 +26,7 @@ export const reconnect: Measure = {
 			stage.say(`${CLIENTS} clients reconnect at once, each ${BEHIND} events behind`);
 			const results = await interleave(stage, [
 				{ name: 'Logline', role: 'ours', round: () => ours(stage, url) },
-				{ name: 'node:http, nothing to catch up with', role: 'limit', round: bare }
+				{ name: 'node:http, none behind', role: 'limit', round: bare }
 			]);
 			const head = { measure: 'reconnect', better: 'lower', unit: 'ms' } as const;
 			return [

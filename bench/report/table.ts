@@ -4,15 +4,20 @@ import type { Report } from './report.ts';
 
 /** The results as a Markdown table, with the conditions before it. */
 export function toTable(report: Report): string {
+	const notes = [...new Set(report.rows.flatMap(({ note }) => note ?? []))];
 	const lines = [
 		describeConditions(report),
 		'',
 		'| measure | Logline | beside it | limit | target |',
 		'|---|---|---|---|---|',
-		...report.rows.map(toLine)
+		...report.rows.map((row) => toLine(row, row.note ? ` ${mark(notes, row.note)}` : ''))
 	];
+	if (notes.length > 0) lines.push('', notes.map((n) => `${mark(notes, n)} ${n}`).join('\\\n'));
 	return lines.join('\n');
 }
+
+/** Stands beside the rows that a note is about. */
+const mark = (notes: readonly string[], note: string): string => `[${notes.indexOf(note) + 1}]`;
 
 export function describeConditions({ conditions: c }: Report): string {
 	const noise =
@@ -25,16 +30,16 @@ export function describeConditions({ conditions: c }: Report): string {
 	);
 }
 
-function toLine(row: Row): string {
+function toLine(row: Row, marked: string): string {
 	const peers = row.others.filter(({ role }) => role === 'peer').map(toCell);
 	const limits = row.others.filter(({ role }) => role === 'limit').map(toCell);
 	const target = row.target ? `${row.target.text}: ${row.target.met ? 'met' : 'MISSED'}` : '';
-	const title = row.note ? `${row.title} *` : row.title;
-	return `| ${title}, ${row.unit} | ${spread(row.ours)} | ${peers.join('<br>')} | ${limits.join('<br>')} | ${target} |`;
+	return `| ${row.title}, ${row.unit}${marked} | ${spread(row.ours)} | ${peers.join('<br>')} | ${limits.join('<br>')} | ${target} |`;
 }
 
 function toCell(other: Other): string {
-	return `${other.name}: ${spread(other)} → **${format(other.ratio)} ×**`;
+	const ratio = Number.isFinite(other.ratio) ? ` → **${format(other.ratio)} ×**` : '';
+	return `${other.name}: ${spread(other)}${ratio}`;
 }
 
 function spread({ median, min, max }: Summary): string {
