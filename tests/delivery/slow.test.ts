@@ -123,3 +123,23 @@ test('a client that takes nothing for too long is ended', async () => {
 		what: 'the server has ended it'
 	});
 });
+
+test('a stream whose buffer is full is sent no keep-alives', async () => {
+	scene = await openScene({ bufferBytes: 4096, keepAliveMs: 80, stallMs: 60_000 });
+	const backlog = watchBacklog();
+	try {
+		const stuck = scene.open('topics=a&client=stuck');
+		const other = scene.open('topics=b&client=other');
+		await Promise.all([stuck.caughtUp(), other.caughtUp()]);
+		stuck.pause();
+		await insertMany('a', 20_000, 1000);
+		await until(() => scene.server.app.health().head === '20000');
+		const full = backlog.most();
+		expect(full).toBeGreaterThan(4096);
+		const before = other.of('keep-alive').length;
+		await until(() => other.of('keep-alive').length >= before + 10);
+		expect(backlog.most()).toBe(full);
+	} finally {
+		backlog.stop();
+	}
+});

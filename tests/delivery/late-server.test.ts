@@ -1,0 +1,54 @@
+/** Servers read the log each at its own pace: a client may know more of it than the one it comes to. */
+import { afterEach, expect, test, vi } from 'vitest';
+import { Tailer } from '../../src/lib/server/log/tail.ts';
+import type { AppServer } from '../support/app-server.ts';
+import { openScene, type Scene } from '../support/scene.ts';
+import { until } from '../support/until.ts';
+
+let scene: Scene;
+afterEach(async () => {
+	vi.restoreAllMocks();
+	await scene.close();
+});
+
+/** A server that does not look at the log until it is released. */
+async function addLateServer(): Promise<{ server: AppServer; release(): void }> {
+	let late: Tailer | null = null;
+	const { begin, wake } = Tailer.prototype;
+	vi.spyOn(Tailer.prototype, 'begin').mockImplementation(function (this: Tailer) {
+		late = this;
+		return begin.call(this);
+	});
+	const held = vi.spyOn(Tailer.prototype, 'wake').mockImplementation(function (this: Tailer) {
+		if (this !== late) wake.call(this);
+	});
+	const server = await scene.addServer();
+	return {
+		server,
+		release: () => {
+			held.mockRestore();
+			late?.wake();
+		}
+	};
+}
+
+test('who comes to a server that has not read so far is not set back, and is sent nothing again', async () => {
+	scene = await openScene();
+	const { server, release } = await addLateServer();
+	const client = scene.open('topics=a&client=x');
+	await client.caughtUp();
+	for (const n of [1, 2, 3])
+		await scene.sql`insert into events (topic, data) values ('a', ${scene.sql.json(n)})`;
+	await until(() => client.data('a').length === 3);
+	client.close();
+
+	const again = scene.open('topics=a&client=x', { server, lastEventID: client.cursor });
+	await until(() => server.app.streams.connections.size === 1, { what: 'the late server has it' });
+	expect(BigInt(server.app.health().head)).toBeLessThan(BigInt(client.cursor));
+	release();
+	const { id } = await again.caughtUp();
+	expect(BigInt(id)).toBeGreaterThanOrEqual(BigInt(client.cursor));
+	await scene.insert('a', 4);
+	await until(() => again.data('a').includes(4));
+	expect(again.data('a')).toEqual([4]);
+});
