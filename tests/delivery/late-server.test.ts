@@ -13,21 +13,18 @@ afterEach(async () => {
 
 /** A server that does not look at the log until it is released. */
 async function addLateServer(): Promise<{ server: AppServer; release(): void }> {
-	let late: Tailer | null = null;
 	const { begin, wake } = Tailer.prototype;
-	vi.spyOn(Tailer.prototype, 'begin').mockImplementation(function (this: Tailer) {
-		late = this;
-		return begin.call(this);
-	});
+	const begun = vi.spyOn(Tailer.prototype, 'begin').mockImplementation(begin);
+	const late = () => begun.mock.contexts[0] as Tailer | undefined;
 	const held = vi.spyOn(Tailer.prototype, 'wake').mockImplementation(function (this: Tailer) {
-		if (this !== late) wake.call(this);
+		if (this !== late()) wake.call(this);
 	});
 	const server = await scene.addServer();
 	return {
 		server,
 		release: () => {
 			held.mockRestore();
-			late?.wake();
+			late()?.wake();
 		}
 	};
 }
