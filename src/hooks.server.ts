@@ -7,6 +7,7 @@ import { authenticate } from '$lib/server/auth/cookies.ts';
 import { loadConfig, type Config } from '$lib/server/config.ts';
 import { locateDatabase } from '$lib/server/database/locate.ts';
 import { errorResponse } from '$lib/server/errors.ts';
+import { closeIdleOncePerTurn } from '$lib/server/idle-connections.ts';
 import { isForeignWrite } from '$lib/server/origin.ts';
 import { noteResponses, writeToSocket } from '$lib/server/sse/node-outlet.ts';
 import { endEarlier, endWithProcess } from '$lib/server/process.ts';
@@ -24,7 +25,10 @@ const starts = import.meta.glob<StartFeature>('./lib/features/*/start.server.ts'
 
 export const init: ServerInit = async () => {
 	if (building) return;
-	if (!dev) noteResponses();
+	if (!dev) {
+		noteResponses();
+		closeIdleOncePerTurn();
+	}
 	// In development an edit runs this again, with fresh modules beside the old ones' sockets and timers.
 	await endEarlier();
 	// The commands of src/bin have read it already.
