@@ -33,7 +33,9 @@ const workers = Array.from({ length: 12 }, (_, n) =>
 	)
 );
 process.stdin.resume().once('end', () => (stopping = true));
-setInterval(() => process.stdout.write(`${answered}\n`), 50).unref();
+const telling = setInterval(() => process.stdout.write(`${answered}\n`), 50);
 await Promise.all(workers);
 await sql.end({ timeout: 1 });
+// The last line is the result.
+clearInterval(telling);
 process.stdout.write(`${JSON.stringify({ answered, failed })}\n`);
