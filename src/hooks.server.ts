@@ -9,8 +9,8 @@ import { locateDatabase } from '$lib/server/database/locate.ts';
 import { errorResponse } from '$lib/server/errors.ts';
 import { closeIdleOncePerTurn } from '$lib/server/idle-connections.ts';
 import { isForeignWrite } from '$lib/server/origin.ts';
-import { noteResponses, writeToSocket } from '$lib/server/sse/node-outlet.ts';
 import { endEarlier, endWithProcess } from '$lib/server/process.ts';
+import { noteResponses, writeToSocket } from '$lib/server/sse/node-outlet.ts';
 import { migrate } from '../drizzle/migrate.ts';
 
 // A feature is a folder: what it declares and what it starts is found here, and nowhere named.

@@ -81,13 +81,9 @@ function chart(row: Row, top: number): { text: string; height: number } {
 
 /** Three digits that matter, in thousands or millions. */
 function short(value: number): string {
-	for (const [size, unit] of [
-		[1e6, ' M'],
-		[1e4, ' k']
-	] as const) {
-		if (value >= size) return digits(value / (unit === ' M' ? 1e6 : 1e3)) + unit;
-	}
-	return digits(value);
+	if (value >= 1e6) return `${digits(value / 1e6)} M`;
+	// Four digits are read as they are.
+	return value >= 1e4 ? `${digits(value / 1e3)} k` : digits(value);
 }
 
 const digits = (value: number): string =>

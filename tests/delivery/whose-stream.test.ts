@@ -1,5 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
-import { createUser } from '../support/app-server.ts';
+import { createSession, createUser } from '../support/app-server.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 import { StreamClient } from '../support/stream-client.ts';
 import { until } from '../support/until.ts';
@@ -36,8 +36,16 @@ test('a page whose session ended while it was away is told so', async () => {
 
 test('a page goes on when its user signs in again', async () => {
 	scene = await openScene();
-	await scene.insert('a', 1);
-	const client = scene.open(`topics=a&user=${scene.user.userId}`);
-	await client.caughtUp();
-	expect(client.data('a')).toEqual([1]);
+	const { userId } = scene.user;
+	const before = scene.open('topics=a&client=page');
+	await before.caughtUp();
+	await scene.sql`delete from sessions`;
+	await before.arrived('signed-out');
+	await scene.sql`insert into events (topic, user_id, data) values ('a', ${userId}, '"mine"')`;
+	const { cookie } = await createSession(scene.database.url, userId);
+	const query = `topics=a&client=page&user=${userId}&lastEventID=${before.cursor}`;
+	const back = new StreamClient(scene.server.stream(query), { cookie });
+	await back.arrived('a');
+	expect(back.data('a')).toEqual(['mine']);
+	back.close();
 });

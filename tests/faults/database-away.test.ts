@@ -19,13 +19,20 @@ const WRITERS = 6;
 let database: PrivateServer;
 let scene: Scene;
 let strangers: StreamClient | undefined;
+/** Until the test has what it needs, or has failed. */
+let writing: boolean;
+let writers: Promise<unknown>;
 
 beforeEach(async () => {
+	writing = true;
+	writers = Promise.resolve();
 	database = await startServer();
 	await migrate(database.url);
 	scene = await openScene({ keepAliveMs: 500 }, { url: database.url });
 });
 afterEach(async () => {
+	writing = false;
+	await writers;
 	strangers?.close();
 	await scene.close();
 	await database.remove();
@@ -43,13 +50,8 @@ interface Attempt {
 }
 
 /** Appends one event after the other. With keys it repeats what was refused; without, that could double an event. */
-async function write(
-	name: string,
-	keyed: boolean,
-	attempts: Attempt[],
-	goesOn: () => boolean
-): Promise<void> {
-	for (let n = 0; goesOn();) {
+async function write(name: string, keyed: boolean, attempts: Attempt[]): Promise<void> {
+	for (let n = 0; writing;) {
 		const value = `${name} ${n}`;
 		const from = performance.now();
 		let id: string | null = null;
@@ -93,11 +95,8 @@ test('Postgres is gone for 20 s: streams stay open, appends wait and then say so
 	for (const { client } of streams) await client.caughtUp();
 
 	const attempts: Attempt[] = [];
-	let writing = true;
-	const writers = Promise.all(
-		Array.from({ length: WRITERS }, (_, i) =>
-			write(`writer ${i}`, i % 2 === 0, attempts, () => writing)
-		)
+	writers = Promise.all(
+		Array.from({ length: WRITERS }, (_, i) => write(`writer ${i}`, i % 2 === 0, attempts))
 	);
 	await until(() => attempts.length > 200, { what: 'the writers are at work' });
 

@@ -1,27 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { describe, expect, test } from 'vitest';
 import { until } from '../support/until.ts';
-
-let database: TestDatabase;
-let sql: Sql;
-
-beforeAll(async () => {
-	database = await createTestDatabase();
-	sql = openClient(database.url, { max: 6, name: 'test sql' });
-});
-afterAll(async () => {
-	await sql.end();
-	await database.drop();
-});
-beforeEach(async () => {
-	await sql`delete from outbox`;
-	await sql`delete from events`;
-});
-
-const topics = async () =>
-	(await sql`select topic from events order by id`).map((row) => row.topic);
+import { sql, topics } from './emptied-log.ts';
 
 describe('INSERT INTO events', () => {
 	test('publishes from any program, whatever form it has', async () => {

@@ -1,28 +1,8 @@
 /** Writers that wait for each other: what they decide, they decide when it is their turn. */
 import { randomUUID } from 'node:crypto';
-import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { expect, test } from 'vitest';
 import { until } from '../support/until.ts';
-
-let database: TestDatabase;
-let sql: Sql;
-
-beforeAll(async () => {
-	database = await createTestDatabase();
-	sql = openClient(database.url, { max: 6, name: 'test sql' });
-});
-afterAll(async () => {
-	await sql.end();
-	await database.drop();
-});
-beforeEach(async () => {
-	await sql`delete from outbox`;
-	await sql`delete from events`;
-});
-
-const topics = async () =>
-	(await sql`select topic from events order by id`).map((row) => row.topic as string);
+import { sql, topics } from './emptied-log.ts';
 
 const append = async (topic: string, key: string | null, batch: string = randomUUID()) => {
 	const [row] = await sql<{ ids: string[]; appended: boolean[] }[]>`

@@ -78,13 +78,26 @@ export async function createUser(
 ): Promise<TestUser> {
 	const sql = openClient(url, { max: 1, name: 'test users' });
 	try {
-		const token = randomUUID();
-		const sessionID = createHash('sha256').update(token).digest('hex');
 		const [row] = await sql<{ id: string }[]>`
 			insert into users (username, password_hash) values (${username}, '') returning id`;
+		return { userId: row!.id, username, ...(await createSession(url, row!.id)) };
+	} finally {
+		await sql.end();
+	}
+}
+
+/** Signs the user in once more. */
+export async function createSession(
+	url: string,
+	userId: string
+): Promise<Pick<TestUser, 'cookie' | 'sessionID'>> {
+	const sql = openClient(url, { max: 1, name: 'test users' });
+	try {
+		const token = randomUUID();
+		const sessionID = createHash('sha256').update(token).digest('hex');
 		await sql`
-			insert into sessions (id, user_id, expires_at) values (${sessionID}, ${row!.id}, now() + interval '30 days')`;
-		return { userId: row!.id, username, sessionID, cookie: `auth_session=${token}` };
+			insert into sessions (id, user_id, expires_at) values (${sessionID}, ${userId}, now() + interval '30 days')`;
+		return { sessionID, cookie: `auth_session=${token}` };
 	} finally {
 		await sql.end();
 	}

@@ -10,8 +10,7 @@ export function isID(value: unknown): value is string {
 export function readCaughtUp(data: unknown): CaughtUp | null {
 	if (!isRecord(data)) return null;
 	const { topics, cursor, log, user } = data;
-	if (!Array.isArray(topics) || !isID(cursor)) return null;
-	if (typeof log !== 'string') return null;
+	if (!Array.isArray(topics) || !isID(cursor) || typeof log !== 'string') return null;
 	const info = { topics: topics.map(String), cursor, log };
 	return typeof user === 'string' ? { ...info, user } : info;
 }

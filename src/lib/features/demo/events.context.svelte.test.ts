@@ -1,36 +1,6 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { EventSourceLike } from '$lib/client';
+import { DrivenEventSource } from '../../../../tests/client/driven-event-source.ts';
 import { EventsContext, type EventsData } from './events.context.svelte.ts';
-
-/** A stream whose events the test sends by hand. */
-class Source implements EventSourceLike {
-	static opened: Source[] = [];
-
-	readyState = 0;
-	readonly #target = new EventTarget();
-
-	constructor(readonly url: string) {
-		Source.opened.push(this);
-	}
-
-	addEventListener(type: string, listener: (event: Event) => void): void {
-		this.#target.addEventListener(type, listener);
-	}
-
-	close(): void {
-		this.readyState = 2;
-	}
-
-	send(name: string, id: number, data: unknown): void {
-		this.#target.dispatchEvent(
-			new MessageEvent(name, { data: JSON.stringify(data), lastEventId: String(id) })
-		);
-	}
-
-	caughtUp(cursor: number): void {
-		this.send('caught-up', cursor, { topics: [], cursor: String(cursor), log: 'a-log' });
-	}
-}
 
 /** A server that answers when the test says so. */
 class Server {
@@ -77,18 +47,14 @@ const logEvent = (id: number, text: string) => ({
 const open: EventsContext[] = [];
 
 function start(data: Partial<EventsData> = {}) {
-	Source.opened = [];
+	DrivenEventSource.all = [];
 	const server = new Server();
 	const events = new EventsContext(
 		{ events: [], cursor: '0', ...data },
-		{ eventSource: Source, fetch: server.fetch }
+		{ eventSource: DrivenEventSource, fetch: server.fetch }
 	);
 	open.push(events);
-	const source = (): Source => {
-		const last = Source.opened.at(-1);
-		if (!last) throw new Error('no stream was opened');
-		return last;
-	};
+	const source = () => DrivenEventSource.last;
 	return { events, server, source };
 }
 
@@ -96,15 +62,16 @@ afterEach(() => {
 	for (const events of open.splice(0)) events.stream.close();
 });
 
+const caughtUp = (cursor: number) => ({ topics: [], cursor: String(cursor), log: 'a-log' });
 const texts = (events: EventsContext) => events.chat.messages.map(({ text }) => text);
 const logTexts = (events: EventsContext) => events.logs.map(({ message }) => message);
 
 describe('the page of a reader who comes back', () => {
 	it('goes on where the server-rendered history ends, without showing its last line twice', () => {
 		const { events, source } = start({ events: [line(4, 'one'), line(7, 'two')], cursor: '9' });
-		expect(source().url).toContain('lastEventID=9');
-		source().send('message', 7, line(7, 'two').data);
-		source().send('message', 10, line(10, 'three').data);
+		expect(source().cursor).toBe('9');
+		source().emit('message', 7, line(7, 'two').data);
+		source().emit('message', 10, line(10, 'three').data);
 		expect(texts(events)).toEqual(['one', 'two', 'three']);
 	});
 
@@ -118,7 +85,7 @@ describe('the page of a reader who comes back', () => {
 		];
 		const rendered = start({ events: history, cursor: '5' }).events;
 		const { events: streamed, source } = start();
-		for (const { id, topic, data } of history) source().send(topic, Number(id), data);
+		for (const { id, topic, data } of history) source().emit(topic, Number(id), data);
 		expect(streamed.chat).toEqual(rendered.chat);
 		expect(streamed.logs).toEqual(rendered.logs);
 		expect(texts(rendered)).toEqual(['hello']);
@@ -127,8 +94,8 @@ describe('the page of a reader who comes back', () => {
 
 	it('is not broken by an event that somebody published without an object in it', () => {
 		const { events, source } = start({ events: [{ id: '1', topic: 'logs', data: null }] });
-		source().send('notifications', 2, 'just text');
-		source().send('logs', 3, entry('fine'));
+		source().emit('notifications', 2, '"just text"');
+		source().emit('logs', 3, entry('fine'));
 		expect(events.notifications).toEqual([]);
 		expect(logTexts(events)).toEqual(['fine']);
 	});
@@ -139,8 +106,8 @@ describe('turning a topic off and on', () => {
 		const { events, source } = start({ events: [logEvent(1, 'a')], cursor: '1' });
 		events.toggleTopic('logs');
 		expect(events.activeTopics.has('logs')).toBe(false);
-		expect(source().url).not.toContain('logs');
-		source().caughtUp(5);
+		expect(source().topics.join()).not.toContain('logs');
+		source().emit('caught-up', 5, caughtUp(5));
 		expect(logTexts(events)).toEqual(['a']);
 	});
 
@@ -149,7 +116,7 @@ describe('turning a topic off and on', () => {
 		events.toggleTopic('logs');
 		events.toggleTopic('logs');
 		events.toggleTopic('logs');
-		source().caughtUp(5);
+		source().emit('caught-up', 5, caughtUp(5));
 		expect(logTexts(events)).toEqual(['a']);
 	});
 
@@ -158,11 +125,11 @@ describe('turning a topic off and on', () => {
 		events.toggleTopic('logs');
 		events.toggleTopic('logs');
 		expect(logTexts(events), 'no empty list before the replay begins').toEqual(['b', 'a']);
-		source().send('logs', 1, entry('a'));
-		source().send('logs', 2, entry('b'));
-		source().send('logs', 3, entry('missed'));
-		source().caughtUp(3);
-		source().send('logs', 4, entry('live'));
+		source().emit('logs', 1, entry('a'));
+		source().emit('logs', 2, entry('b'));
+		source().emit('logs', 3, entry('missed'));
+		source().emit('caught-up', 3, caughtUp(3));
+		source().emit('logs', 4, entry('live'));
 		expect(logTexts(events)).toEqual(['live', 'missed', 'b', 'a']);
 	});
 
@@ -170,12 +137,12 @@ describe('turning a topic off and on', () => {
 		const { events, source } = start({ events: [logEvent(1, 'a')], cursor: '2' });
 		events.toggleTopic('logs');
 		events.toggleTopic('logs');
-		source().send('logs', 1, entry('a'));
+		source().emit('logs', 1, entry('a'));
 		events.toggleTopic('logs');
 		events.toggleTopic('logs');
-		source().send('logs', 1, entry('a'));
-		source().send('logs', 2, entry('b'));
-		source().caughtUp(2);
+		source().emit('logs', 1, entry('a'));
+		source().emit('logs', 2, entry('b'));
+		source().emit('caught-up', 2, caughtUp(2));
 		expect(logTexts(events)).toEqual(['b', 'a']);
 	});
 
@@ -183,7 +150,7 @@ describe('turning a topic off and on', () => {
 		const { events, source } = start({ events: [logEvent(1, 'a')], cursor: '1' });
 		events.toggleTopic('logs');
 		events.toggleTopic('logs');
-		source().caughtUp(1);
+		source().emit('caught-up', 1, caughtUp(1));
 		expect(logTexts(events)).toEqual([]);
 	});
 
@@ -191,8 +158,8 @@ describe('turning a topic off and on', () => {
 		const { events, source } = start({ events: [line(1, 'hello')], cursor: '1' });
 		events.toggleTopic('logs');
 		events.toggleTopic('logs');
-		source().send('logs', 1, entry('a'));
-		source().caughtUp(2);
+		source().emit('logs', 1, entry('a'));
+		source().emit('caught-up', 2, caughtUp(2));
 		expect(texts(events)).toEqual(['hello']);
 	});
 });
@@ -201,12 +168,12 @@ describe('when the log says that history is missing', () => {
 	it('shows what it still has, once, and says so', () => {
 		const { events, source } = start({ events: [line(1, 'one'), prompt(2, 'Go')], cursor: '90' });
 		for (const topic of ['message', 'prompt']) {
-			source().send('gap', 90, { topic, after: '90', oldest: '1' });
+			source().emit('gap', 90, { topic, after: '90', oldest: '1' });
 		}
-		source().send('message', 1, line(1, 'one').data);
-		source().send('gap', 90, { topic: 'end', after: '90', oldest: null });
-		source().send('prompt', 2, prompt(2, 'Go').data);
-		source().caughtUp(2);
+		source().emit('message', 1, line(1, 'one').data);
+		source().emit('gap', 90, { topic: 'end', after: '90', oldest: null });
+		source().emit('prompt', 2, prompt(2, 'Go').data);
+		source().emit('caught-up', 2, caughtUp(2));
 		expect(texts(events)).toEqual(['one']);
 		expect(events.expectedPrompt).toBe('Go');
 		expect(events.trimmed.has('chat')).toBe(true);
@@ -226,7 +193,7 @@ describe('what the player does', () => {
 		expect(events.pending, 'answered, but the line has not arrived').toBe('send_prompt');
 		await events.sendPrompt();
 		expect(server.requests).toEqual([{ action: 'send_prompt' }]);
-		source().send('message', 3, line(3, 'Me', true).data);
+		source().emit('message', 3, line(3, 'Me', true).data);
 		expect(events.pending).toBe(null);
 		expect(events.expectedPrompt).toBe(null);
 	});
@@ -295,24 +262,24 @@ describe('what the player does', () => {
 		await reset;
 		expect(events.pending).toBe('reset');
 		expect(texts(events)).toEqual(['Who is there?']);
-		source().send('reset', 3, { id: 'r1' });
-		source().send('message', 4, line(4, 'Again?').data);
+		source().emit('reset', 3, { id: 'r1' });
+		source().emit('message', 4, line(4, 'Again?').data);
 		expect(events.pending).toBe(null);
 		expect(texts(events)).toEqual(['Again?']);
 	});
 
 	it('clears notifications from view, and later ones still arrive', () => {
 		const { events, source } = start();
-		source().send('notifications', 1, { ...entry('a'), type: 'info' });
+		source().emit('notifications', 1, { ...entry('a'), type: 'info' });
 		events.clearNotifications();
-		source().send('notifications', 2, { ...entry('b'), type: 'info' });
+		source().emit('notifications', 2, { ...entry('b'), type: 'info' });
 		expect(events.notifications.map(({ message }) => message)).toEqual(['b']);
 	});
 });
 
 it('tells the reader when the session has ended, and keeps what was shown', () => {
 	const { events, source } = start({ events: [line(1, 'kept')], cursor: '1' });
-	source().send('signed-out', 1, { reason: 'revoked' });
+	source().emit('signed-out', 1, { reason: 'revoked' });
 	expect(events.signedOut).toBe(true);
 	expect(texts(events)).toEqual(['kept']);
 });

@@ -70,7 +70,8 @@ export class Writer {
 	 * Appends events, all or none of them, and resolves in their order once they are committed.
 	 *
 	 * @throws LoglineError `append_timeout` (503) when the log could not be reached in time: the events may or may not be
-	 *   there, so try again with a key. `closed` (503) after `close`.
+	 *   there, so try again with a key. `log_busy` (503) when too much waits already, `closed` (503) after `close`,
+	 *   `too_many_events` (400): none of them has written anything.
 	 */
 	append(events: AcceptedEvent[]): Promise<Appended[]> {
 		if (events.length === 0) return Promise.resolve([]);
@@ -139,7 +140,7 @@ export class Writer {
 		return this.#queue.splice(0, count);
 	}
 
-	/** Resolves, whatever comes of it, with how to tell the callers. */
+	/** Resolves, whatever comes of it, with how to tell the callers that have not been told yet. */
 	async #write(batch: Entry[]): Promise<() => void> {
 		const key = randomUUID();
 		const deadline = Math.max(...batch.map((entry) => entry.deadline));
@@ -166,11 +167,11 @@ export class Writer {
 				const failure = error instanceof Error ? error : new Error(String(error));
 				if (batch.length === 1) return () => batch[0]!.reject(failure);
 				// Postgres refused the statement as a whole: nothing was written. Find whose fault it was.
-				const tells: (() => void)[] = [];
-				for (const entry of batch) tells.push(await this.#write([entry]));
-				return () => {
-					for (const tell of tells) tell();
-				};
+				for (const entry of batch) {
+					const tell = await this.#write([entry]);
+					tell();
+				}
+				return () => {};
 			}
 		}
 	}

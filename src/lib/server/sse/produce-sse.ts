@@ -40,6 +40,13 @@ export interface SSEOptions {
 	onError?: (error: unknown) => void;
 }
 
+/** Of every stream's response: nobody on the way may keep it, change it, or hold it back. */
+export const SSE_HEADERS = {
+	'content-type': 'text/event-stream',
+	'cache-control': 'no-cache, no-transform',
+	'x-accel-buffering': 'no'
+};
+
 /** The body of one event-stream response, as a place to write to. */
 export class SSEConnection implements Sink, ByteSource {
 	readonly #buffer: number;
@@ -174,11 +181,7 @@ export function produceSSE<TTopics = SSETopicsMap>(
 	void run(producer, connection, { bufferBytes, onError });
 
 	return new Response(new DirectStream(connection), {
-		headers: {
-			'content-type': 'text/event-stream',
-			'cache-control': 'no-cache, no-transform',
-			'x-accel-buffering': 'no'
-		}
+		headers: SSE_HEADERS
 	});
 }
 

@@ -1,6 +1,7 @@
 import { getApp } from '$lib/server/app.ts';
 import { SESSION_COOKIE } from '$lib/server/auth/cookies.ts';
 import { errorResponse } from '$lib/server/errors.ts';
+import { SSE_HEADERS } from '$lib/server/sse/produce-sse.ts';
 import { parseStreamRequest } from '$lib/server/sse/request.ts';
 import type { RequestHandler } from './$types';
 
@@ -19,7 +20,4 @@ export const GET: RequestHandler = async ({ url, request, cookies }) => {
 };
 
 /** Else a HEAD request would open a stream, and wait for its end to be answered. */
-export const HEAD: RequestHandler = () =>
-	new Response(null, {
-		headers: { 'content-type': 'text/event-stream', 'cache-control': 'no-cache, no-transform' }
-	});
+export const HEAD: RequestHandler = () => new Response(null, { headers: SSE_HEADERS });
