@@ -6,9 +6,23 @@ CREATE TABLE "append_batches" (
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL
 );
 --> statement-breakpoint
+CREATE TABLE "dead_letters" (
+	"id" bigint PRIMARY KEY GENERATED ALWAYS AS IDENTITY (sequence name "dead_letters_id_seq" INCREMENT BY 1 MINVALUE 1 MAXVALUE 9223372036854775807 START WITH 1 CACHE 1),
+	"tx" "xid8" NOT NULL,
+	"n" bigint NOT NULL,
+	"topic" text NOT NULL,
+	"user_id" bigint,
+	"data" jsonb NOT NULL,
+	"key" text,
+	"created_at" timestamp with time zone NOT NULL,
+	"error" text NOT NULL,
+	"set_aside_at" timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+);
+--> statement-breakpoint
 CREATE TABLE "demo_ticks" (
 	"source" text PRIMARY KEY NOT NULL,
-	"slot" bigint NOT NULL
+	"slot" bigint NOT NULL,
+	"count" bigint NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "devices" (
@@ -28,12 +42,21 @@ CREATE TABLE "events" (
 	"topic" text NOT NULL,
 	"user_id" bigint,
 	"data" jsonb NOT NULL,
-	"created_at" timestamp with time zone DEFAULT clock_timestamp() NOT NULL
+	"created_at" timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+	"size" integer GENERATED ALWAYS AS (octet_length(data::text)) STORED NOT NULL
 ) PARTITION BY RANGE ("id");
+--> statement-breakpoint
+CREATE TABLE "log_holes" (
+	"after" bigint NOT NULL,
+	"upto" bigint PRIMARY KEY NOT NULL,
+	"place" text NOT NULL,
+	"created_at" timestamp with time zone DEFAULT now() NOT NULL
+);
 --> statement-breakpoint
 CREATE TABLE "log_state" (
 	"one" boolean PRIMARY KEY DEFAULT true NOT NULL,
-	"epoch" uuid DEFAULT gen_random_uuid() NOT NULL
+	"epoch" uuid DEFAULT gen_random_uuid() NOT NULL,
+	"place" text
 );
 --> statement-breakpoint
 CREATE TABLE "outbox" (
@@ -44,7 +67,28 @@ CREATE TABLE "outbox" (
 	"data" jsonb NOT NULL,
 	"key" text,
 	"created_at" timestamp with time zone DEFAULT clock_timestamp() NOT NULL,
+	"size" integer GENERATED ALWAYS AS (octet_length(data::text)) STORED NOT NULL,
 	CONSTRAINT "outbox_tx_n_pk" PRIMARY KEY("tx","n")
+);
+--> statement-breakpoint
+CREATE TABLE "rate_limits" (
+	"key" text PRIMARY KEY NOT NULL,
+	"points" integer NOT NULL,
+	"expire" bigint NOT NULL
+);
+--> statement-breakpoint
+CREATE TABLE "retention_blocks" (
+	"topic" text NOT NULL,
+	"block" bigint NOT NULL,
+	"last" bigint NOT NULL,
+	"oldest" timestamp with time zone NOT NULL,
+	CONSTRAINT "retention_blocks_topic_block_pk" PRIMARY KEY("topic","block")
+);
+--> statement-breakpoint
+CREATE TABLE "retention_progress" (
+	"topic" text PRIMARY KEY NOT NULL,
+	"done" bigint NOT NULL,
+	"rule" text NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "sessions" (
@@ -52,7 +96,8 @@ CREATE TABLE "sessions" (
 	"user_id" bigint NOT NULL,
 	"expires_at" timestamp with time zone NOT NULL,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
-	"user_agent" text
+	"user_agent" text,
+	"clients_forgotten" boolean DEFAULT false NOT NULL
 );
 --> statement-breakpoint
 CREATE TABLE "story_progress" (
@@ -62,13 +107,23 @@ CREATE TABLE "story_progress" (
 	"due_at" timestamp with time zone
 );
 --> statement-breakpoint
+CREATE TABLE "topic_horizons" (
+	"topic" text NOT NULL,
+	"audience" bigint NOT NULL,
+	"horizon" bigint NOT NULL,
+	CONSTRAINT "topic_horizons_topic_audience_pk" PRIMARY KEY("topic","audience")
+);
+--> statement-breakpoint
 CREATE TABLE "topic_subscriptions" (
 	"session_id" text NOT NULL,
 	"client_id" text NOT NULL,
 	"topic" text NOT NULL,
 	"n" integer NOT NULL,
 	"since" bigint NOT NULL,
+	"begin" bigint DEFAULT 0 NOT NULL,
+	"trimmed" bigint DEFAULT 0 NOT NULL,
 	"created_at" timestamp with time zone DEFAULT now() NOT NULL,
+	"seen_at" timestamp with time zone DEFAULT now() NOT NULL,
 	CONSTRAINT "topic_subscriptions_session_id_client_id_topic_n_pk" PRIMARY KEY("session_id","client_id","topic","n")
 );
 --> statement-breakpoint
@@ -86,4 +141,6 @@ ALTER TABLE "topic_subscriptions" ADD CONSTRAINT "topic_subscriptions_session_id
 CREATE INDEX "events_replay_idx" ON "events" USING btree (coalesce("user_id", 0),"topic","id");--> statement-breakpoint
 CREATE INDEX "sessions_user_id_idx" ON "sessions" USING btree ("user_id");--> statement-breakpoint
 CREATE INDEX "story_progress_due_idx" ON "story_progress" USING btree ("due_at") WHERE "story_progress"."due_at" is not null;--> statement-breakpoint
+CREATE INDEX "topic_horizons_horizon_idx" ON "topic_horizons" USING btree ("horizon");--> statement-breakpoint
+CREATE INDEX "topic_subscriptions_seen_at_idx" ON "topic_subscriptions" USING btree ("seen_at");--> statement-breakpoint
 CREATE UNIQUE INDEX "users_username_key" ON "users" USING btree (lower("username"));

@@ -1,10 +1,8 @@
--- The log: order, wake-ups, both doors, partitions. Written by hand; docs/decisions/ has the reasons.
-
+-- The log: order, wake-ups, and the door for who has nothing else to write. Written by hand; docs/decisions/ has the reasons.
 INSERT INTO log_state DEFAULT VALUES;
 --> statement-breakpoint
 ALTER TABLE log_state ADD CONSTRAINT log_state_one_check CHECK (one);
 --> statement-breakpoint
-
 -- Whether this transaction holds the lock of the log. Looked up, not remembered in a setting: a setting can be set by hand.
 CREATE FUNCTION logline_holds_lock() RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -19,7 +17,101 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
 	)
 $$;
 --> statement-breakpoint
-
+-- What an event may be, kept by the tables, so that it holds for every program. A row beyond these bounds would come in and
+-- then hurt others: an index refuses it, no page of a reader has room for it, or no Date can tell its time.
+-- src/lib/server/log/accept.ts has the same bounds. One CHECK with one function behind it, because Postgres reads the text
+-- of each CHECK anew for each statement.
+--
+-- Says which bound was passed and what to do about it: a CHECK by itself says only its name. Called when it has failed.
+CREATE FUNCTION logline_refuse(
+	p_table text, p_topic text, p_user bigint, p_data jsonb, p_created timestamptz, p_key text DEFAULT NULL
+) RETURNS boolean LANGUAGE plpgsql AS $$
+DECLARE
+	about text;
+	wrong text;
+	todo text;
+BEGIN
+	IF octet_length(p_topic) NOT BETWEEN 1 AND 200 THEN
+		about := 'topic';
+		wrong := format('The topic has %s octets', octet_length(p_topic));
+		todo := 'A topic has 1 to 200 octets.';
+	ELSIF p_user <= 0 THEN
+		about := 'user_id';
+		wrong := format('There is no user %s', p_user);
+		todo := 'Name the user who may see the event; NULL is everyone who may subscribe to its topic.';
+	ELSIF char_length(p_key) NOT BETWEEN 1 AND 200 THEN
+		about := 'key';
+		wrong := format('The key has %s characters', char_length(p_key));
+		todo := 'A key has 1 to 200 characters; NULL is no key.';
+	ELSIF octet_length(p_data::text) > 1048576 THEN
+		about := 'data';
+		wrong := format('The data has %s octets as text', octet_length(p_data::text));
+		todo := 'At most 1048576 are accepted (a number such as 1e308 is printed with 309 digits). Store it elsewhere and put its address into the event.';
+	ELSIF p_data @? '$.**{200}' THEN
+		about := 'data';
+		wrong := 'The data is nested too deeply';
+		todo := 'Arrays and objects may be nested 199 deep.';
+	ELSE
+		about := 'created_at';
+		wrong := format('The time %s is none that a program can show', p_created);
+		todo := 'Leave created_at out, or give a time in the years 1 to 9999.';
+	END IF;
+	RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = wrong, HINT = todo,
+		TABLE = p_table, COLUMN = about, CONSTRAINT = p_table || '_bounds_check';
+END
+$$;
+--> statement-breakpoint
+ALTER TABLE events ADD CONSTRAINT events_bounds_check CHECK (
+	octet_length(topic) BETWEEN 1 AND 200
+	AND coalesce(user_id, 1) > 0
+	AND size <= 1048576
+	AND NOT data @? '$.**{200}'
+	AND created_at >= '0001-01-01 00:00:00+00' AND created_at < '10000-01-01 00:00:00+00'
+	OR logline_refuse('events', topic, user_id, data, created_at)
+);
+--> statement-breakpoint
+ALTER TABLE outbox ADD CONSTRAINT outbox_bounds_check CHECK (
+	octet_length(topic) BETWEEN 1 AND 200
+	AND coalesce(user_id, 1) > 0
+	AND size <= 1048576
+	AND NOT data @? '$.**{200}'
+	AND created_at >= '0001-01-01 00:00:00+00' AND created_at < '10000-01-01 00:00:00+00'
+	AND coalesce(char_length(key), 1) BETWEEN 1 AND 200
+	OR logline_refuse('outbox', topic, user_id, data, created_at, key)
+);
+--> statement-breakpoint
+ALTER TABLE event_keys ADD CONSTRAINT event_keys_bounds_check CHECK (
+	char_length(key) BETWEEN 1 AND 200 OR logline_refuse('event_keys', '-', NULL, 'null', NULL, key)
+);
+--> statement-breakpoint
+-- The right to append, until the end of the transaction. Everybody's next event waits for that end, so whoever takes the
+-- right is held to a bound: a transaction that sits idle then loses its connection (25P03), and a later statement of it
+-- that runs on is cancelled (57014). A shorter time that the client has set stays. Whoever must hold the log for longer
+-- says `SET logline.hold_ms = 600000` before; 0 is without bound.
+CREATE FUNCTION logline_lock() RETURNS void
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+DECLARE
+	hold_ms CONSTANT int := coalesce(nullif(current_setting('logline.hold_ms', true), ''), '10000');
+	bound text;
+	current_ms bigint;
+BEGIN
+	LOCK TABLE log_state IN EXCLUSIVE MODE;
+	IF (SELECT place FROM log_state) IS DISTINCT FROM logline_place() THEN
+		PERFORM logline_settle();
+	END IF;
+	-- A crash must not take back what readers have seen: the next ids would be those of what was lost.
+	IF current_setting('synchronous_commit') = 'off' THEN
+		PERFORM set_config('synchronous_commit', 'on', true);
+	END IF;
+	FOREACH bound IN ARRAY ARRAY['idle_in_transaction_session_timeout', 'statement_timeout'] LOOP
+		current_ms := extract(epoch FROM current_setting(bound)::interval) * 1000; -- it prints as 0, 1500ms, 10s, 2min ...
+		IF hold_ms > 0 AND (current_ms = 0 OR current_ms > hold_ms) THEN
+			PERFORM set_config(bound, hold_ms::text, true);
+		END IF;
+	END LOOP;
+END
+$$;
+--> statement-breakpoint
 -- Runs before the first id is drawn, for INSERT, INSERT ... SELECT and COPY alike: one writer at a time from here to its
 -- commit, so ids become visible in the order of their numbers.
 CREATE FUNCTION logline_before_insert() RETURNS trigger
@@ -31,14 +123,13 @@ BEGIN
 			USING ERRCODE = 'object_not_in_prerequisite_state',
 				HINT = 'Inside a larger transaction, insert the same columns into "outbox": the event becomes visible with your commit.';
 	END IF;
-	LOCK TABLE log_state IN EXCLUSIVE MODE;
+	PERFORM logline_lock();
 	PERFORM set_config('logline.head',
 		(SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM events_id_seq)::text, true);
 	RETURN NULL;
 END
 $$;
 --> statement-breakpoint
-
 CREATE FUNCTION logline_after_insert() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
@@ -67,54 +158,6 @@ FOR EACH STATEMENT EXECUTE FUNCTION logline_before_insert();
 CREATE TRIGGER events_after_insert AFTER INSERT ON events
 REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION logline_after_insert();
 --> statement-breakpoint
-
--- Statement triggers fire for the table that the statement names: an INSERT that names a partition would pass both by.
-CREATE FUNCTION logline_refuse_partition() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-	RAISE EXCEPTION 'INSERT INTO % is not ordered', TG_TABLE_NAME
-		USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Insert into "events".';
-END
-$$;
---> statement-breakpoint
-
--- Keeps `ahead` empty partitions beyond the one that is being written. Attaching (and not PARTITION OF) takes a lock that
--- neither readers nor writers wait for. Returns how many it made; 0 when another session is at it.
-CREATE FUNCTION logline_ensure_partitions(size bigint DEFAULT 5000000, ahead int DEFAULT 2) RETURNS int
-LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
-DECLARE
-	upper_bound bigint;
-	head bigint;
-	partition_name text;
-	made int := 0;
-BEGIN
-	IF NOT pg_try_advisory_xact_lock(hashtextextended('logline.partitions', 0)) THEN
-		RETURN 0;
-	END IF;
-	SELECT coalesce(max((regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''?(\d+)'))[1]::bigint), 1)
-		INTO upper_bound
-		FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid
-		WHERE i.inhparent = 'events'::regclass;
-	SELECT last_value INTO head FROM events_id_seq;
-	WHILE upper_bound <= head + ahead * size LOOP
-		partition_name := 'events_' || upper_bound;
-		EXECUTE format(
-			'CREATE TABLE %I (LIKE events INCLUDING DEFAULTS INCLUDING CONSTRAINTS INCLUDING COMMENTS, CHECK (id >= %s AND id < %s))',
-			partition_name, upper_bound, upper_bound + size);
-		EXECUTE format('CREATE TRIGGER refuse_direct_insert BEFORE INSERT ON %I FOR EACH STATEMENT EXECUTE FUNCTION logline_refuse_partition()', partition_name);
-		EXECUTE format('ALTER TABLE events ATTACH PARTITION %I FOR VALUES FROM (%s) TO (%s)',
-			partition_name, upper_bound, upper_bound + size);
-		EXECUTE format('COMMENT ON TABLE %I IS ''Events %s to %s. Insert into "events", never here.''',
-			partition_name, upper_bound, upper_bound + size - 1);
-		upper_bound := upper_bound + size;
-		made := made + 1;
-	END LOOP;
-	RETURN made;
-END
-$$;
---> statement-breakpoint
-SELECT logline_ensure_partitions();
---> statement-breakpoint
-
 -- The door for whoever has nothing else to write: one statement, one commit. A batch that is sent again (its outcome was
 -- unknown) answers what it answered the first time. A key answers the id of the first event that had it.
 CREATE FUNCTION logline_append(
@@ -125,13 +168,14 @@ BEGIN
 	IF current_setting('transaction_isolation') <> 'read committed' THEN
 		RAISE EXCEPTION 'logline_append needs READ COMMITTED: it must see what others committed while it waited for the lock';
 	END IF;
-	LOCK TABLE log_state IN EXCLUSIVE MODE;
+	PERFORM logline_lock();
 	IF p_batch IS NOT NULL THEN
 		SELECT b.ids, b.appended INTO ids, appended FROM append_batches b WHERE b.batch = p_batch;
 		IF FOUND THEN
 			RETURN;
 		END IF;
 	END IF;
+	PERFORM logline_make_room(cardinality(p_topics));
 
 	IF p_keys IS NULL THEN
 		WITH inserted AS (
@@ -175,71 +219,14 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
-
--- The door for everybody's larger transactions: rows put into `outbox` take no lock and become events here, exactly once,
--- because they leave one table and enter the other in one transaction. `p_seen` is what the caller's last call answered:
--- only rows of transactions that were not over then are looked at, so an old open transaction elsewhere, which keeps
--- vacuum from removing the dead rows, does not make this slow.
-CREATE FUNCTION logline_relay(p_seen pg_snapshot DEFAULT NULL, p_limit int DEFAULT 20000, OUT moved int, OUT seen pg_snapshot)
+-- Takes the right to append and writes something, so that a server knows that it could: a read-only database, a full disk and
+-- somebody who holds the log are found before there is an event to lose.
+CREATE FUNCTION logline_probe() RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
-DECLARE
-	topics text[];
-	users bigint[];
-	payloads jsonb[];
-	keys text[];
-	created timestamptz[];
 BEGIN
-	LOCK TABLE log_state IN EXCLUSIVE MODE;
-	WITH candidate AS MATERIALIZED (
-		SELECT * FROM (
-			SELECT o.ctid AS place, o.n FROM outbox o WHERE o.tx >= coalesce(pg_snapshot_xmax(p_seen), '0'::xid8)
-			UNION ALL
-			SELECT o.ctid, o.n FROM outbox o WHERE o.tx = ANY (ARRAY(SELECT pg_snapshot_xip(p_seen)))
-		) AS both_kinds
-		ORDER BY n
-		LIMIT p_limit
-	), taken AS (
-		DELETE FROM outbox WHERE ctid = ANY (ARRAY(SELECT place FROM candidate)) RETURNING *
-	)
-	SELECT count(*), array_agg(t.topic ORDER BY n), array_agg(user_id ORDER BY n), array_agg(data ORDER BY n),
-		CASE WHEN count(t.key) > 0 THEN array_agg(t.key ORDER BY n) END,
-		array_agg(t.created_at ORDER BY n), pg_current_snapshot()
-	INTO moved, topics, users, payloads, keys, created, seen
-	FROM taken t;
-	IF moved >= p_limit THEN
-		seen := p_seen; -- there may be more of the same
-	END IF;
-	IF moved > 0 THEN
-		PERFORM logline_append(NULL, topics, users, payloads, keys, created);
-	END IF;
+	PERFORM logline_lock();
+	INSERT INTO append_batches (batch, ids, appended) VALUES (gen_random_uuid(), '{}', '{}');
 END
 $$;
 --> statement-breakpoint
-
--- Wakes the relay of every process. A writer that kicks its own relay after commit says `SET LOCAL logline.kick = off`:
--- notifications make commits wait for each other.
-CREATE FUNCTION logline_outbox_notify() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-	IF current_setting('logline.kick', true) IS DISTINCT FROM 'off' THEN
-		PERFORM pg_notify('logline_outbox', '');
-	END IF;
-	RETURN NULL;
-END
-$$;
---> statement-breakpoint
-CREATE TRIGGER outbox_after_insert AFTER INSERT ON outbox
-FOR EACH STATEMENT EXECUTE FUNCTION logline_outbox_notify();
---> statement-breakpoint
-ALTER TABLE outbox SET (autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 20000);
---> statement-breakpoint
-
--- Ends the streams of a session, whoever deletes its row.
-CREATE FUNCTION logline_session_ended() RETURNS trigger LANGUAGE plpgsql AS $$
-BEGIN
-	PERFORM pg_notify('logline_sessions', OLD.id);
-	RETURN NULL;
-END
-$$;
---> statement-breakpoint
-CREATE TRIGGER sessions_after_delete AFTER DELETE ON sessions
-FOR EACH ROW EXECUTE FUNCTION logline_session_ended();
+COMMENT ON FUNCTION logline_probe() IS 'Writes to the log''s tables as an append does, without an event; fails where an append would.';
