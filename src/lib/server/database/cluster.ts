@@ -6,13 +6,13 @@ import type { Binaries } from './binaries.ts';
 import type { Account } from './command.ts';
 import { run } from './command.ts';
 
-/** One PostgreSQL server of ours: programs, data, and the account it runs as. */
+/** One embedded PostgreSQL server: its programs, its data, and the account it runs as. */
 export interface Cluster {
 	binaries: Binaries;
 	account: Account | null;
-	/** The data folder: no symbolic link in its path. */
+	/** The data folder. No part of its path is a symbolic link. */
 	data: string;
-	/** File that the server writes its log to. */
+	/** The server's log file. */
 	log: string;
 }
 
@@ -21,24 +21,24 @@ export type Settings = Record<string, string>;
 
 const SETTINGS: Settings = {
 	listen_addresses: '127.0.0.1',
-	// The default folder for sockets need not exist, and nothing of ours uses one.
+	// The default folder for sockets may not exist, and we use no Unix socket.
 	unix_socket_directories: '',
 	max_connections: '200',
 	shared_buffers: '128MB',
-	// An event that a reader has seen must survive a crash: these stay on.
+	// An event that a reader has seen must survive a crash, so these must stay on.
 	fsync: 'on',
 	synchronous_commit: 'on'
 };
 
-/** Above every number that a system gives to a process. */
+/** Larger than any process id of a system. */
 const NO_PROCESS = '2147483646';
 
-/** A password nobody has to type. */
+/** Returns a random password. */
 export function generatePassword(): string {
 	return randomBytes(24).toString('base64url');
 }
 
-/** Makes an empty cluster whose superuser is `postgres`. All or nothing: an interrupted one leaves no data folder. */
+/** Creates an empty cluster with the superuser `postgres`. If it is interrupted, no data folder is left. */
 export async function initCluster(cluster: Cluster, password: string): Promise<void> {
 	const aside = `${cluster.data}.new`;
 	const secret = `${cluster.data}.password`;
@@ -55,7 +55,7 @@ export async function initCluster(cluster: Cluster, password: string): Promise<v
 				'--username=postgres',
 				'--auth=scram-sha-256',
 				'--encoding=UTF8',
-				// The same order and letter case on every machine, whatever locales it has.
+				// The same sort order and letter case on every machine, whatever locales it has.
 				'--locale=C',
 				'--locale-provider=builtin',
 				'--builtin-locale=C.UTF-8'
@@ -70,11 +70,11 @@ export async function initCluster(cluster: Cluster, password: string): Promise<v
 }
 
 /**
- * Starts the server and waits until it accepts connections, crash recovery included. It is in a process group of its own: a
- * Ctrl-C in our terminal does not reach it.
+ * Starts the server and waits until it accepts connections. This includes crash recovery. The server gets its own process
+ * group, so that Ctrl-C in the terminal does not stop it.
  *
  * @param seconds how long to wait
- * @throws Error with the end of the server's log.
+ * @throws Error with the end of the server's log
  */
 export async function startCluster(
 	cluster: Cluster,
@@ -106,7 +106,7 @@ export async function startCluster(
 	}
 }
 
-/** Stops the server: clients are disconnected, everything committed is on disk. Does nothing when it does not run. */
+/** Stops the server: clients are disconnected, and all committed data is on disk. Does nothing when it is not running. */
 export async function stopCluster(cluster: Cluster): Promise<void> {
 	if (!(await runningServer(cluster))) return;
 	await run(
@@ -117,10 +117,10 @@ export async function stopCluster(cluster: Cluster): Promise<void> {
 }
 
 /**
- * The server that runs on this data, be it ready or still recovering.
+ * Returns the server that runs on this data, ready or still recovering.
  *
- * @returns null when none does. When the number in `postmaster.pid` now belongs to another program, it is replaced: Postgres
- *   would take that program for the server.
+ * @returns null when none runs. When the process id in `postmaster.pid` now belongs to another program, the id in the file
+ *   is replaced: otherwise Postgres would take that program for the server.
  */
 export async function runningServer(
 	cluster: Pick<Cluster, 'data'>
@@ -130,14 +130,15 @@ export async function runningServer(
 	const pid = Number(lines[0]);
 	if (!(pid > 0) || !isAlive(pid)) return null;
 	if (!(await isServer(pid))) {
-		// The rest of the file stays: by it Postgres finds out whether orphans of a killed server still use its memory.
+		// Keep the rest of the file: Postgres needs it to detect child processes of a killed server that still use its
+		// memory.
 		await writeFile(file, [NO_PROCESS, ...lines.slice(1)].join('\n'));
 		return null;
 	}
 	return { pid, port: Number(lines[3] ?? 0) };
 }
 
-/** A port of 127.0.0.1 that nobody listens on. */
+/** Returns a free port of 127.0.0.1. */
 export function freePort(preferred = 0): Promise<number> {
 	return new Promise((resolve, reject) => {
 		const server = createServer();
@@ -149,7 +150,7 @@ export function freePort(preferred = 0): Promise<number> {
 	});
 }
 
-/** Whether a process of this number exists. */
+/** @returns true when a process with this id exists */
 export function isAlive(pid: number): boolean {
 	try {
 		process.kill(pid, 0);
@@ -165,7 +166,7 @@ async function isServer(pid: number): Promise<boolean> {
 		process.platform === 'linux'
 			? await readFile(`/proc/${pid}/cmdline`, 'utf8').catch(emptyWhenMissing)
 			: await run('ps', ['-o', 'command=', '-p', String(pid)]).catch(() => '');
-	// Empty for one that has ended and that nobody has asked about (a zombie, as in containers without an init).
+	// Empty for a zombie: a process that has ended and was not reaped by its parent, as in containers without an init.
 	return /postgres/.test(command.split('\0')[0] ?? '');
 }
 
@@ -174,7 +175,7 @@ async function give(account: Account | null, ...paths: string[]): Promise<void> 
 	for (const path of paths) await chown(path, account.uid, account.gid);
 }
 
-/** Makes a folder that the server's user can enter, whatever our umask is. One that exists is left as it is. */
+/** Creates a folder that the server's user can enter, whatever the umask is. An existing folder is not changed. */
 export async function openFolder(folder: string): Promise<void> {
 	const made = await mkdir(folder, { recursive: true });
 	if (made && process.getuid?.() === 0) await chmod(folder, 0o755);
@@ -185,7 +186,7 @@ function ignoreMissing(error: NodeJS.ErrnoException): void {
 }
 
 function emptyWhenMissing(error: NodeJS.ErrnoException): string {
-	// A process that is just ending answers ESRCH for its files.
+	// Reading files in /proc of a process that is ending fails with ESRCH.
 	if (error.code !== 'ENOENT' && error.code !== 'ESRCH') throw error;
 	return '';
 }

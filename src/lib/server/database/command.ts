@@ -1,22 +1,23 @@
 import { spawn } from 'node:child_process';
 
-/** The operating system's user that a command runs as; null: the one we are. */
+/** The user account that a command runs as; null: the current account. */
 export interface Account {
 	uid: number;
 	gid: number;
 }
 
 /**
- * Runs a program to its end and answers what it printed.
+ * Runs a program until it ends.
  *
- * @throws Error with what it printed when it fails, or when it cannot be started.
+ * @returns its output
+ * @throws Error with its output when it fails, or when it cannot be started
  */
 export function run(file: string, args: string[], account: Account | null = null): Promise<string> {
-	// PGDATA, PGPORT and their like, set for somebody's other server, must not reach ours.
+	// PGDATA, PGPORT and similar variables are meant for another server and must not reach ours.
 	const inherited = Object.entries(process.env).filter(([name]) => !name.startsWith('PG'));
 	return new Promise((resolve, reject) => {
 		const child = spawn(file, args, {
-			// The folder we were started in may be closed to the account.
+			// The account may have no access to the current folder.
 			cwd: '/',
 			env: { ...Object.fromEntries(inherited), LC_ALL: 'C' },
 			stdio: ['ignore', 'pipe', 'pipe'],
@@ -35,7 +36,7 @@ export function run(file: string, args: string[], account: Account | null = null
 	});
 }
 
-/** Whether the program can be run and succeeds. */
+/** @returns true when the program can be run and succeeds */
 export async function succeeds(
 	file: string,
 	args: string[],

@@ -2,7 +2,6 @@ import { randomBytes } from 'node:crypto';
 import { chown, lstat, mkdir, mkdtemp, readFile, realpath, rename } from 'node:fs/promises';
 import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import lockfile from 'proper-lockfile';
 import { canEnter, serverAccount } from './account.ts';
 import { locateBinaries, SHARED_FOLDER } from './binaries.ts';
 import { openClient } from './client.ts';
@@ -16,16 +15,17 @@ import {
 	startCluster,
 	stopCluster
 } from './cluster.ts';
+import { locked as exclusively } from './locked.ts';
 import { waitForDatabase } from './wait.ts';
 
-/** A database to use, and how to give it back. */
+/** A database to use, and how to release it. */
 export interface LocatedDatabase {
 	url: string;
-	/** Call after every connection of ours has been closed. A second call does nothing. */
+	/** Call it after all connections have been closed. A second call does nothing. */
 	release(): Promise<void>;
 }
 
-/** Kept in `.data/postgres.json`, readable by its owner alone. */
+/** Content of `.data/postgres.json`, which only its owner can read. */
 interface Remembered {
 	password: string;
 	/** 0 before the first start. */
@@ -35,12 +35,12 @@ interface Remembered {
 const DATABASE = 'logline';
 
 /**
- * Starts PostgreSQL on the data in `<root>/.data/postgres`, made at the first start, or joins the server that another
- * process of ours runs there. The last one to release it stops it. After a kill -9, of us or of the server, the next start
- * recovers.
+ * Starts PostgreSQL on the data in `<root>/.data/postgres`, which the first start creates. When another Logline process
+ * already runs a server there, it uses that server. The last process to release the server stops it. After a kill -9 of a
+ * process or of the server, the next start recovers.
  *
- * @param notice told in one line when data or programs had to go elsewhere
- * @throws Error that says what to do when no server can be had.
+ * @param notice called with one line when data or programs had to be put elsewhere
+ * @throws Error that says what to do when no server can be started
  */
 export async function startEmbedded(
 	root: string,
@@ -70,24 +70,10 @@ export async function startEmbedded(
 	});
 }
 
-/** One process at a time starts or stops the server: what it finds out stays true until it has acted on it. */
-async function locked<T>(folder: string, work: () => Promise<T>): Promise<T> {
-	const unlock = await lockfile.lock(folder, {
-		lockfilePath: join(folder, 'postgres.lock'),
-		stale: 10_000,
-		retries: { retries: 1200, minTimeout: 100, maxTimeout: 100, factor: 1 },
-		// Lost when a laptop slept in between. Postgres itself still refuses a second server on the same data.
-		onCompromised: () => {}
-	});
-	try {
-		return await work();
-	} finally {
-		await unlock().catch((error: unknown) => {
-			const { code } = error as NodeJS.ErrnoException;
-			if (code !== 'ERELEASED' && code !== 'ENOTACQUIRED') throw error;
-		});
-	}
-}
+/** Only one process at a time starts or stops the server, so that the state it has read stays true until it acts. */
+const locked = <T>(folder: string, work: () => Promise<T>): Promise<T> =>
+	// If the lock is lost, Postgres itself still refuses a second server on the same data.
+	exclusively(folder, 'postgres.lock', work);
 
 async function recall(folder: string): Promise<Remembered> {
 	const file = join(folder, 'postgres.json');
@@ -116,7 +102,10 @@ async function remember(folder: string, remembered: Remembered): Promise<void> {
 	await rename(`${file}.new`, file);
 }
 
-/** Finds the data, or makes it: in `.data/postgres`, or elsewhere with a link there when its user cannot enter `.data`. */
+/**
+ * Finds the data or creates it: in `.data/postgres`, or elsewhere with a link there when the server's user cannot enter
+ * `.data`.
+ */
 async function ensureCluster(
 	folder: string,
 	password: string,
@@ -160,7 +149,11 @@ async function ensureCluster(
 	return cluster;
 }
 
-/** Joins the server that runs, or starts it. Answers its port. */
+/**
+ * Starts the server if it does not run.
+ *
+ * @returns its port
+ */
 async function ensureRunning(cluster: Cluster, preferred: number): Promise<number> {
 	const running = await runningServer(cluster);
 	if (running) return running.port;
@@ -170,7 +163,8 @@ async function ensureRunning(cluster: Cluster, preferred: number): Promise<numbe
 			await startCluster(cluster, port);
 			return port;
 		} catch (error) {
-			// Somebody may have taken the port meanwhile, or orphans of a killed server may still hold its memory.
+			// Another program may have taken the port meanwhile, or child processes of a killed server may still hold its
+			// memory.
 			if (attempt === 5) throw error;
 		}
 	}
@@ -188,15 +182,16 @@ async function ensureDatabase(url: string): Promise<void> {
 }
 
 /**
- * Shows other processes that this one uses the server, by a connection that ends when the process does, however it does.
+ * Shows other processes that this one uses the server. It holds a connection, which ends when the process ends for any
+ * reason.
  *
- * @returns how to leave; it answers whether nobody else is present.
+ * @returns a function that closes the connection and resolves to true when no other process uses the server
  */
 async function bePresent(url: string): Promise<(reachable: boolean) => Promise<boolean>> {
 	const name = `present ${randomBytes(6).toString('hex')}`;
 	const sql = openClient(url, { max: 1, name });
 	try {
-		// `listen` comes back by itself after a restart of the server; an idle connection would not.
+		// `listen` reconnects by itself after a restart of the server. An idle connection would not.
 		await sql.listen('logline_presence', () => {});
 	} catch (error) {
 		await sql.end({ timeout: 1 });

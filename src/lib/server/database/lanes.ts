@@ -1,39 +1,44 @@
-import { SoleConnection } from './sole-connection.ts';
-import type { Queryable } from './client.ts';
+import { openClient, queryable, type ClientOptions, type Queryable, type Sql } from './client.ts';
+
+/** See {@link ClientOptions}. Default of `answerMs`: 5,000. */
+export interface LanesOptions extends Pick<
+	ClientOptions,
+	'name' | 'answerMs' | 'maxWaiting' | 'waitMs' | 'forRequests' | 'settings'
+> {
+	/** Maximum number of connections. Each is opened when it is first needed. */
+	size: number;
+}
 
 /**
- * A few connections for reading history, served first come, first served, a statement at a time: a herd of clients that
- * reconnect queues here, in memory, and not in Postgres, and nobody's long replay holds a connection between its pages.
+ * A few connections for one purpose. Statements run in the order of their arrival, one at a time per connection. When many
+ * clients reconnect, they queue here, in memory, not in Postgres. A long replay holds no connection between its pages. A
+ * connection that stops responding is replaced.
  */
 export class Lanes implements Queryable {
-	readonly #free: SoleConnection[];
-	readonly #all: readonly SoleConnection[];
-	readonly #waiting: ((lane: SoleConnection) => void)[] = [];
+	readonly #sql: Sql;
+	readonly #on: Queryable;
 
-	/** @param options.size connections at most; each is opened when it is first needed */
-	constructor(url: string, options: { name: string; size: number; answerMs?: number }) {
-		this.#all = Array.from({ length: options.size }, () => new SoleConnection(url, options));
-		this.#free = [...this.#all];
+	constructor(url: string, { size, answerMs = 5000, ...options }: LanesOptions) {
+		this.#sql = openClient(url, { ...options, answerMs, max: size, arrays: false });
+		this.#on = queryable(this.#sql);
 	}
 
-	async query<Row extends object>(
+	/**
+	 * Runs one prepared statement.
+	 *
+	 * @throws errors of the driver; `ETIMEDOUT` when no result came in time (outcome unknown); `CONNECTION_BUSY` and
+	 *   `CONNECTION_UNWANTED` when it was not sent
+	 */
+	query<Row extends object>(
 		text: string,
-		parameters: (string | number | null)[]
+		parameters: (string | number | null)[],
+		signal?: AbortSignal
 	): Promise<Row[]> {
-		const lane =
-			this.#free.pop() ??
-			(await new Promise<SoleConnection>((resolve) => this.#waiting.push(resolve)));
-		try {
-			return await lane.query<Row>(text, parameters);
-		} finally {
-			const next = this.#waiting.shift();
-			if (next) next(lane);
-			else this.#free.push(lane);
-		}
+		return this.#on.query<Row>(text, parameters, signal);
 	}
 
-	/** Closes the connections; statements under way or waiting fail. */
-	async end(): Promise<void> {
-		await Promise.all(this.#all.map((lane) => lane.end()));
+	/** Closes the connections. Waiting statements fail at once, running ones after a second. */
+	end(): Promise<void> {
+		return this.#sql.end({ timeout: 1 });
 	}
 }

@@ -1,32 +1,34 @@
 import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import postgres from 'postgres';
+import { ipv6Hosts } from './address.ts';
+import { Trouble } from './trouble.ts';
 import type { Queryable, Sql } from './client.ts';
 
 /** Times in milliseconds. */
 export interface ListenerOptions {
-	/** Other connections to the same database: what they send must come back through the listening one. */
+	/** Uses other connections to the same database. A notification sent here must arrive on the listening connection. */
 	heartbeat: Queryable;
-	logger: Pick<Logger, 'debug' | 'warn'>;
-	/** Between two heartbeats; 3000. */
+	logger: Pick<Logger, 'info' | 'warn'>;
+	/** Time between two heartbeats. Default 3000. */
 	heartbeatMs?: number;
-	/** A heartbeat that has not come back after this shows that the connection is dead; 5000. */
+	/** When a heartbeat has not arrived after this time, the connection counts as dead. Default 5000. */
 	silenceMs?: number;
-	/** For connecting and listening to all channels; 5000. */
+	/** Time limit to connect and to listen to all channels. Default 5000. */
 	listenMs?: number;
-	/** Before the first new attempt; doubled with each that fails, up to a second; 100. */
+	/** Wait before the first reconnect. It doubles with each failure, up to one second. Default 100. */
 	retryMs?: number;
 }
 
-/** Heartbeats that may wait for the other client: it may be in trouble itself, and nothing may pile up there. */
+/** Maximum heartbeats that wait to be sent. The other client may itself have problems, and its queue must not grow. */
 const MAX_UNSENT = 3;
 
 /**
- * Listens for notifications on a connection of its own, and makes a new one whenever that is lost, silent or slow to come
- * about. A notification is a hint, and nothing is kept for a listener that was away: whoever listens looks for himself each
- * time `onListening` says that listening has begun (again).
+ * Listens for notifications on its own connection. It replaces the connection when it is lost, is silent, or takes too long
+ * to start. A notification is only a hint, and Postgres keeps none for a listener that was disconnected. So callers must
+ * check for themselves each time `onListening` reports that listening has begun (again).
  *
- * The driver's own `listen` is not used: it tells nobody that the connection is gone, and has no heartbeat.
+ * The driver's own `listen` is not used: it does not report a lost connection, and it has no heartbeat.
  *
  * @see https://www.postgresql.org/docs/current/sql-listen.html
  */
@@ -37,16 +39,22 @@ export class Listener {
 	readonly #beat = `logline_heartbeat_${randomUUID().slice(0, 8)}`;
 	#onListening: () => void = () => {};
 	#client: Sql | null = null;
+	/** True after LISTEN succeeded. */
 	#up = false;
+	/** True after a heartbeat has also arrived since then. */
+	#heard = false;
+	readonly #trouble: Trouble;
+	/** Why the last heartbeat could not be sent. */
+	#sendError: unknown = null;
 	#failures = 0;
-	/** When the oldest heartbeat that has not come back was sent. */
+	/** When the oldest heartbeat that has not arrived was sent. */
 	#askedAt: number | null = null;
 	#unsent = 0;
 	#heartbeat: NodeJS.Timeout | undefined;
-	/** Ends an attempt that takes too long, or begins the next one. */
+	/** Ends an attempt that takes too long, or starts the next one. */
 	#timer: NodeJS.Timeout | undefined;
 	#firstAttempt: () => void = () => {};
-	/** Clients that are being thrown away: `stop` waits for them. */
+	/** Clients that are being closed. `stop` waits for them. */
 	readonly #loose = new Set<Promise<unknown>>();
 
 	constructor(url: string, options: ListenerOptions) {
@@ -58,25 +66,32 @@ export class Listener {
 			retryMs: 100,
 			...options
 		};
-		this.#handlers.set(this.#beat, () => (this.#askedAt = null));
+		this.#trouble = new Trouble(options.logger, {
+			lasts: 'no notification arrives, so events arrive late, by polling; trying again',
+			over: 'notifications arrive again'
+		});
+		this.#handlers.set(this.#beat, () => this.#hear());
 	}
 
-	/** Whether all channels are being listened to, as far as is known. */
+	/** 'up' only after a heartbeat has arrived: a successful LISTEN alone does not prove that notifications arrive. */
 	get state(): 'up' | 'down' {
-		return this.#up ? 'up' : 'down';
+		return this.#heard ? 'up' : 'down';
 	}
 
-	/** Calls `handler` for each notification on a channel. Before `start`. */
+	/** Calls `handler` for each notification on a channel. Call it before `start`. */
 	on(channel: string, handler: (payload: string) => void): void {
 		this.#handlers.set(channel, handler);
 	}
 
-	/** Calls `look` each time the channels have begun to be listened to. Before `start`. */
+	/** Calls `look` each time listening has begun. Call it before `start`. */
 	onListening(look: () => void): void {
 		this.#onListening = look;
 	}
 
-	/** Begins to listen. Resolves when the first attempt is over, well or not: it goes on trying until `stop`. */
+	/**
+	 * Begins to listen. Resolves when the first heartbeat has arrived or the first attempt has failed. It keeps trying until
+	 * `stop`.
+	 */
 	start(): Promise<void> {
 		this.#heartbeat = setInterval(() => this.#check(), this.#options.heartbeatMs);
 		return new Promise((resolve) => {
@@ -103,18 +118,19 @@ export class Listener {
 			connection: { application_name: 'logline listener' },
 			connect_timeout: Math.ceil(this.#options.listenMs / 1000),
 			idle_timeout: 0,
+			...ipv6Hosts(this.#url),
 			max_lifetime: null,
 			fetch_types: false,
 			onnotice: () => {},
-			// Read by the driver, missing in its types.
+			// An option of the driver that its types do not have.
 			onnotify: (channel: string, payload: string) => {
 				if (isCurrent()) this.#handlers.get(channel)?.(payload);
 			},
-			onclose: () => failed('the connection was lost')
+			onclose: () => failed(new Error('the connection was lost'))
 		};
 		const client = (this.#client = postgres(this.#url, options));
 		this.#timer = setTimeout(
-			() => failed('listening was not answered in time'),
+			() => failed(new Error('listening was not answered in time')),
 			this.#options.listenMs
 		);
 		const statements = [...this.#handlers.keys()].map((channel) => `listen "${channel}"`);
@@ -126,19 +142,35 @@ export class Listener {
 	#began(): void {
 		clearTimeout(this.#timer);
 		this.#up = true;
-		this.#failures = 0;
-		this.#firstAttempt();
 		this.#onListening();
+		this.#timer = setTimeout(() => this.#again(this.#silence()), this.#options.silenceMs);
+		this.#check();
 	}
 
-	/** Throws the client away and makes another one in a moment. */
-	#again(reason: unknown): void {
-		const log = this.#up ? this.#options.logger.warn : this.#options.logger.debug;
-		log.call(
-			this.#options.logger,
-			{ err: reason },
-			'not listening for notifications; trying again'
+	/** A heartbeat has arrived. */
+	#hear(): void {
+		this.#askedAt = null;
+		if (this.#heard) return;
+		this.#heard = true;
+		clearTimeout(this.#timer);
+		this.#failures = 0;
+		this.#firstAttempt();
+		this.#trouble.over();
+	}
+
+	#silence(): Error {
+		if (this.#sendError !== null) {
+			return new Error('no heartbeat could be sent', { cause: this.#sendError });
+		}
+		if (this.#heard) return new Error('no heartbeat came back');
+		return new Error(
+			'LISTEN was answered, but nothing is heard. A pooler in transaction mode does that: connect to Postgres itself.'
 		);
+	}
+
+	/** Closes the client and opens another one after a pause. */
+	#again(reason: unknown): void {
+		this.#trouble.met(reason);
 		this.#drop();
 		this.#firstAttempt();
 		const delay = Math.min(1000, this.#options.retryMs * 2 ** Math.min(this.#failures++, 10));
@@ -148,25 +180,28 @@ export class Listener {
 	#check(): void {
 		if (!this.#up) return;
 		if (this.#askedAt !== null && Date.now() - this.#askedAt >= this.#options.silenceMs) {
-			this.#again('no heartbeat came back');
+			this.#again(this.#silence());
 			return;
 		}
 		this.#askedAt ??= Date.now();
 		if (this.#unsent >= MAX_UNSENT) return;
 		this.#unsent++;
-		// Nobody waits for it, `stop` neither: it ends with the connection it is sent on, which is not ours.
+		// Not awaited, not even by `stop`: it ends with the other client's connection, which is not closed here.
 		this.#options.heartbeat.query("SELECT pg_notify($1, '')", [this.#beat]).then(
-			() => this.#unsent--,
+			() => {
+				this.#unsent--;
+				this.#sendError = null;
+			},
 			(error: unknown) => {
 				this.#unsent--;
-				this.#options.logger.debug({ err: error }, 'no heartbeat could be sent');
+				this.#sendError = error;
 			}
 		);
 	}
 
 	#drop(): void {
 		clearTimeout(this.#timer);
-		this.#up = false;
+		this.#up = this.#heard = false;
 		this.#askedAt = null;
 		const client = this.#client;
 		this.#client = null;

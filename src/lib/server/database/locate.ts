@@ -2,10 +2,10 @@ import type { LocatedDatabase } from './embedded.ts';
 import { startEmbedded } from './embedded.ts';
 
 /**
- * The database to use: the configured one, else the embedded server of this project.
+ * Returns the database to use: the configured one, else this project's embedded server.
  *
- * @param root the project's folder; the embedded data is in `.data` there
- * @param notice told in one line when the embedded server had to put something elsewhere
+ * @param root the project's folder; the embedded data is in its folder `.data`
+ * @param notice called with one line when the embedded server had to put something elsewhere
  */
 export async function locateDatabase(
 	config: { databaseUrl: string | null },

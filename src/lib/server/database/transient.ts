@@ -1,15 +1,55 @@
 /**
- * Whether an error says that the database is away or in the way (connection lost, restarting, a lock or statement time-out, deadlock), so that the same
- * statement may succeed later. The outcome of the statement that failed is unknown.
+ * Returns true when the same statement may succeed later: connection lost, restart, read-only database, timeout of a lock or
+ * statement, deadlock, disk or memory full, partition not created yet.
  *
  * @see https://www.postgresql.org/docs/current/errcodes-appendix.html
  */
 export function isTransient(error: unknown): boolean {
-	const code = (error as { code?: unknown } | null)?.code;
+	const {
+		code,
+		constraint_name: constraint,
+		cause
+	} = (error ?? {}) as Record<'code' | 'constraint_name' | 'cause', unknown>;
+	// drizzle wraps the driver's error in an error without a code.
+	if (code === undefined && cause !== undefined) return isTransient(cause);
 	if (typeof code !== 'string') return false;
-	return (
-		/^(CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ENOTFOUND)/.test(
-			code
-		) || /^(08|57P0[1-5]|57014|53300|40001|40P01|55P03)/.test(code)
-	);
+	// A missing partition has the code of a violated CHECK, but no constraint name.
+	if (code === '23514') return !constraint;
+	return CONNECTION.test(code) || SQLSTATE.test(code);
 }
+
+const CONNECTION =
+	/^(CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|ETIMEDOUT|EHOSTUNREACH|ENETUNREACH|EAI_AGAIN|ENOTFOUND)/;
+
+/**
+ * In order: connection; read-only; transaction timeouts; rollback; resources; object in use or locked; cancelled or shut
+ * down; I/O.
+ */
+const SQLSTATE = /^(08|25006|25P0[34]|40(001|003|P01)|53|55P03|55006|57014|57P0[1-5]|58(000|030))/;
+
+/**
+ * Returns true when the failed statement may have been committed: its result was lost. Returns false when it was never sent
+ * (no server, queue full, login refused), or when Postgres reports that it rolled back.
+ */
+export function isOutcomeUnknown(error: unknown): boolean {
+	const { code, severity } = (error ?? {}) as Record<'code' | 'severity', unknown>;
+	if (typeof code !== 'string' || NEVER_SENT.test(code)) return false;
+	// FATAL ends the connection and can come after the commit: for example when the server stops while it waits for a
+	// replica.
+	return severity !== 'ERROR';
+}
+
+/**
+ * Returns true when a server that has connected before should keep trying: the error is transient, or Postgres refuses the
+ * login. A refused login (a password being changed, a role locked by mistake) can be repaired without a restart.
+ */
+export const mayPass = (error: unknown): boolean => isTransient(error) || isRefusedLogin(error);
+
+function isRefusedLogin(error: unknown): boolean {
+	const { code, cause } = (error ?? {}) as Record<'code' | 'cause', unknown>;
+	if (code === undefined && cause !== undefined) return isRefusedLogin(cause);
+	return typeof code === 'string' && /^(28|3D000)/.test(code);
+}
+
+const NEVER_SENT =
+	/^(CONNECT_TIMEOUT|CONNECTION_BUSY|CONNECTION_UNWANTED|ECONNREFUSED|ENOTFOUND|EAI_AGAIN|28...|3D000|53300|57P03)$/;

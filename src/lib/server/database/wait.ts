@@ -1,43 +1,64 @@
 import { setTimeout as pause } from 'node:timers/promises';
+import { describe } from './address.ts';
 import type { Sql } from './client.ts';
+import { isPooler, poolerError } from './session.ts';
 import { isTransient } from './transient.ts';
 
+/** When the first line about the wait is printed, and the time between later lines. Milliseconds. */
+const FIRST_LINE = 2000;
+const NEXT_LINES = 10_000;
+
 /**
- * Resolves when the database answers a query.
+ * Resolves when the database returns the result of a query.
  *
- * @param timeoutMs milliseconds to go on trying
- * @throws Error that names the server and the last reason, never the password.
+ * @param timeoutMs how long to try, in milliseconds
+ * @param notice called from time to time with one line that says what is waited for
+ * @throws Error with the servers and the last reason, never the password
  */
 export async function waitForDatabase(
 	sql: Sql,
 	url: string,
 	timeoutMs: number,
-	signal?: AbortSignal
+	notice: (line: string) => void = (line) => console.log(line)
 ): Promise<void> {
-	const deadline = Date.now() + timeoutMs;
-	for (;;) {
-		try {
-			await sql`select 1`;
-			return;
-		} catch (error) {
-			signal?.throwIfAborted();
-			const reason = error instanceof Error && error.message ? error.message : String(error);
-			if (!isTransient(error)) {
-				throw new Error(`The database ${describe(url)} refuses us: ${reason}`, { cause: error });
+	const started = Date.now();
+	let reason: string | null = null;
+	let timer: NodeJS.Timeout | undefined;
+	const tell = () => {
+		const seconds = Math.round((Date.now() - started) / 1000);
+		notice(
+			`Waiting for the database ${describe(url)} (${seconds} s): ${reason ?? 'no answer yet'}`
+		);
+		timer = setTimeout(tell, NEXT_LINES);
+	};
+	timer = setTimeout(tell, FIRST_LINE);
+	try {
+		for (;;) {
+			try {
+				await sql`select 1`;
+				return;
+			} catch (error) {
+				reason = reasonOf(error);
+				if (isPooler(error)) throw poolerError(url, error);
+				if (!isTransient(error)) {
+					throw new Error(`The database ${describe(url)} refuses us: ${reason}`, { cause: error });
+				}
+				if (Date.now() - started >= timeoutMs) {
+					throw new Error(
+						`The database ${describe(url)} did not answer within ${Math.round(timeoutMs / 1000)} s: ${reason}`,
+						{ cause: error }
+					);
+				}
 			}
-			if (Date.now() >= deadline) {
-				throw new Error(
-					`The database ${describe(url)} did not answer within ${Math.round(timeoutMs / 1000)} s: ${reason}`,
-					{ cause: error }
-				);
-			}
+			await pause(100);
 		}
-		await pause(100, undefined, { signal });
+	} finally {
+		clearTimeout(timer);
 	}
 }
 
-/** The server and database of a connection string, without user and password. */
-export function describe(url: string): string {
-	const { hostname, port, pathname } = new URL(url);
-	return `${hostname}:${port || '5432'}${pathname}`;
+/** When a host has several addresses, Node reports an AggregateError, which has no message. */
+function reasonOf(error: unknown): string {
+	if (error instanceof AggregateError) return error.errors.map(reasonOf).join('; ');
+	return error instanceof Error && error.message ? error.message : String(error);
 }

@@ -1,0 +1,17 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+
+const asking = new AsyncLocalStorage<AbortSignal>();
+
+/**
+ * Runs work for a client that may disconnect. When the signal aborts, queries of this work that still wait in the pools of
+ * {@link openDatabase} are rejected, and so are new ones. Queries already sent to Postgres are not affected. Work that
+ * continues after its request must run outside of this function.
+ */
+export function whileWanted<T>(signal: AbortSignal, work: () => T): T {
+	return asking.run(signal, work);
+}
+
+/** @returns the signal of the current work; it aborts when the client has disconnected */
+export function wantedUntil(): AbortSignal | undefined {
+	return asking.getStore();
+}
