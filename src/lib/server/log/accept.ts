@@ -1,7 +1,7 @@
-import { isReserved, LoglineError, type TopicRegistry } from '$lib/protocol';
+import { isReserved, LoglineError, type PayloadSchema, type TopicRegistry } from '$lib/protocol';
 import type { NewEvent } from './types.ts';
 
-/** An event that has passed every check and is ready to be written. */
+/** An event that passed every check and is ready to be written. */
 export interface AcceptedEvent {
 	topic: string;
 	userId: string | null;
@@ -10,15 +10,26 @@ export interface AcceptedEvent {
 	key: string | null;
 }
 
+/** Longest topic name, in UTF-8 octets. */
+export const MAX_TOPIC_OCTETS = 200;
 /** Longest idempotency key, in characters. */
 export const MAX_KEY_LENGTH = 200;
-/** Largest payload, in characters of JSON: it bounds a page of a replay, and with it the memory of a connection. */
+/** Largest payload, in characters of JSON. It bounds a page of a replay, and so the memory of a connection. */
 export const MAX_DATA_LENGTH = 262_144;
+/**
+ * Largest payload as Postgres prints it, in octets. The tables allow SQL to insert this much. Printed JSON can be longer
+ * than the JSON that came in.
+ */
+export const MAX_TEXT_OCTETS = 1_048_576;
+/**
+ * Deepest nesting of arrays and objects. Code that renders pages is recursive, so deeper values could overflow its stack.
+ */
+export const MAX_DEPTH = 199;
 
 /**
- * Checks events before they enter the queue, so that one bad event cannot fail the batch of others.
+ * Checks events before they enter the queue, so that one bad event cannot fail the batch of other callers.
  *
- * @throws LoglineError `unknown_topic`, `invalid_data`, `invalid_key`, `invalid_user`; nothing has been written then.
+ * @throws LoglineError `unknown_topic`, `invalid_data`, `invalid_key`, `invalid_user`; nothing has been written then
  */
 export async function acceptEvents(
 	registry: TopicRegistry,
@@ -33,10 +44,9 @@ export async function acceptEvents(
 				`There is no topic "${event.topic}". Topics: ${[...registry.keys()].join(', ')}.`
 			);
 		}
-		const result = await definition.schema['~standard'].validate(event.data);
+		const result = await validate(definition.schema, event);
 		if (result.issues) {
-			throw new LoglineError(
-				'invalid_data',
+			throw invalidData(
 				`The data does not fit the topic "${event.topic}": ${result.issues.map((issue) => issue.message).join('; ')}`
 			);
 		}
@@ -45,34 +55,124 @@ export async function acceptEvents(
 	return accepted;
 }
 
-/** The checks that do not depend on the topic's declaration; also for the log's own `$` topics. */
+/**
+ * Some values cannot be JSON (cycles, endless values) and can make a schema throw. They are refused like data that does not
+ * fit.
+ */
+async function validate(
+	schema: PayloadSchema<unknown>,
+	{ topic, data }: NewEvent
+): Promise<Awaited<ReturnType<PayloadSchema<unknown>['~standard']['validate']>>> {
+	try {
+		return await schema['~standard'].validate(data);
+	} catch (error) {
+		throw invalidData(`The data of "${topic}" cannot be checked: ${String(error)}`, error);
+	}
+}
+
+/**
+ * The checks that do not depend on the topic's declaration. Also used for the log's own `$` topics. The tables have the same
+ * bounds (migrations/0001_append.sql).
+ *
+ * @throws LoglineError `invalid_topic`, `invalid_key`, `invalid_user`, `invalid_data`
+ */
 export function encodeEvent(event: NewEvent): AcceptedEvent {
 	const { topic, key = null, userId = null } = event;
-	if (key !== null && (key.length === 0 || key.length > MAX_KEY_LENGTH || key.includes('\0'))) {
+	if (topic.length === 0 || Buffer.byteLength(topic) > MAX_TOPIC_OCTETS || !isText(topic)) {
 		throw new LoglineError(
-			'invalid_key',
-			`A key has 1 to ${MAX_KEY_LENGTH} characters and no NUL.`
+			'invalid_topic',
+			`A topic has 1 to ${MAX_TOPIC_OCTETS} octets of UTF-8 and no NUL.`
 		);
 	}
-	if (userId !== null && !/^[0-9]{1,18}$/.test(userId)) {
+	if (key !== null && !isKey(key)) {
+		throw new LoglineError(
+			'invalid_key',
+			`A key has 1 to ${MAX_KEY_LENGTH} characters, no NUL and no half of a surrogate pair.`
+		);
+	}
+	if (userId !== null && !/^[1-9][0-9]{0,17}$/.test(userId)) {
 		throw new LoglineError('invalid_user', `"${userId}" is not a user id.`);
 	}
-	const data: string | undefined = JSON.stringify(event.data);
-	if (data === undefined) {
-		throw new LoglineError('invalid_data', `The data of "${topic}" cannot be written as JSON.`);
+	return { topic, userId, data: encodeData(topic, event.data), key };
+}
+
+/**
+ * @returns true when Postgres can store the text unchanged. A lone surrogate would be replaced, so two different keys could
+ *   become equal.
+ */
+const isText = (text: string) => !text.includes('\0') && !/\p{Surrogate}/u.test(text);
+
+const isKey = (key: string) =>
+	key.length > 0 &&
+	key.length <= 2 * MAX_KEY_LENGTH && // a character outside the basic plane counts as two in `length`
+	[...key].length <= MAX_KEY_LENGTH &&
+	isText(key);
+
+function encodeData(topic: string, value: unknown): string {
+	let data: string | undefined;
+	try {
+		data = JSON.stringify(value);
+	} catch (error) {
+		throw invalidData(`The data of "${topic}" cannot be written as JSON: ${String(error)}`, error);
 	}
+	if (data === undefined) throw invalidData(`The data of "${topic}" cannot be written as JSON.`);
 	if (data.length > MAX_DATA_LENGTH) {
-		throw new LoglineError(
-			'invalid_data',
+		throw invalidData(
 			`The data of "${topic}" has ${data.length} characters; at most ${MAX_DATA_LENGTH} are accepted. Store it elsewhere and emit its address.`
 		);
 	}
-	// jsonb stores neither U+0000 nor half of a surrogate pair; JSON.stringify writes both as escapes.
+	if (data.length > 2 * MAX_DEPTH && depthOf(data) > MAX_DEPTH) {
+		throw invalidData(`The data of "${topic}" is nested deeper than ${MAX_DEPTH} levels.`);
+	}
+	if (/[0-9]e[+-]/.test(data) && printedOctets(data) > MAX_TEXT_OCTETS) {
+		throw invalidData(
+			`The data of "${topic}" has numbers that Postgres prints with up to 309 digits: more than ${MAX_TEXT_OCTETS} octets in all. Round them, or send them as text.`
+		);
+	}
+	// jsonb cannot store U+0000 or a lone surrogate. JSON.stringify writes both as escapes.
 	if (/(?<!\\)(\\\\)*\\u(0000|d[89a-f])/i.test(data)) {
-		throw new LoglineError(
-			'invalid_data',
+		throw invalidData(
 			`The data of "${topic}" contains U+0000 or half of a surrogate pair, which Postgres cannot store.`
 		);
 	}
-	return { topic, userId, data, key };
+	return data;
 }
+
+/** @returns how deep arrays and objects are nested in a JSON text */
+function depthOf(json: string): number {
+	let depth = 0;
+	let deepest = 0;
+	for (let i = 0; i < json.length; i++) {
+		switch (json.charCodeAt(i)) {
+			case 0x22: // A string: skip to its closing quote.
+				while (json.charCodeAt(++i) !== 0x22) if (json.charCodeAt(i) === 0x5c) i++;
+				break;
+			case 0x5b: // [
+			case 0x7b: // {
+				deepest = Math.max(deepest, ++depth);
+				break;
+			case 0x5d: // ]
+			case 0x7d: // }
+				depth--;
+		}
+	}
+	return deepest;
+}
+
+/**
+ * @returns octets of a JSON text as jsonb prints it, or slightly more: jsonb adds a space after each comma and colon, and
+ *   writes numbers without exponent
+ */
+function printedOctets(json: string): number {
+	let octets = Buffer.byteLength(json);
+	for (const [token, fraction = '', exponent] of json.matchAll(
+		/"(?:[^"\\]|\\.)*"|[,:]|[0-9](?:\.([0-9]+))?e[+-]([0-9]+)/g
+	)) {
+		if (exponent !== undefined) octets += Number(exponent) + fraction.length + 2;
+		else if (token.length === 1) octets++;
+	}
+	return octets;
+}
+
+const invalidData = (message: string, cause?: unknown) =>
+	Object.assign(new LoglineError('invalid_data', message), cause === undefined ? {} : { cause });

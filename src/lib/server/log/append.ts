@@ -1,57 +1,72 @@
 import { randomUUID } from 'node:crypto';
 import { LoglineError } from '$lib/protocol';
 import type { SoleConnection } from '../database/sole-connection.ts';
-import { isTransient } from '../database/transient.ts';
+import type { Logger } from 'pino';
+import { isOutcomeUnknown, mayPass } from '../database/transient.ts';
+import { Trouble } from '../database/trouble.ts';
 import type { AcceptedEvent } from './accept.ts';
+import { AppendQueue, type Entry } from './append-queue.ts';
 import { arrayLiteral } from './array-literal.ts';
 import type { Appended } from './types.ts';
 
-/** Bounds of the writer. */
+/** Limits of the writer. */
 export interface WriterOptions {
-	/** Rows in one statement, at most (a larger append goes alone). */
+	/** Maximum rows in one statement. A larger append is sent alone. */
 	maxRows?: number;
-	/** Characters of payload in one statement, at most (a single larger event goes alone). */
+	/** Maximum characters of payload in one statement. A larger append is sent alone. */
 	maxLength?: number;
-	/** Rows that may wait; beyond it `append` refuses (`log_busy`): callers that wait without bound would be a queue, too. */
+	/**
+	 * Maximum rows that may wait. Beyond it, `append` refuses with `log_busy`: callers that wait without limit would be a
+	 * queue, too.
+	 */
 	maxQueuedRows?: number;
-	/** Characters of payload that may wait. */
+	/** Maximum characters of payload that may wait. */
 	maxQueuedLength?: number;
-	/** How long an append may take, waiting included, in milliseconds. */
+	/** Longest time for one append, including the wait in the queue. Milliseconds. */
 	timeoutMs?: number;
+	/** Logs when the log cannot be written, and when it can be written again. */
+	logger?: Pick<Logger, 'warn' | 'info'>;
 }
 
-/** Events of one append, at most. */
+/** After this time without an append, `probe` checks that the log can be written. Milliseconds. */
+const PROBE_AFTER_MS = 30_000;
+
+const QUIET = { warn: () => {}, info: () => {} };
+
+/** Maximum events of one append. */
 const MAX_EVENTS = 1000;
 
-interface Entry {
-	events: AcceptedEvent[];
-	length: number;
-	deadline: number;
-	resolve(appended: Appended[]): void;
-	reject(error: Error): void;
-}
-
 /**
- * The batching writer: one statement at a time inserts all that is waiting. When idle an append costs one commit; when
- * busy, the next batch fills while one commits.
+ * The batching writer: one statement at a time inserts everything that waits. When idle, an append takes one commit. When
+ * busy, the next batch fills while the current one commits.
  *
- * A batch whose answer was lost is sent again under the same key until its outcome is known, so nobody is told something
- * false and nothing is written twice.
+ * When the answer to a batch is lost, the batch is sent again with the same key until its outcome is known. It is never
+ * split. So no caller gets a wrong result, and no event is written twice.
  */
 export class Writer {
 	readonly #connection: SoleConnection;
-	readonly #options: Required<WriterOptions>;
-	readonly #queue: Entry[] = [];
-	#queuedRows = 0;
-	#queuedLength = 0;
+	readonly #options: Required<Omit<WriterOptions, 'logger'>>;
+	readonly #trouble: Trouble;
+	#wroteAt = Date.now();
+	readonly #queue = new AppendQueue();
+	/** The batch that was sent and has no outcome yet. */
+	#underWay: readonly Entry[] = [];
+	/** Rejects the callers whose deadline has passed. */
+	#timer: NodeJS.Timeout | undefined;
+	#failures = 0;
+	#lastError: unknown = new Error('Postgres has not answered yet');
 	#running: Promise<void> | null = null;
 	#closed = false;
 
-	/** @param connection for the writer alone; the writer closes it. */
+	/** @param connection used only by the writer, which also closes it */
 	constructor(connection: SoleConnection, options: WriterOptions = {}) {
 		this.#connection = connection;
+		this.#trouble = new Trouble(options.logger ?? QUIET, {
+			lasts: 'the log cannot be written; trying again',
+			over: 'the log is written again'
+		});
 		this.#options = {
-			// More to a statement is no faster, and leaves nothing to make while Postgres writes.
+			// Larger statements were not faster, and would leave no work to prepare while Postgres writes.
 			maxRows: 512,
 			maxLength: 1_048_576,
 			maxQueuedRows: 20_000,
@@ -61,17 +76,43 @@ export class Writer {
 		};
 	}
 
-	/** Rows that wait to be written. */
-	get queued(): number {
-		return this.#queuedRows;
+	/** True when the last attempt could not write to the log. A row that is refused for its content does not count. */
+	get failing(): boolean {
+		return this.#trouble.lasts;
 	}
 
 	/**
-	 * Appends events, all or none of them, and resolves in their order once they are committed.
+	 * Checks that the log can be written, if no append has done so for a while or the last attempt failed. It takes the
+	 * log's lock and writes a row that is soon deleted.
+	 */
+	async probe(): Promise<void> {
+		if (this.#running || this.#closed) return;
+		if (!this.failing && Date.now() - this.#wroteAt < PROBE_AFTER_MS) return;
+		try {
+			await this.#connection.query('SELECT logline_probe()', []);
+			this.#wrote();
+		} catch (error) {
+			if (!this.#closed) this.#trouble.met(error);
+		}
+	}
+
+	#wrote(): void {
+		this.#wroteAt = Date.now();
+		this.#trouble.over();
+	}
+
+	/** Rows that wait to be written. */
+	get queued(): number {
+		return this.#queue.rows;
+	}
+
+	/**
+	 * Appends events, all or none. Resolves in the order of the events when they are committed.
 	 *
-	 * @throws LoglineError `append_timeout` (503) when the log could not be reached in time: the events may or may not be
-	 *   there, so try again with a key. `log_busy` (503) when too much waits already, `closed` (503) after `close`,
-	 *   `too_many_events` (400): none of them has written anything.
+	 * @throws LoglineError, at the latest after `timeoutMs`. `append_timeout` (503): the answer of Postgres was lost or has
+	 *   not come, so the events may or may not be written; try again with a key. In all other cases nothing was written:
+	 *   `log_unavailable` (503) when the log could not be written in time, `log_busy` (503) when too much waits already,
+	 *   `closed` (503) after `close`, `too_many_events` (400).
 	 */
 	append(events: AcceptedEvent[]): Promise<Appended[]> {
 		if (events.length === 0) return Promise.resolve([]);
@@ -85,25 +126,22 @@ export class Writer {
 			let length = 0;
 			for (const event of events) length += event.data.length;
 			const deadline = Date.now() + this.#options.timeoutMs;
-			const full =
-				this.#queuedRows + events.length > this.#options.maxQueuedRows ||
-				this.#queuedLength + length > this.#options.maxQueuedLength;
-			// Whatever comes to an empty queue is taken, however large.
-			if (full && this.#queue.length > 0) {
-				// The callers are the ones who wait, but not without bound: past it the honest answer is "busy".
+			const entry: Entry = { events, length, deadline, alone: false, resolve, reject };
+			const { maxQueuedRows, maxQueuedLength } = this.#options;
+			if (this.#queue.isFull(entry, { rows: maxQueuedRows, length: maxQueuedLength })) {
+				// Callers may wait, but only within this limit.
 				reject(
 					new LoglineError('log_busy', 'The log cannot keep up. Try again in a second.', 503, 1)
 				);
 				return;
 			}
-			this.#queue.push({ events, length, deadline, resolve, reject });
-			this.#queuedRows += events.length;
-			this.#queuedLength += length;
+			this.#queue.push(entry);
+			this.#setTimer();
 			this.#running ??= this.#run();
 		});
 	}
 
-	/** Writes what is queued (within the entries' deadlines), refuses what comes after, and closes the connection. */
+	/** Writes what is queued (within the deadlines), refuses new appends, and closes the connection. */
 	async close(): Promise<void> {
 		this.#closed = true;
 		await this.#running;
@@ -112,41 +150,31 @@ export class Writer {
 
 	async #run(): Promise<void> {
 		let tell: (() => void) | undefined;
-		do {
-			// The next batch leaves before the callers of the last one are told: Postgres works while they make new events.
-			const written = this.#write(this.#take());
+		const most = { rows: this.#options.maxRows, length: this.#options.maxLength };
+		while (this.#queue.first) {
+			// Send the next batch before resolving the callers of the last one: Postgres works while they create new events.
+			const written = this.#write(this.#queue.take(most));
 			tell?.();
 			tell = await written;
-		} while (this.#queue.length > 0);
-		tell();
-		// Same tick as the look at the queue: an append that comes later starts a new run.
+		}
+		tell?.();
+		clearTimeout(this.#timer);
+		this.#timer = undefined;
+		// Must be in the same tick as the check of the queue. A later append then starts a new run.
 		this.#running = null;
 	}
 
-	#take(): Entry[] {
-		const { maxRows, maxLength } = this.#options;
-		let count = 0;
-		let rows = 0;
-		let length = 0;
-		for (const entry of this.#queue) {
-			if (count > 0 && (rows + entry.events.length > maxRows || length + entry.length > maxLength))
-				break;
-			count++;
-			rows += entry.events.length;
-			length += entry.length;
-		}
-		this.#queuedRows -= rows;
-		this.#queuedLength -= length;
-		return this.#queue.splice(0, count);
-	}
-
-	/** Resolves, whatever comes of it, with how to tell the callers that have not been told yet. */
+	/** Never rejects. Resolves with a function that settles the callers which are not settled yet. */
 	async #write(batch: Entry[]): Promise<() => void> {
 		const key = randomUUID();
-		const deadline = Math.max(...batch.map((entry) => entry.deadline));
+		this.#underWay = batch;
+		let unknown = false;
 		for (let attempt = 0; ; attempt++) {
 			try {
 				const answers = await this.#send(key, batch);
+				this.#underWay = [];
+				this.#failures = 0;
+				this.#wrote();
 				return () => {
 					let from = 0;
 					for (const entry of batch) {
@@ -155,25 +183,63 @@ export class Writer {
 					}
 				};
 			} catch (error) {
-				if (isTransient(error)) {
-					if (Date.now() < deadline) {
-						await new Promise((wake) => setTimeout(wake, Math.min(500, 20 * 2 ** attempt)));
-						continue;
-					}
+				const passes = mayPass(error);
+				if (passes) this.#trouble.met(error);
+				this.#lastError = error;
+				unknown ||= isOutcomeUnknown(error);
+				if (!unknown) {
+					this.#underWay = [];
+					return this.#notWritten(batch, error, passes);
+				}
+				// An earlier attempt may have written the batch, or may still write it. So the batch and its key must not
+				// change.
+				if (!passes || batch.every((entry) => entry.deadline <= Date.now())) {
+					this.#underWay = [];
 					return () => {
 						for (const entry of batch) entry.reject(timeoutError(error));
 					};
 				}
-				const failure = error instanceof Error ? error : new Error(String(error));
-				if (batch.length === 1) return () => batch[0]!.reject(failure);
-				// Postgres refused the statement as a whole: nothing was written. Find whose fault it was.
-				for (const entry of batch) {
-					const tell = await this.#write([entry]);
-					tell();
-				}
-				return () => {};
+				await pause(attempt);
 			}
 		}
+	}
+
+	/** Entries that are known not to be written return to the head of the queue. Their deadlines do not change. */
+	async #notWritten(batch: Entry[], error: unknown, passes: boolean): Promise<() => void> {
+		if (!passes && batch.length === 1) {
+			return () => batch[0]!.reject(error instanceof Error ? error : new Error(String(error)));
+		}
+		if (!passes) for (const entry of batch) entry.alone = true;
+		this.#queue.unshift(batch);
+		this.#expire();
+		if (passes) await pause(this.#failures++);
+		return () => {};
+	}
+
+	#expire(): void {
+		const now = Date.now();
+		for (const entry of this.#underWay) {
+			if (entry.deadline > now) continue;
+			this.#trouble.met(this.#lastError);
+			entry.reject(timeoutError(this.#lastError));
+		}
+		for (const entry of this.#queue.expired(now)) entry.reject(unavailableError(this.#lastError));
+		this.#setTimer();
+	}
+
+	/** Set for the oldest entry only: all entries have the same timeout, so the others expire later. */
+	#setTimer(): void {
+		if (this.#timer !== undefined) return;
+		const now = Date.now();
+		const next = this.#underWay.find((entry) => entry.deadline > now) ?? this.#queue.first;
+		if (!next) return;
+		this.#timer = setTimeout(
+			() => {
+				this.#timer = undefined;
+				this.#expire();
+			},
+			Math.max(1, next.deadline - now)
+		);
 	}
 
 	async #send(key: string, batch: Entry[]): Promise<Appended[]> {
@@ -195,6 +261,10 @@ export class Writer {
 	}
 }
 
+/** Waits between two attempts, longer each time, at most 500 ms. */
+const pause = (attempt: number) =>
+	new Promise<void>((wake) => setTimeout(wake, Math.min(500, 20 * 2 ** Math.min(attempt, 5))));
+
 const closedError = () => new LoglineError('closed', 'The server is shutting down.', 503, 1);
 
 const timeoutError = (cause: unknown) =>
@@ -202,6 +272,17 @@ const timeoutError = (cause: unknown) =>
 		new LoglineError(
 			'append_timeout',
 			'The log could not be reached in time. The event may or may not have been written: append it again with a key.',
+			503,
+			5
+		),
+		{ cause }
+	);
+
+const unavailableError = (cause: unknown) =>
+	Object.assign(
+		new LoglineError(
+			'log_unavailable',
+			'The log could not be written in time. Nothing was written: append it again later.',
 			503,
 			5
 		),

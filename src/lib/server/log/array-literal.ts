@@ -1,6 +1,6 @@
 /**
- * Writes a Postgres array literal of text elements, for `$1::text[]` and casts from it: one parameter for any number of
- * rows, without asking the server for array types first.
+ * Returns a Postgres array literal of text elements, for `$1::text[]` and casts from it. One parameter carries any number of
+ * rows, and the driver does not have to ask the server for array types first.
  *
  * @see https://www.postgresql.org/docs/current/arrays.html#ARRAYS-IO
  */

@@ -1,4 +1,6 @@
 import type { Queryable } from '../database/client.ts';
+import { EventRefused, listed, readPageOf, type ListedRow } from './page.ts';
+import { ATTEMPTS, PageSize, Turn } from './page-size.ts';
 import {
 	readHead,
 	readOldest,
@@ -8,27 +10,37 @@ import {
 	type TopicStart
 } from './read.ts';
 
-/** An event as a page gets it. */
+/** An event for a server-rendered page. */
 export interface HistoryEvent {
 	id: string;
 	topic: string;
+	/**
+	 * null when the value cannot be serialized into the page (then `json` has it), or when the event cannot be sent at all.
+	 */
 	data: unknown;
+	/** The data as JSON text for `JSON.parse` in the browser. Set only when the page cannot carry the data as a value. */
+	json?: string;
 }
 
 /** Rows of one statement. */
 const PAGE = 256;
 
-/** Characters of data after which a first state is long enough: the stream brings the rest at the pace of its socket. */
+/** Octets of data after which the first state ends. The stream sends the rest at the speed of its socket. */
 const MAX_LENGTH = 4_194_304;
 
+const turn = new Turn();
+
+/** Maximum nesting of arrays and objects. Deeper values could overflow the stack of recursive code. */
+const MAX_DEPTH = 200;
+
 /**
- * Reads what a user may see of some topics up to the head of the log, in id order. When that is very much, it stops early:
- * the cursor tells for which position the answer is true, and whoever goes on from there misses nothing.
+ * Reads what a user may see of some topics up to the head of the log, in id order. When that is too much, it stops early.
+ * The returned cursor says up to which position the events are complete, so a client that continues from there misses
+ * nothing.
  *
- * One snapshot for all of it is not needed: ids become visible in order, so what is there up to a committed position does
- * not change any more.
+ * It does not need one snapshot for all pages: ids become visible in order, so nothing is added below a committed position.
  *
- * @param query.topics with how many of the newest events are wanted of each; undefined: all
+ * @param query.topics `last`: how many of the newest events of the topic; undefined: all
  */
 export async function readHistory(
 	on: Queryable,
@@ -46,63 +58,137 @@ export async function readHistory(
 		}))
 	);
 	const events: HistoryEvent[] = [];
-	let length = 0;
+	let room = MAX_LENGTH;
+	let position = starts.reduce((least, { after }) => (after < least ? after : least), to);
 	for (;;) {
-		const page = await readPage(on, { userId, starts, to, limit: PAGE });
-		for (const { id, topic, data } of page) {
-			events.push({ id: id.toString(), topic, data: JSON.parse(data) as unknown });
-			length += data.length;
+		const size = new PageSize({ most: PAGE, bytes: room, turn });
+		const page = await readPage(on, { userId, starts, to, size }).catch((error: unknown) => {
+			// One event that Postgres refuses to return must not fail the page. The stream will handle it.
+			if (error instanceof EventRefused) return null;
+			throw error;
+		});
+		for (const event of page?.events ?? []) {
+			room -= event.data?.length ?? 0;
+			// The first event of a page may be larger than the remaining room.
+			if (room < 0) return { events, cursor: (event.id - 1n).toString() };
+			events.push({ id: event.id.toString(), topic: event.topic, ...carried(event.data) });
 		}
-		const last = page[page.length - 1];
-		if (!last || page.length < PAGE) return { events, cursor: to.toString() };
-		if (length > MAX_LENGTH) return { events, cursor: last.id.toString() };
+		if (!page?.more) return { events, cursor: (page ? to : position).toString() };
+		position = page.last ?? position;
 		starts = starts.map(({ topic, after }) => ({
 			topic,
-			after: after > last.id ? after : last.id
+			after: after > position ? after : position
 		}));
 	}
 }
 
+/**
+ * Returns the event's data for the page: a value, or JSON text if the framework would refuse to serialize the value. One
+ * such value would fail the whole page.
+ */
+function carried(data: string | null): Pick<HistoryEvent, 'data' | 'json'> {
+	if (data === null) return { data: null };
+	if (data.includes('"__proto__"') || isDeep(data)) return { data: null, json: data };
+	return { data: JSON.parse(data) as unknown };
+}
+
+/** @returns true when arrays and objects in the JSON text are nested deeper than {@link MAX_DEPTH} */
+function isDeep(text: string): boolean {
+	if (text.length <= 2 * MAX_DEPTH) return false;
+	let depth = 0;
+	let inString = false;
+	for (let i = 0; i < text.length; i++) {
+		const char = text[i];
+		if (inString) {
+			if (char === '\\') i++;
+			else if (char === '"') inString = false;
+		} else if (char === '"') inString = true;
+		else if (char === '[' || char === '{') {
+			if (++depth > MAX_DEPTH) return true;
+		} else if (char === ']' || char === '}') depth--;
+	}
+	return false;
+}
+
 /** A page of a topic's history, newest first. */
 export interface HistoryPage {
-	events: (HistoryEvent & { createdAt: string })[];
-	/** Oldest id of the topic that is kept for the user, or null: when the last page has been reached is known by it. */
+	events: {
+		id: string;
+		topic: string;
+		/** The data as Postgres prints it. null: the event exists but cannot be sent. */
+		json: string | null;
+		/** ISO 8601. When ISO 8601 cannot express it, the text that Postgres prints (for example "infinity"). */
+		createdAt: string;
+	}[];
+	/** Oldest retained id of the topic for this user, or null. With it, a client knows when it has reached the last page. */
 	oldest: string | null;
 }
 
 /**
  * Reads what a user may see of a topic before an id, newest first.
  *
- * @param query.before null: from the newest
+ * @param query.before null: start at the newest event
  */
 export async function readHistoryPage(
 	on: Queryable,
 	query: { userId: string; topic: string; before: bigint | null; limit: number }
 ): Promise<HistoryPage> {
+	const { userId, topic, before, limit } = query;
 	const newest = (audience: string) =>
 		topicRange({
-			columns: 'id, topic, data, created_at',
+			columns: 'id, topic, user_id, size, data, created_at',
 			audience,
-			topic: '$1',
+			topic: '$4',
 			after: '0',
-			to: '$3',
-			limit: '$4',
+			to: '$1',
+			limit: '$2',
 			newestFirst: true
 		});
-	const to = query.before === null ? 2n ** 63n - 1n : query.before - 1n;
-	const rows = await on.query<{ id: string; topic: string; data: string; created: number }>(
-		`SELECT id::text, topic, data::text, (extract(epoch FROM created_at) * 1000)::float8 AS created
-		FROM (${newest('0')} UNION ALL ${newest('$2')}) AS merged ORDER BY merged.id DESC LIMIT $4::int`,
-		[query.topic, query.userId, to.toString(), query.limit]
-	);
+	const to = before === null ? 2n ** 63n - 1n : before - 1n;
+	const size = new PageSize({ most: limit, bytes: MAX_LENGTH, turn });
+	const read = () =>
+		readPageOf(on, size, ({ rows, inline }) =>
+			on.query<ListedRow & { created: number; created_text: string }>(
+				`SELECT ${listed('$3')}, (extract(epoch FROM created_at) * 1000)::float8 AS created, created_at::text AS created_text
+				FROM (${newest('0')} UNION ALL ${newest('$5')}) AS merged ORDER BY merged.id DESC LIMIT $2::int`,
+				[to.toString(), rows, inline, topic, userId]
+			)
+		);
+	const { rows } = await persist(read);
 	const oldest = await readOldest(on, query);
 	return {
-		events: rows.map(({ id, topic, data, created }) => ({
+		events: rows.map(({ id, topic, data, created, created_text }) => ({
 			id,
 			topic,
-			data: JSON.parse(data) as unknown,
-			createdAt: new Date(created).toISOString()
+			json: data,
+			createdAt: moment(created) ?? created_text
 		})),
 		oldest: oldest?.toString() ?? null
 	};
+}
+
+/** Tries again when Postgres refuses, until the refused event has been set aside. */
+async function persist<T>(read: () => Promise<T>): Promise<T> {
+	for (let attempt = 0; ; attempt++) {
+		try {
+			return await read();
+		} catch (error) {
+			if (!(error instanceof EventRefused) || attempt === ATTEMPTS) throw error;
+		}
+	}
+}
+
+/** Returns a page of history as JSON. The data is copied as text: a value may be too deeply nested to serialize again. */
+export function historyJson({ events, oldest }: HistoryPage): string {
+	const lines = events.map(
+		({ id, topic, json, createdAt }) =>
+			`{"id":"${id}","topic":${JSON.stringify(topic)},"data":${json ?? 'null'},"createdAt":${JSON.stringify(createdAt)}}`
+	);
+	return `{"events":[${lines.join(',')}],"oldest":${JSON.stringify(oldest)}}`;
+}
+
+/** @returns null when `Date` cannot hold the time: it ends in the year 275760, but Postgres does not. */
+function moment(ms: number): string | null {
+	const date = new Date(ms);
+	return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }

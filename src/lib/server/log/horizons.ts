@@ -2,10 +2,10 @@ import type { Queryable } from '../database/client.ts';
 import { arrayLiteral } from './array-literal.ts';
 
 /**
- * Reads how far topics have been trimmed for a user. Read it after the rows of a page: the horizon moves before anything
- * is deleted, so whatever a page misses is behind the horizon that is read then.
+ * Reads how far topics have been trimmed for a user. Call it after the rows of a page have been read: a trim moves the
+ * horizon before it deletes. So every event that the page misses is at or below the horizon read afterwards.
  *
- * @returns topics that have been trimmed at all, with the largest id that may be missing
+ * @returns only topics that have been trimmed, with the largest id that may be missing
  */
 export async function readHorizons(
 	on: Queryable,
@@ -20,7 +20,32 @@ export async function readHorizons(
 	return new Map(rows.map((row) => [row.topic, BigInt(row.horizon)]));
 }
 
-/** Everything after it is still there, of every topic and for everybody. Like {@link readHorizons}, to be read last. */
+/**
+ * SQL: the topics of which events after an id were trimmed, as a JSON array; null: none. Use it in the statement that reads
+ * the events after that id: the horizon moves before the deletion, so a statement that misses an event also sees its
+ * horizon.
+ *
+ * @param after SQL of type bigint
+ */
+export const trimmedAfter = (after: string) =>
+	`(SELECT json_agg(DISTINCT topic)::text FROM topic_horizons WHERE horizon > ${after})`;
+
+/** Reads {@link trimmedAfter} by itself. */
+export async function readTrimmed(on: Queryable, after: bigint): Promise<readonly string[]> {
+	const [row] = await on.query<{ trimmed: string | null }>(
+		`SELECT ${trimmedAfter('$1::bigint')} AS trimmed`,
+		[after.toString()]
+	);
+	return parseTrimmed(row!.trimmed);
+}
+
+export const parseTrimmed = (topics: string | null): readonly string[] =>
+	topics === null ? [] : (JSON.parse(topics) as string[]);
+
+/**
+ * Reads the largest horizon. Every event after it is still there, in all topics and for all users. Like {@link
+ * readHorizons}, call it after the rows have been read.
+ */
 export async function readLastHorizon(on: Queryable): Promise<bigint> {
 	const [row] = await on.query<{ horizon: string }>(
 		'SELECT coalesce(max(horizon), 0)::text AS horizon FROM topic_horizons',

@@ -1,13 +1,24 @@
 import type { Queryable } from '../database/client.ts';
 
-/** How long a batch's answer is kept: far longer than any writer goes on asking. */
+/** How long the result of a batch is kept: much longer than a writer retries. */
 const ANSWER_KEPT = '1 hour';
 
-/** Keeps partitions ahead of the log and forgets old answers to writers. Safe to run in every process. */
-export async function maintainLog(on: Queryable): Promise<void> {
-	await on.query('SELECT logline_ensure_partitions()', []);
-	await on.query(
-		'DELETE FROM append_batches WHERE batch IN (SELECT batch FROM append_batches WHERE created_at < now() - $1::interval LIMIT 10000)',
-		[ANSWER_KEPT]
-	);
+/** Maximum rows that one statement deletes. */
+const BATCH = 10_000;
+
+/**
+ * Deletes old results of batches. Safe to run in every process.
+ *
+ * @param signal stops it between two statements
+ */
+export async function forgetAnswers(on: Queryable, signal?: AbortSignal): Promise<void> {
+	for (let gone = BATCH; gone === BATCH && !signal?.aborted;) {
+		const rows = await on.query(
+			`DELETE FROM append_batches WHERE batch IN (
+				SELECT batch FROM append_batches WHERE created_at < now() - $1::interval LIMIT ${BATCH}
+			) RETURNING 1`,
+			[ANSWER_KEPT]
+		);
+		gone = rows.length;
+	}
 }

@@ -4,8 +4,8 @@ import { arrayLiteral } from './array-literal.ts';
 import type { Transaction } from './types.ts';
 
 /**
- * Puts events into the outbox as part of a caller's transaction: they become events right after its commit, and never if
- * it rolls back. The commit wakes the relays of all processes.
+ * Inserts events into the outbox inside the caller's transaction. They become events soon after its commit, and never if it
+ * rolls back. The commit wakes the relays of all processes.
  */
 export async function insertIntoOutbox(
 	tx: Pick<Transaction, 'execute'>,

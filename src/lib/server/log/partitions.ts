@@ -1,18 +1,34 @@
 import type { Queryable } from '../database/client.ts';
-import { isTransient } from '../database/transient.ts';
+import { mayPass } from '../database/transient.ts';
 import { arrayLiteral } from './array-literal.ts';
-import { lastIdBefore, type Kept } from './retention.ts';
+import type { Timed } from './age.ts';
 
 /**
- * Drops partitions of which no topic needs an event any more: that costs milliseconds where deleting the rows costs minutes
- * and writes them all to the WAL once more. The horizons move first.
+ * Creates partitions ahead of the log. Safe to run in every process.
  *
- * @returns how many were dropped
+ * @returns the greatest id that has a partition
+ */
+export async function ensurePartitions(on: Queryable): Promise<bigint> {
+	const [row] = await on.query<{ last: string }>(
+		'SELECT logline_last_partitioned()::text AS last FROM logline_ensure_partitions()',
+		[]
+	);
+	return BigInt(row!.last);
+}
+
+/**
+ * Drops partitions whose events are no longer needed by any topic. A drop takes milliseconds. Deleting the rows would take
+ * minutes and write all of them to the WAL again. The horizons move first.
+ *
+ * @param topics topics that are kept for a time; an event of any other topic is needed
+ * @param signal stops it between two partitions
+ * @returns number of dropped partitions
  */
 export async function dropSpentPartitions(
 	on: Queryable,
-	topics: readonly Kept[],
-	head: bigint
+	topics: readonly Timed[],
+	head: bigint,
+	signal?: AbortSignal
 ): Promise<number> {
 	const partitions = await on.query<{ name: string; last: string }>(
 		`SELECT c.relname AS name, ((regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \\(''?(\\d+)'))[1]::bigint - 1)::text AS last
@@ -21,21 +37,39 @@ export async function dropSpentPartitions(
 		ORDER BY c.oid`,
 		[]
 	);
+	const kept = [
+		arrayLiteral(topics.map(({ topic }) => topic)),
+		arrayLiteral(topics.map(({ seconds }) => String(seconds)))
+	];
+	/** @returns true when one of the rows is still needed; each row's own age counts */
+	const needs = async (rows: string) => {
+		const needed = await on.query(
+			`SELECT FROM ${rows} AS e LEFT JOIN unnest($1::text[], $2::float8[]) AS kept(topic, seconds) USING (topic)
+			WHERE kept.seconds IS NULL OR e.created_at >= now() - make_interval(secs => kept.seconds) LIMIT 1`,
+			kept
+		);
+		return needed.length > 0;
+	};
 	let dropped = 0;
 	for (const { name, last } of partitions) {
 		if (BigInt(last) >= head) continue;
-		const spent: string[] = [];
-		for (const { topic, retention } of topics) {
-			if (!retention || !('seconds' in retention)) continue;
-			if ((await lastIdBefore(on, retention.seconds, head)) >= BigInt(last)) spent.push(topic);
+		if (signal?.aborted) break;
+		// Check the first and the last row before all rows: this is cheap, and a needed event is mostly found there.
+		const end = (order: string) => `(SELECT * FROM ${name} ORDER BY id ${order} LIMIT 1)`;
+		try {
+			const spent =
+				!(await needs(end('ASC'))) && !(await needs(end('DESC'))) && !(await needs(name));
+			if (spent && (await drop(on, name))) dropped++;
+		} catch (error) {
+			// Another server has dropped it since it was listed. This happens when this process lost its connection, and so
+			// the trim lock.
+			if ((error as { code?: unknown }).code !== UNDEFINED_TABLE) throw error;
 		}
-		const [needed] = await on.query(`SELECT FROM ${name} WHERE topic <> ALL($1::text[]) LIMIT 1`, [
-			arrayLiteral(spent)
-		]);
-		if (!needed && (await drop(on, name))) dropped++;
 	}
 	return dropped;
 }
+
+const UNDEFINED_TABLE = '42P01';
 
 async function drop(on: Queryable, name: string): Promise<boolean> {
 	await on.query(
@@ -45,14 +79,15 @@ async function drop(on: Queryable, name: string): Promise<boolean> {
 		[]
 	);
 	try {
-		// Dropping locks the whole table: rather try again later than make every reader wait behind a slow one.
+		// Dropping locks the whole table. If a slow reader holds it, give up and try again later, so that other readers do
+		// not wait.
 		await on.query(
 			`DO $$ BEGIN SET LOCAL lock_timeout = '200ms'; EXECUTE 'DROP TABLE ${name}'; END $$`,
 			[]
 		);
 		return true;
 	} catch (error) {
-		if (isTransient(error)) return false;
+		if (mayPass(error)) return false;
 		throw error;
 	}
 }

@@ -1,27 +1,14 @@
 import type { Queryable } from '../database/client.ts';
-import type { LogEvent } from './types.ts';
+import { trimmedAfter } from './horizons.ts';
+import { listed, readPageOf, type ListedRow, type Page } from './page.ts';
+import type { PageSize } from './page-size.ts';
+import { SESSION } from './place.ts';
 
-/** One topic of a replay: everything after `after`. */
+/** One topic of a replay: every event after `after`. */
 export interface TopicStart {
 	topic: string;
 	after: bigint;
 }
-
-interface Row {
-	id: string;
-	topic: string;
-	user_id: string | null;
-	data: string;
-}
-
-const toEvent = (row: Row): LogEvent => ({
-	id: BigInt(row.id),
-	topic: row.topic,
-	userId: row.user_id,
-	data: row.data
-});
-
-const COLUMNS = 'id::text, topic, user_id::text, data::text';
 
 /** Newest committed id; 0 when the log is empty. */
 export async function readHead(on: Queryable): Promise<bigint> {
@@ -32,48 +19,52 @@ export async function readHead(on: Queryable): Promise<bigint> {
 	return BigInt(row!.head);
 }
 
-/** Which log this is, and how far it goes. The epoch changes when the operator says that a backup was restored. */
-export async function readIdentity(on: Queryable): Promise<{ epoch: string; head: bigint }> {
-	const [row] = await on.query<{ epoch: string; head: string }>(
-		'SELECT epoch::text, (SELECT coalesce(max(id), 0)::text FROM events) AS head FROM log_state',
-		[]
+/**
+ * Reads the next events of all topics after `after`, in id order. The result is complete, because ids become visible in
+ * order; only events that were trimmed meanwhile are missing. Each row has the session that read it and the trimmed topics.
+ */
+export function readAfter(
+	on: Queryable,
+	after: bigint,
+	size: PageSize
+): Promise<Page<ListedRow & { session: string; trimmed: string | null }>> {
+	return readPageOf(on, size, ({ rows, inline }) =>
+		on.query<ListedRow & { session: string; trimmed: string | null }>(
+			`SELECT ${listed('$3')}, ${SESSION} AS session, ${trimmedAfter('$1::bigint')} AS trimmed
+			FROM events WHERE id > $1::bigint ORDER BY events.id LIMIT $2::int`,
+			[after.toString(), rows, inline]
+		)
 	);
-	return { epoch: row!.epoch, head: BigInt(row!.head) };
 }
 
-/** The next events of all topics after `after`, in id order. Complete, because ids become visible in order. */
-export async function readAfter(on: Queryable, after: bigint, limit: number): Promise<LogEvent[]> {
-	const rows = await on.query<Row>(
-		`SELECT ${COLUMNS} FROM events WHERE id > $1::bigint ORDER BY events.id LIMIT $2::int`,
-		[after.toString(), limit]
+/** The newest events up to `to`, newest first. */
+export function readRecent(on: Queryable, to: bigint, size: PageSize): Promise<Page> {
+	return readPageOf(on, size, ({ rows, inline }) =>
+		on.query<ListedRow>(
+			`SELECT ${listed('$3')} FROM events WHERE id <= $1::bigint ORDER BY events.id DESC LIMIT $2::int`,
+			[to.toString(), rows, inline]
+		)
 	);
-	return rows.map(toEvent);
-}
-
-/** The newest `limit` events up to `to`, in id order. */
-export async function readRecent(on: Queryable, to: bigint, limit: number): Promise<LogEvent[]> {
-	const rows = await on.query<Row>(
-		`SELECT ${COLUMNS} FROM events WHERE id <= $1::bigint ORDER BY events.id DESC LIMIT $2::int`,
-		[to.toString(), limit]
-	);
-	return rows.map(toEvent).reverse();
 }
 
 /**
- * The events of one topic for one audience, between two ids, in id order: one range of the replay index, and no row beside
- * it.
+ * SQL: the events of one topic for one audience between two ids, in id order. It reads one range of the replay index and no
+ * other row.
  *
- * The audience is compared with an array of one. As a constant it would drop out of the order that is asked for, and then
- * Postgres may take the primary key, which has that order too, and throw away everything else that was appended meanwhile.
- * What comes out of that is compared with the constant once more: so it counts as ordered by id alone, and ranges are merged
- * while they are read, each no further than it is needed. The limit keeps the second comparison out of the first.
+ * Why it compares the audience twice:
+ * - Inner query: `coalesce(user_id, 0) = ANY(ARRAY[7])` and `ORDER BY coalesce(user_id, 0), id`. With `= 7`, Postgres would
+ *   drop the constant from the order. Then `ORDER BY id` is left, and Postgres may scan the primary key instead. That scan
+ *   reads and discards the events of all other topics and users. An array of one element prevents this.
+ * - Outer query: `audience = 7` and `ORDER BY audience, id`. Here Postgres does drop the constant, so the range counts as
+ *   ordered by id alone. Postgres can then merge several ranges lazily and reads each one only as far as needed.
+ * - The inner LIMIT keeps Postgres from moving the outer condition into the inner query.
  *
- * @param range SQL of each bound: `after` is left out, `to` is included
+ * @param range SQL of each bound: `after` is exclusive, `to` is inclusive
  */
 export function topicRange(range: {
 	/** Columns of `events`. */
 	columns: string;
-	/** Id of a user; 0: everyone. */
+	/** A user id; 0: everyone. */
 	audience: string;
 	topic: string;
 	after: string;
@@ -92,40 +83,45 @@ export function topicRange(range: {
 		WHERE audience = ${audience}::bigint ORDER BY audience ${direction}, range.id ${direction})`;
 }
 
-/** Above every id. */
+/** Not smaller than any id. */
 const END = '9223372036854775807';
 
 /**
- * A page of what a user may see: of each topic the events after its start, up to `to`, in id order over all topics. Each
- * topic contributes two ranges (everyone's events, the user's own), of which no more is read than is sent, and one row.
+ * Reads a page of what a user may see: of each topic the events after its start, up to `to`, in id order over all topics.
+ *
+ * Each topic has two ranges: the events for everyone, and the user's own. The ranges are merged. Postgres reads from each
+ * range only the rows that are sent, and one more.
  *
  * @param userId null: only events for everyone
  */
-export async function readPage(
+export function readPage(
 	on: Queryable,
-	query: { userId: string | null; starts: readonly TopicStart[]; to: bigint; limit: number }
-): Promise<LogEvent[]> {
-	if (query.starts.length === 0) return [];
-	const parameters: (string | number | null)[] = [query.to.toString(), query.limit];
-	const audiences = ['0'];
-	if (query.userId !== null) audiences.push(`$${parameters.push(query.userId)}`);
-	const ranges: string[] = [];
-	for (const start of query.starts) {
-		const topic = `$${parameters.push(start.topic)}`;
-		const after = `$${parameters.push(start.after.toString())}`;
-		for (const audience of audiences) {
-			const columns = 'id, topic, user_id, data';
-			ranges.push(topicRange({ columns, audience, topic, after, to: '$1', limit: '$2' }));
+	query: { userId: string | null; starts: readonly TopicStart[]; to: bigint; size: PageSize }
+): Promise<Page> {
+	const { userId, starts, to, size } = query;
+	if (starts.length === 0)
+		return Promise.resolve({ events: [], rows: [], last: null, more: false, missing: false });
+	return readPageOf(on, size, ({ rows, inline }) => {
+		const parameters: (string | number | null)[] = [to.toString(), rows, inline];
+		const audiences = ['0'];
+		if (userId !== null) audiences.push(`$${parameters.push(userId)}`);
+		const columns = 'id, topic, user_id, size, data';
+		const ranges: string[] = [];
+		for (const start of starts) {
+			const topic = `$${parameters.push(start.topic)}`;
+			const after = `$${parameters.push(start.after.toString())}`;
+			for (const audience of audiences) {
+				ranges.push(topicRange({ columns, audience, topic, after, to: '$1', limit: '$2' }));
+			}
 		}
-	}
-	const rows = await on.query<Row>(
-		`SELECT ${COLUMNS} FROM (${ranges.join(' UNION ALL ')}) AS merged ORDER BY merged.id LIMIT $2::int`,
-		parameters
-	);
-	return rows.map(toEvent);
+		return on.query<ListedRow>(
+			`SELECT ${listed('$3')} FROM (${ranges.join(' UNION ALL ')}) AS merged ORDER BY merged.id LIMIT $2::int`,
+			parameters
+		);
+	});
 }
 
-/** Where to start so that the newest `last` events of a topic follow: the id before them, or 0 when there are not more. */
+/** Returns the id after which the newest `last` events of a topic follow; 0 when the topic has no more than that. */
 export async function readWindowStart(
 	on: Queryable,
 	query: { userId: string | null; topic: string; last: number }
@@ -149,17 +145,17 @@ export async function readWindowStart(
 	return row ? BigInt(row.id) : 0n;
 }
 
-/** The oldest event of a topic that the user may see and that is still there; null when there is none. */
+/** Returns the oldest retained event of a topic after an id that the user may see; null when there is none. */
 export async function readOldest(
 	on: Queryable,
-	query: { userId: string | null; topic: string }
+	query: { userId: string | null; topic: string; after?: bigint }
 ): Promise<bigint | null> {
 	const oldest = (audience: string) =>
-		topicRange({ columns: 'id', audience, topic: '$1', after: '0', to: END, limit: '1' });
-	const audiences = query.userId === null ? ['0'] : ['0', '$2'];
+		topicRange({ columns: 'id', audience, topic: '$1', after: '$2', to: END, limit: '1' });
+	const audiences = query.userId === null ? ['0'] : ['0', '$3'];
 	const [row] = await on.query<{ id: string | null }>(
 		`SELECT least(${audiences.map(oldest).join(', ')})::text AS id`,
-		[query.topic, ...(query.userId === null ? [] : [query.userId])]
+		[query.topic, String(query.after ?? 0n), ...(query.userId === null ? [] : [query.userId])]
 	);
 	return row?.id ? BigInt(row.id) : null;
 }

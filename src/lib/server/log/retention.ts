@@ -1,30 +1,26 @@
 import type { Retention, TopicRegistry } from '$lib/protocol';
 import type { Queryable } from '../database/client.ts';
 import type { SoleConnection } from '../database/sole-connection.ts';
+import { trimByTime, type Timed } from './age.ts';
 import { dropSpentPartitions } from './partitions.ts';
+import { endOfBatch, readProgress } from './progress.ts';
 import { readHead } from './read.ts';
 
-/** How many ids of the log one batch looks at, and how many events it deletes at most in one statement. */
+/** Maximum rows that one batch looks at, and maximum events that one statement deletes. */
 const BATCH = 10_000;
 
-/** The log's own topics serve questions about the recent past. */
+/** The log's own topics are needed only to answer questions about the recent past. */
 const OWN: [string, { retention: Retention }][] = [
 	['$subscribed', { retention: { seconds: 30 * 86_400 } }]
 ];
 
-/** How long a topic is kept; absent: for ever. */
-export interface Kept {
-	topic: string;
-	retention?: Retention | undefined;
-}
-
 /**
- * Trims every topic that is not kept for ever. One process at a time; bounded batches; the horizon moves first, in a
- * statement of its own, and only then are events deleted: a reader never misses an event without being able to tell.
+ * Trims every topic that is not kept for ever. One process at a time runs it, in bounded batches. The horizon moves first,
+ * in its own statement, and then the events are deleted. So a reader that misses an event can always see the reason.
  *
- * @param connection for this job alone: it holds a session lock while it works
- * @param signal ends the job between two batches
- * @returns how many events were deleted; null when another process is at it
+ * @param connection used only by this job, because it holds a session lock while it works
+ * @param signal stops the job between two batches
+ * @returns number of deleted events, without those of dropped partitions; null when another process runs the job
  */
 export async function trimLog(
 	connection: SoleConnection,
@@ -37,12 +33,18 @@ export async function trimLog(
 	);
 	if (!lock?.mine) return null;
 	try {
-		let deleted = 0;
 		const head = await readHead(connection);
-		const kept = [...registry, ...OWN].map(([topic, { retention }]) => ({ topic, retention }));
-		await dropSpentPartitions(connection, kept, head);
-		for (const { topic, retention } of kept) {
-			if (retention) deleted += await trimTopic(connection, topic, retention, head, signal);
+		const timed: Timed[] = [];
+		const counted: { topic: string; last: number }[] = [];
+		for (const [topic, { retention }] of [...registry, ...OWN]) {
+			if (!retention) continue;
+			if ('seconds' in retention) timed.push({ topic, seconds: retention.seconds });
+			else counted.push({ topic, last: retention.lastPerUser });
+		}
+		await dropSpentPartitions(connection, timed, head, signal);
+		let deleted = await trimByTime(connection, timed, head, signal);
+		for (const { topic, last } of counted) {
+			deleted += await trimByCount(connection, topic, last, head, signal);
 		}
 		return deleted;
 	} finally {
@@ -53,55 +55,33 @@ export async function trimLog(
 	}
 }
 
-async function trimTopic(
+/** Keeps only the newest `last` events for each audience that got new events since the last run. */
+async function trimByCount(
 	on: Queryable,
 	topic: string,
-	retention: Retention,
+	last: number,
 	head: bigint,
 	signal?: AbortSignal
 ): Promise<number> {
-	const end = 'seconds' in retention ? await lastIdBefore(on, retention.seconds, head) : head;
-	const [row] = await on.query<{ done: string }>(
-		'SELECT done::text FROM retention_progress WHERE topic = $1',
-		[topic]
-	);
-	let done = BigInt(row?.done ?? 0);
+	// When `last` changes, all audiences are trimmed again.
+	const rule = `last ${last}`;
+	let done = (await readProgress(on, [topic], rule)).get(topic)!;
 	let deleted = 0;
-	while (done < end && !signal?.aborted) {
-		const to = done + BigInt(BATCH) < end ? done + BigInt(BATCH) : end;
-		deleted +=
-			'seconds' in retention
-				? await trimRange(on, topic, done, to)
-				: await trimToLast(on, topic, done, to, retention.lastPerUser, signal);
+	while (done < head && !signal?.aborted) {
+		const to = await endOfBatch(on, done, head);
+		deleted += await trimToLast(on, topic, done, to, last, signal);
+		if (signal?.aborted) break;
 		await on.query(
-			`INSERT INTO retention_progress (topic, done) VALUES ($1, $2::bigint)
-			ON CONFLICT (topic) DO UPDATE SET done = excluded.done`,
-			[topic, to.toString()]
+			`INSERT INTO retention_progress (topic, done, rule) VALUES ($1, $2::bigint, $3)
+			ON CONFLICT (topic) DO UPDATE SET done = excluded.done, rule = excluded.rule`,
+			[topic, to.toString(), rule]
 		);
 		done = to;
 	}
 	return deleted;
 }
 
-/** Deletes a topic's events with `after < id ≤ to`. */
-async function trimRange(on: Queryable, topic: string, after: bigint, to: bigint): Promise<number> {
-	const range = [topic, after.toString(), to.toString()];
-	await on.query(
-		`INSERT INTO topic_horizons AS h (topic, audience, horizon)
-		SELECT topic, coalesce(user_id, 0), max(id) FROM events
-		WHERE topic = $1 AND id > $2::bigint AND id <= $3::bigint GROUP BY 1, 2
-		ON CONFLICT (topic, audience) DO UPDATE SET horizon = greatest(h.horizon, excluded.horizon)`,
-		range
-	);
-	const [row] = await on.query<{ count: string }>(
-		`WITH gone AS (DELETE FROM events WHERE topic = $1 AND id > $2::bigint AND id <= $3::bigint RETURNING 1)
-		SELECT count(*)::text AS count FROM gone`,
-		range
-	);
-	return Number(row!.count);
-}
-
-/** Cuts a topic down to its newest events for each audience that has got one with `after < id ≤ to`. */
+/** Keeps only the newest `last` events for each audience that has an event with `after < id ≤ to`. */
 async function trimToLast(
 	on: Queryable,
 	topic: string,
@@ -142,26 +122,4 @@ async function trimToLast(
 		}
 	}
 	return deleted;
-}
-
-/**
- * The last id that was written more than `seconds` ago, by bisection of the ids: there is no index on time, and the moments
- * of the log rise with its ids. (An outbox row keeps its moment, which can be earlier than its neighbours': it is then kept
- * a little longer.)
- */
-export async function lastIdBefore(on: Queryable, seconds: number, head: bigint): Promise<bigint> {
-	let low = 0n;
-	let high = head;
-	while (low < high) {
-		const middle = (low + high + 1n) / 2n;
-		const [row] = await on.query<{ old: boolean }>(
-			`SELECT created_at < now() - make_interval(secs => $2::float8) AS old
-			FROM events WHERE id <= $1::bigint ORDER BY events.id DESC LIMIT 1`,
-			[middle.toString(), seconds]
-		);
-		// Nothing there: it has been trimmed, so it was old.
-		if (row?.old ?? true) low = middle;
-		else high = middle - 1n;
-	}
-	return low;
 }

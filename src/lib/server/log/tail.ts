@@ -1,73 +1,122 @@
 import type { Logger } from 'pino';
 import type { SoleConnection } from '../database/sole-connection.ts';
-import { readAfter, readIdentity } from './read.ts';
+import { Trouble } from '../database/trouble.ts';
+import { PageSize } from './page-size.ts';
+import { parseTrimmed, readTrimmed } from './horizons.ts';
+import type { ListedRow } from './page.ts';
+import { readFate, readStanding, settleLog } from './place.ts';
+import { readAfter } from './read.ts';
 import type { LogEvent } from './types.ts';
 
-const PAGE = 1000;
+/** Each page becomes one call of the hub. */
+const PAGE = { most: 1000, bytes: 2 * 1_048_576 };
+
+/** Receives what the tailer reads. Its methods are called synchronously, in order. */
+export interface TailReader {
+	/** A look at the log begins. It finds every event that is committed by now. */
+	looks(): void;
+	/**
+	 * Delivers the next page.
+	 *
+	 * @param upTo id up to which the page is complete
+	 * @param trimmed topics of which some events are missing because they were trimmed before they could be read
+	 */
+	deliver(events: LogEvent[], upTo: bigint, trimmed: readonly string[]): void;
+	/** The look has reached the end of the log: nothing follows the delivered events. */
+	atEnd(): void;
+	/** The log was replaced, has gone back, or has lost the event that was read last. Delivery continues after `head`. */
+	replaced(head: bigint): void;
+}
 
 /**
- * Reads the log after its head, once per process, and hands over every event once, in order. A notification only makes it
- * look sooner: what it finds depends on the log alone.
+ * Reads the log after its head, once per process, and hands over every event once, in id order. A notification only makes it
+ * look earlier. What it finds depends on the log alone.
  */
 export class Tailer {
 	readonly #connection: SoleConnection;
 	readonly #logger: Logger;
 	readonly #pollMs: number;
-	readonly #deliver: (events: LogEvent[]) => void;
-	readonly #onReplaced: (head: bigint) => void;
+	readonly #reader: TailReader;
+	readonly #size = new PageSize(PAGE);
 	#tail = 0n;
+	/** The event at the tail, as it was read. null when it is unknown, has no data, or was deleted since. */
+	#last: LogEvent | null = null;
 	#epoch = '';
-	/** Whether to make sure that it is still the same log: after every failure, and now and then. */
+	/** The session on which the log was last verified to be the same. */
+	#session = '';
+	/** Number of consecutive looks without a result, because the connection changed in between. */
+	#unsure = 0;
+	/** True when the next look must verify that it is still the same log: after every failure, and at each poll. */
 	#verify = false;
 	#dirty = false;
 	#stopped = true;
 	#running: Promise<void> | null = null;
 	#timer: NodeJS.Timeout | undefined;
-	#failing = false;
+	readonly #trouble: Trouble;
 	#lastLook = 0;
+	#setAside = 0;
 
-	/**
-	 * @param connection for the tailer alone; the tailer closes it
-	 * @param deliver called with each page, synchronously, in order
-	 * @param onReplaced called when the log is another one than before, or has gone back: a backup was restored under us. What
-	 *   follows is delivered from its head on.
-	 */
+	/** @param connection used only by the tailer, which also closes it */
 	constructor(
 		connection: SoleConnection,
 		logger: Logger,
-		deliver: (events: LogEvent[]) => void,
-		onReplaced: (head: bigint) => void,
+		reader: TailReader,
 		options: { pollMs?: number } = {}
 	) {
 		this.#connection = connection;
 		this.#logger = logger;
-		this.#deliver = deliver;
-		this.#onReplaced = onReplaced;
+		this.#trouble = new Trouble(logger.child({ source: 'tailer' }), {
+			lasts: 'the log cannot be read; polling goes on',
+			over: 'the log is readable again'
+		});
+		this.#reader = reader;
 		this.#pollMs = options.pollMs ?? 1000;
 	}
 
-	/** Id up to which everything has been handed over. */
+	/** Id up to which every event has been handed over. */
 	get tail(): bigint {
 		return this.#tail;
 	}
 
-	/** Identity of the log that is being read. */
+	/** Number of events that could not be sent to anybody. */
+	get setAside(): number {
+		return this.#setAside;
+	}
+
+	/** Epoch of the log that is being read. */
 	get epoch(): string {
 		return this.#epoch;
 	}
 
-	/** When the log was last looked at with success, in milliseconds since 1970. */
+	/** True when the last look failed. */
+	get failing(): boolean {
+		return this.#trouble.lasts;
+	}
+
+	/** Time of the last successful look at the log, in milliseconds since 1970. */
 	get lastLook(): number {
 		return this.#lastLook;
 	}
 
 	/**
-	 * Takes the head of the log as the place to begin. Until `start`, `wake` does nothing: a look before the head is known
-	 * would begin at the first event ever.
+	 * Begins at the head of the log. Before `start`, `wake` does nothing: a look before the head is known would read the log
+	 * from its first event.
 	 */
 	async begin(): Promise<bigint> {
-		({ head: this.#tail, epoch: this.#epoch } = await readIdentity(this.#connection));
+		let standing = await readStanding(this.#connection, 0n);
+		if (!standing.settled) {
+			await settleLog(this.#connection);
+			standing = await readStanding(this.#connection, 0n);
+		}
+		({ head: this.#tail, epoch: this.#epoch, session: this.#session } = standing);
+		this.#lastLook = Date.now();
 		return this.#tail;
+	}
+
+	/** @param event the last event that was read, if it still exists */
+	#remember(event: LogEvent | undefined): void {
+		// Without its data it cannot be compared later.
+		this.#last = event?.id === this.#tail && event.data !== null ? event : null;
 	}
 
 	start(): void {
@@ -79,7 +128,7 @@ export class Tailer {
 		this.wake();
 	}
 
-	/** Looks now, or once more if it is looking. */
+	/** Looks now, or once more after the current look. */
 	wake(): void {
 		if (this.#stopped) return;
 		this.#dirty = true;
@@ -97,37 +146,77 @@ export class Tailer {
 		while (this.#dirty && !this.#stopped) {
 			this.#dirty = false;
 			try {
-				if (this.#verify) await this.#identify();
-				const events = await readAfter(this.#connection, this.#tail, PAGE);
-				this.#lastLook = Date.now();
-				if (events.length === PAGE) this.#dirty = true;
-				if (events.length > 0) {
-					this.#tail = events[events.length - 1]!.id;
-					this.#deliver(events);
-				}
-				if (this.#failing) this.#logger.info('the log is readable again');
-				this.#failing = false;
+				this.#reader.looks();
+				// Deliver nothing from a connection on which the log was not verified: it may lead to another server.
+				const read = (!this.#verify || (await this.#identify())) && (await this.#read());
+				this.#unsure = read ? 0 : this.#unsure + 1;
+				if (this.#unsure > 5)
+					throw new Error('Every statement comes from another connection: a pooler?');
+				if (read) this.#trouble.over();
+				else this.#verify = this.#dirty = true;
 			} catch (error) {
 				this.#verify = true;
-				if (!this.#failing)
-					this.#logger.warn({ err: error }, 'the log cannot be read; polling goes on');
-				this.#failing = true;
+				this.#trouble.met(error);
 			}
 		}
-		// Same tick as the look at `#dirty`: clearing it later would lose a wake-up.
+		// Must be in the same tick as the check of `#dirty`; otherwise a wake-up could be lost.
 		this.#running = null;
 	}
 
-	async #identify(): Promise<void> {
-		const { epoch, head } = await readIdentity(this.#connection);
-		this.#verify = false;
-		if (epoch === this.#epoch && head >= this.#tail) return;
-		this.#logger.warn(
-			{ head: head.toString(), tail: this.#tail.toString() },
-			'the log has been replaced; every client starts anew'
+	#tellSetAside({ id, topic, size }: ListedRow): void {
+		this.#setAside++;
+		this.#logger.error(
+			{ id, topic, size },
+			'an event is too large to be sent, or Postgres does not hand it out: clients are told of a gap, and the log has it'
 		);
-		this.#epoch = epoch;
-		this.#tail = head;
-		this.#onReplaced(head);
+	}
+
+	/** Delivers the next page. Returns false, without delivery, when a row came from a connection that was not verified. */
+	async #read(): Promise<boolean> {
+		const page = await readAfter(this.#connection, this.#tail, this.#size);
+		if (page.rows.some(({ session }) => session !== this.#session)) return false;
+		this.#lastLook = Date.now();
+		if (page.last !== null) {
+			// An event was deleted after it had been listed. By now the horizon covers it, so read the trimmed topics again.
+			const trimmed = page.missing
+				? await readTrimmed(this.#connection, this.#tail)
+				: parseTrimmed(page.rows[0]?.trimmed ?? null);
+			this.#tail = page.last;
+			this.#remember(page.events[page.events.length - 1]);
+			for (const row of page.rows) if (row.data === null) this.#tellSetAside(row);
+			this.#reader.deliver(page.events, page.last, trimmed);
+		}
+		if (page.more) this.#dirty = true;
+		else this.#reader.atEnd();
+		return true;
+	}
+
+	/** Verifies that it is still the same log. Returns false when this is not known yet. */
+	async #identify(): Promise<boolean> {
+		const standing = await readStanding(this.#connection, this.#tail);
+		if (!standing.settled) {
+			await settleLog(this.#connection);
+			return false;
+		}
+		let replaced = standing.lost || standing.given < this.#tail || standing.epoch !== this.#epoch;
+		if (!replaced && standing.session !== this.#session && this.#last) {
+			const { session, fate } = await readFate(this.#connection, this.#last);
+			if (session !== standing.session) return false;
+			replaced = fate === 'changed' || fate === 'gone';
+		}
+		// Within one session no event gets lost: it was deleted.
+		if (!standing.there) this.#last = null;
+		if (replaced) {
+			this.#logger.warn(
+				{ head: standing.head.toString(), tail: this.#tail.toString() },
+				'the log has been replaced, or has lost its newest events; every client begins anew'
+			);
+			this.#tail = standing.head;
+			this.#last = null;
+			this.#reader.replaced(this.#tail);
+		}
+		({ epoch: this.#epoch, session: this.#session } = standing);
+		this.#verify = false;
+		return true;
 	}
 }

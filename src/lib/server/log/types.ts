@@ -1,18 +1,20 @@
-/** An event as a writer hands it over. */
+/** An event as a writer passes it in. */
 export interface NewEvent {
 	topic: string;
 	/** Payload; must satisfy the topic's schema. */
 	data: unknown;
-	/** Who may see it; null or absent: everyone who may subscribe to the topic. */
+	/** The user who may see it. null or absent: everyone who may subscribe to the topic. */
 	userId?: string | null;
-	/** At most 200 characters. The same key, ever again, adds nothing and answers the first event's id. */
+	/**
+	 * At most 200 characters. If the key was ever used before, nothing is added, and the id of the first event is returned.
+	 */
 	key?: string;
 }
 
-/** What an append answers for each event. */
+/** The result of an append for each event. */
 export interface Appended {
 	id: string;
-	/** True when the key had been used before and nothing was added. */
+	/** True when the key had been used before. Nothing was added. */
 	duplicate: boolean;
 }
 
@@ -21,8 +23,11 @@ export interface LogEvent {
 	id: bigint;
 	topic: string;
 	userId: string | null;
-	/** JSON text exactly as Postgres prints it: it goes to the wire without being parsed. */
-	data: string;
+	/**
+	 * JSON text exactly as Postgres prints it. It is sent without being parsed. null: the event exists, but it is too large
+	 * to be sent, or Postgres refuses to return it.
+	 */
+	data: string | null;
 }
 
 export type { Drizzle, Transaction } from '../database/client.ts';
