@@ -1,6 +1,7 @@
+import { CONTROL, type Gap } from '$lib/protocol';
 import type { LogEvent } from '../log/types.ts';
-import { concat, type Encoder } from './sink.ts';
-import { toFramed, Window, type Framed } from './window.ts';
+import { join, type Chunk, type Encoder } from './sink.ts';
+import { Window, type Framed } from './window.ts';
 
 /** A live subscriber, as the hub sees it. */
 export interface Member {
@@ -8,14 +9,19 @@ export interface Member {
 	/** Sorted. */
 	readonly topics: readonly string[];
 	/**
-	 * Gets the frames of one batch as one chunk.
+	 * Takes the frames of one batch, joined into chunks.
 	 *
-	 * @param before position of the member until now: what it falls back to when it cannot take more
+	 * @param before position of the member before this batch: the member catches up from here when it cannot take more
 	 */
-	deliver(chunk: Uint8Array, before: bigint): void;
+	deliver(chunks: readonly Chunk[], before: bigint): void;
+	/**
+	 * An event after this position, which the member may still be owed, was trimmed. The member catches up from the log from
+	 * here, and the log sends the `gap`.
+	 */
+	goBack(before: bigint): void;
 }
 
-/** Live subscribers of one set of topics: what is for everyone is joined once for all of them. */
+/** Live subscribers with the same set of topics. Frames for everyone are joined once for the whole group. */
 class Group {
 	readonly topics: ReadonlySet<string>;
 	readonly members = new Set<Member>();
@@ -39,6 +45,11 @@ class Group {
 		if (own?.size === 0) this.byUser.delete(member.userId);
 	}
 
+	/** @returns true when the group is subscribed to one of the topics */
+	hasAny(topics: readonly string[]): boolean {
+		return topics.some((topic) => this.topics.has(topic));
+	}
+
 	deliver(batch: readonly Framed[], before: bigint): void {
 		const wanted = batch.filter((event) => this.topics.has(event.topic));
 		if (wanted.length === 0) return;
@@ -48,22 +59,28 @@ class Group {
 			if (event.userId !== null && this.byUser.has(event.userId)) owners.add(event.userId);
 		}
 		if (shared.length > 0) {
-			const chunk = concat(shared.map((event) => event.frame));
+			const chunks = join(shared);
 			for (const member of this.members) {
-				if (!owners.has(member.userId)) member.deliver(chunk, before);
+				if (!owners.has(member.userId)) member.deliver(chunks, before);
 			}
 		}
 		for (const owner of owners) {
-			const visible = wanted.filter((event) => maySee(owner, event));
-			const chunk = concat(visible.map((event) => event.frame));
-			for (const member of this.byUser.get(owner) ?? []) member.deliver(chunk, before);
+			const chunks = join(wanted.filter((event) => maySee(owner, event)));
+			for (const member of this.byUser.get(owner) ?? []) member.deliver(chunks, before);
 		}
 	}
 }
 
-/** The rule of who gets an event of a topic they are subscribed to: it is for everyone, or for them. */
+/** The audience rule: an event of a subscribed topic is for everyone, or for one user alone. */
 export function maySee(userId: string | null, event: { userId: string | null }): boolean {
 	return event.userId === null || event.userId === userId;
+}
+
+/** An event that cannot be sent is replaced by a `gap`, which moves the cursor as the event would. */
+function encode(encoder: Encoder, { id, topic, data }: LogEvent): Uint8Array {
+	if (data !== null) return encoder.event({ id, topic, data });
+	const gap: Gap = { topic, after: String(id - 1n), oldest: String(id + 1n) };
+	return encoder.control(CONTROL.gap, gap, id);
 }
 
 /** Limits of the window in memory. */
@@ -73,33 +90,37 @@ export interface WindowLimits {
 }
 
 /**
- * Hands each batch of the log to the live subscribers, and keeps the newest events for those who come back soon.
+ * Hands each batch of the log to the live subscribers, and keeps the newest events for clients that reconnect soon.
  *
- * Everything here happens in one tick per batch, which is what makes joining safe: a subscriber that has read up to
- * {@link tail} and attaches in the same tick misses nothing and gets nothing twice.
+ * A batch is handed over within one tick. Therefore joining is safe: a subscriber that has read up to {@link tail} and
+ * attaches in the same tick misses no event and gets no event twice.
  */
 export class Hub {
 	readonly #encoder: Encoder;
 	readonly #groups = new Map<string, Group>();
-	readonly #waiting = new Set<{ id: bigint; resolve(): void }>();
+	readonly #waiting = new Set<{ id: bigint; look: number; resolve(): void }>();
+	readonly #look: () => void;
 	readonly #limits: WindowLimits;
 	#window: Window;
 	#tail: bigint;
-	#generation = 0;
+	/** Number of looks at the log that have begun. */
+	#looks = 0;
 
 	/**
 	 * @param tail position of the log at which `recent` ends
-	 * @param recent newest events up to `tail`, in order, without holes
-	 * @param floor everything after it is in `recent`
+	 * @param recent newest events up to `tail`, in id order, without missing ones
+	 * @param floor every event after this id is in `recent`
+	 * @param look asks the tailer to look at the log soon
 	 */
 	constructor(
 		encoder: Encoder,
-		start: { tail: bigint; floor: bigint; recent: readonly LogEvent[] },
+		start: { tail: bigint; floor: bigint; recent: readonly LogEvent[]; look: () => void },
 		limits: WindowLimits
 	) {
 		this.#encoder = encoder;
 		this.#limits = limits;
 		this.#tail = start.tail;
+		this.#look = start.look;
 		this.#window = new Window(start.floor, limits);
 		this.#window.push(start.recent.map((event) => this.frame(event)));
 	}
@@ -107,11 +128,6 @@ export class Hub {
 	/** Id up to which every event has been handed to the live subscribers. */
 	get tail(): bigint {
 		return this.#tail;
-	}
-
-	/** Changes when the log is replaced: what was decided before holds no more. */
-	get generation(): number {
-		return this.#generation;
 	}
 
 	get window(): Pick<Window, 'floor' | 'size' | 'bytes' | 'read'> {
@@ -126,38 +142,68 @@ export class Hub {
 	}
 
 	frame(event: LogEvent): Framed {
-		return toFramed(event, (e) => this.#encoder.event(e));
+		const { id, topic, userId } = event;
+		return { id, topic, userId, frame: encode(this.#encoder, event) };
 	}
 
-	/** Takes the next events of the log, in order. */
-	publish(events: readonly LogEvent[]): void {
-		if (events.length === 0) return;
+	/**
+	 * Takes the next events of the log, in id order.
+	 *
+	 * @param upTo the events are complete up to this id
+	 * @param trimmed topics of which some events are missing here because they were trimmed: their subscribers read from the
+	 *   log, which sends the `gap`
+	 */
+	publish(events: readonly LogEvent[], upTo: bigint, trimmed: readonly string[]): void {
 		const before = this.#tail;
 		const batch = events.map((event) => this.frame(event));
-		this.#tail = batch[batch.length - 1]!.id;
-		this.#window.push(batch);
-		for (const group of this.#groups.values()) group.deliver(batch, before);
+		this.#tail = upTo;
+		if (trimmed.length === 0) this.#window.push(batch);
+		// The window must not hide the missing events, so it starts again empty.
+		else this.#window = new Window(this.#tail, this.#limits);
+		for (const group of [...this.#groups.values()]) {
+			if (!group.hasAny(trimmed)) group.deliver(batch, before);
+			else for (const member of [...group.members]) member.goBack(before);
+		}
+		this.#release(({ id }) => id <= this.#tail);
+	}
+
+	/** A look at the log begins. Events committed before this moment are published before {@link atEnd}. */
+	looks(): void {
+		this.#looks++;
+	}
+
+	/**
+	 * The log has been read to its end. A waiter that came before this look began waits for an id that is not there: release
+	 * it.
+	 */
+	atEnd(): void {
+		this.#release(({ look }) => look < this.#looks);
+	}
+
+	#release(done: (waiter: { id: bigint; look: number }) => boolean): void {
 		for (const waiter of this.#waiting) {
-			if (waiter.id <= this.#tail) {
-				this.#waiting.delete(waiter);
-				waiter.resolve();
-			}
+			if (!done(waiter)) continue;
+			this.#waiting.delete(waiter);
+			waiter.resolve();
 		}
 	}
 
-	/** Forgets everything: the log is another one. The owner ends the subscribers first. */
+	/** Drops everything because the log was replaced. The owner ends the subscribers first. */
 	reset(tail: bigint): void {
-		this.#generation++;
 		this.#tail = tail;
 		this.#window = new Window(tail, this.#limits);
 	}
 
-	/** Resolves when the tail has reached `id`, or `signal` aborts. */
+	/**
+	 * Resolves when the tail has reached `id`. It also resolves when a look that began after this call reaches the end of
+	 * the log before `id`: the newest events were deleted, and nothing up to `id` is missing. Or when `signal` aborts.
+	 */
 	reached(id: bigint, signal: AbortSignal): Promise<void> {
 		if (id <= this.#tail || signal.aborted) return Promise.resolve();
 		return new Promise((resolve) => {
 			const waiter = {
 				id,
+				look: this.#looks,
 				resolve: () => {
 					signal.removeEventListener('abort', abort);
 					resolve();
@@ -169,6 +215,7 @@ export class Hub {
 			};
 			signal.addEventListener('abort', abort, { once: true });
 			this.#waiting.add(waiter);
+			this.#look();
 		});
 	}
 

@@ -1,57 +1,70 @@
 import { CONTROL, type Gap } from '$lib/protocol';
-import type { LogEvent } from '../log/types.ts';
+import type { Page } from '../log/page.ts';
+import { PageSize, Turn } from '../log/page-size.ts';
 import { maySee, type Hub, type Member } from './hub.ts';
-import { concat, type Encoder, type Sink } from './sink.ts';
+import { join, WRITE_BYTES, type Chunk, type Encoder, type Sink } from './sink.ts';
 import type { Framed } from './window.ts';
 
-/** Reads what a user may see, from the log. Errors are the reader's to retry: it rejects only for good. */
+/** Reads from the log what a user may see. The reader retries passing errors itself, so a rejection is final. */
 export type PageReader = (query: {
 	userId: string;
 	starts: readonly { topic: string; after: bigint }[];
 	to: bigint;
-	limit: number;
+	size: PageSize;
 	signal: AbortSignal;
-}) => Promise<{
-	events: LogEvent[];
-	/** How far topics had been trimmed for the user when the events had been read. */
-	horizons: ReadonlyMap<string, bigint>;
-}>;
+}) => Promise<
+	Page & {
+		/** How far each topic was trimmed for the user. Read after the events. */
+		horizons: ReadonlyMap<string, bigint>;
+	}
+>;
 
-/** The oldest event of a topic that is still there for the user. */
-export type OldestReader = (query: { userId: string; topic: string }) => Promise<bigint | null>;
+/** Reads the oldest event after `after` that a `gap` names, for a topic that was trimmed up to `horizon`. */
+export type OldestReader = (query: {
+	userId: string;
+	topic: string;
+	after: bigint;
+	horizon: bigint;
+}) => Promise<bigint | null>;
 
-/** What a subscriber is to deliver. */
+/** What a subscriber must deliver. */
 export interface Subscription {
 	userId: string;
-	/** Where each topic begins: everything after `after` is owed. */
+	/** Where each topic begins: every event after `after` is owed. */
 	starts: readonly { topic: string; after: bigint }[];
-	/** The client's cursor; 0: it has none. */
+	/** Cursor of the client. 0: it has none. */
 	cursor: bigint;
-	/** Replay goes at least this far before the client is told that it has caught up. */
+	/** The replay must reach at least this id before the client gets `caught-up`. */
 	atLeast: bigint;
-	/** Topics whose history the client has not had: what of it is gone is nothing it lacks. */
+	/**
+	 * Topics whose history starts with this request. The client never had any of it, so events that are already trimmed are
+	 * not reported as a gap. Example: of 100 events, retention kept 50. A new client gets these 50 and no `gap`.
+	 */
 	newTopics?: readonly string[];
-	/** Told before the topic's history. */
+	/**
+	 * How far each topic was already trimmed when the client subscribed to it. Trimming up to this id is not reported as a
+	 * gap.
+	 */
+	told?: ReadonlyMap<string, bigint>;
+	/** Gaps to send before the history of the topics. */
 	gaps?: readonly Gap[];
-	/** Epoch, told in `caught-up`. */
+	/** Epoch of the log, sent in `caught-up`. */
 	log: string;
 }
 
-/** Bounds; bytes. */
+/** Bounds, in bytes. */
 export interface SubscriberLimits {
-	/** Unsent bytes at which a live subscriber goes back to reading from the log. */
+	/** A live subscriber with more unsent bytes than this goes back to reading from the log. */
 	bufferBytes: number;
 }
 
-/** Bytes of one write of a replay, about. */
-const PAGE_BYTES = 131_072;
-/** Rows of one page from SQL: as many as make a write, learned from the page before. */
-const ROWS = { first: 256, least: 16, most: 2048 };
+/** Size of a page from SQL: about two writes. Each page adapts the number of rows of the next one. */
+const PAGE = { first: 256, least: 16, most: 2048, bytes: 2 * WRITE_BYTES, turn: new Turn() };
 
 /**
- * One connection: a position that moves through the log. It is *catching up* (reading history, waiting for the socket) or
- * *live* (the hub hands it each batch). A live one whose socket is slow goes back to catching up from its position: the
- * log is its buffer.
+ * One connection: a position that moves through the log. It is *catching up* (it reads history and waits for the socket) or
+ * *live* (the hub hands it each batch). A live subscriber with a slow socket goes back to catching up from its position. So
+ * the log is its buffer.
  */
 export class Subscriber implements Member {
 	readonly userId: string;
@@ -62,18 +75,18 @@ export class Subscriber implements Member {
 	readonly #encoder: Encoder;
 	readonly #sink: Sink;
 	readonly #limits: SubscriberLimits;
-	/** Ends the waiting of a subscriber that is catching up; a live one waits for nothing. */
+	/** Ends the waiting of a subscriber that is catching up. A live subscriber does not wait. */
 	#abort: AbortController | null = null;
 	#subscription: Subscription | null;
 	#state: 'catching-up' | 'live' | 'ended' = 'catching-up';
-	/** While catching up: everything of its topics up to here has been handed to the socket. */
+	/** While catching up: every event of its topics up to this id has been handed to the socket. */
 	#position: bigint;
-	/** What the client's cursor is once it has received what was written. */
+	/** The cursor that the client will have when it has received everything that was written. */
 	#cursor: bigint;
-	#rows = ROWS.first;
-	/** Horizons the client has been told of, or need not be. */
+	readonly #size = new PageSize(PAGE);
+	/** Per topic: the horizon that the client was told of, or does not need to be told of. */
 	#told: Map<string, bigint> | null = null;
-	/** Until the first page. */
+	/** Null after the first page. */
 	#newTopics: readonly string[] | null;
 
 	constructor(
@@ -95,6 +108,7 @@ export class Subscriber implements Member {
 		this.#limits = parts.limits;
 		this.#subscription = subscription;
 		this.#newTopics = subscription.newTopics ?? null;
+		this.#told = subscription.told?.size ? new Map(subscription.told) : null;
 		this.#cursor = this.#position = subscription.cursor;
 		this.userId = subscription.userId;
 		this.topics = subscription.starts.map((start) => start.topic).sort();
@@ -105,9 +119,9 @@ export class Subscriber implements Member {
 	}
 
 	/**
-	 * Delivers everything owed and then goes live. Resolves when it is live or has ended.
+	 * Delivers every owed event and then goes live. Resolves when it is live or has ended.
 	 *
-	 * @throws whatever the reader throws for good; the subscriber has ended then
+	 * @throws any final error of the reader; the subscriber has ended then
 	 */
 	async run(): Promise<void> {
 		const first = this.#subscription;
@@ -129,7 +143,7 @@ export class Subscriber implements Member {
 					this.#state = 'live';
 					this.#abort = null;
 					this.#hub.attach(this);
-					if (this.#subscription) this.#announce(this.#subscription, to);
+					if (this.#subscription) this.#announce(this.#subscription, this.#cursor);
 				}
 			}
 		} catch (error) {
@@ -138,28 +152,41 @@ export class Subscriber implements Member {
 		}
 	}
 
-	deliver(chunk: Uint8Array, before: bigint): void {
-		if (this.#sink.backlog > this.#limits.bufferBytes) {
-			this.#hub.detach(this);
-			this.#state = 'catching-up';
-			this.#position = before;
-			this.#cursor = later(this.#cursor, before);
-			void this.run().catch((error: unknown) => this.onFailure(error));
-			return;
+	deliver(chunks: readonly Chunk[], before: bigint): void {
+		let position = before;
+		for (const { bytes, upTo } of chunks) {
+			if (this.#sink.backlog > this.#limits.bufferBytes) {
+				this.#catchUp(position);
+				return;
+			}
+			this.#sink.write(bytes);
+			position = upTo;
 		}
-		this.#sink.write(chunk);
+	}
+
+	goBack(before: bigint): void {
+		// The client may have received the trimmed event already. Then its cursor is beyond it, and nothing is missing.
+		this.#catchUp(later(before, this.#cursor));
+	}
+
+	#catchUp(position: bigint): void {
+		this.#hub.detach(this);
+		this.#state = 'catching-up';
+		this.#position = position;
+		this.#cursor = later(this.#cursor, position);
+		void this.run().catch((error: unknown) => this.onFailure(error));
 	}
 
 	/** Called when catching up fails for good after the subscriber had been live. Set by the owner. */
 	onFailure: (error: unknown) => void = () => {};
 
-	/** Writes a keep-alive that carries the position. */
+	/** Writes a keep-alive with the current position. */
 	keepAlive(): void {
-		// A socket that takes nothing needs no proof of life, and must not be fed without bound.
+		// A full socket needs no keep-alive, and the backlog must stay bounded.
 		if (this.#state === 'ended' || this.#sink.backlog > this.#limits.bufferBytes) return;
-		this.#sink.write(
-			this.#encoder.keepAlive(this.#state === 'live' ? this.#hub.tail : this.#cursor)
-		);
+		// The tail can be below the client's cursor when the newest events were deleted after the client received them.
+		const reached = this.#state === 'live' ? later(this.#cursor, this.#hub.tail) : this.#cursor;
+		this.#sink.write(this.#encoder.keepAlive(reached));
 	}
 
 	/** Writes a last control event and ends. */
@@ -178,7 +205,7 @@ export class Subscriber implements Member {
 		this.#sink.end();
 	}
 
-	/** A call, because the compiler does not expect the state to change while we wait. */
+	/** A method, because the compiler assumes that the state does not change during an await. */
 	#over(): boolean {
 		return this.#state === 'ended';
 	}
@@ -203,7 +230,7 @@ export class Subscriber implements Member {
 		);
 	}
 
-	/** Writes everything owed after `starts` up to `to`, at the pace of the socket. */
+	/** Writes every event owed after `starts` up to `to`. Waits for the socket between pages. */
 	async #replay(
 		starts: readonly { topic: string; after: bigint }[],
 		to: bigint,
@@ -218,7 +245,8 @@ export class Subscriber implements Member {
 			const page = await this.#page(after, done, to);
 			if (this.#over()) return;
 			if (page.events.length > 0) {
-				this.#sink.write(concat(this.#withCursor(page.events, restore)));
+				for (const { bytes } of join(this.#withCursor(page.events, restore)))
+					this.#sink.write(bytes);
 				this.#cursor = later(this.#cursor, page.events[page.events.length - 1]!.id);
 			}
 			done = page.upTo;
@@ -236,25 +264,26 @@ export class Subscriber implements Member {
 		};
 		const newTopics = this.#newTopics;
 		this.#newTopics = null;
-		const recent = this.#hub.window.read(done, to, owed, PAGE_BYTES);
+		const recent = this.#hub.window.read(done, to, owed, WRITE_BYTES);
 		if (recent) return recent;
 		const starts = [...after].map(([topic, start]) => ({ topic, after: later(start, done) }));
-		const limit = this.#rows;
 		const wanted = starts.filter((start) => start.after < to);
 		const { userId } = this;
 		const signal = this.#signal();
-		const { events, horizons } = await this.#read({ userId, starts: wanted, to, limit, signal });
-		await this.#tellGaps(wanted, horizons, newTopics);
-		const framed = events.map((event) => this.#hub.frame(event));
-		const bytes = framed.reduce((sum, event) => sum + event.frame.byteLength, 0);
-		this.#rows = fit(limit, bytes);
-		const last = events[events.length - 1];
-		return { events: framed, upTo: events.length < limit || !last ? to : last.id };
+		const size = this.#size;
+		const page = await this.#read({ userId, starts: wanted, to, size, signal });
+		await this.#tellGaps(wanted, page.horizons, newTopics);
+		return {
+			events: page.events.map((event) => this.#hub.frame(event)),
+			upTo: page.more && page.last !== null ? page.last : to
+		};
 	}
 
 	/**
-	 * A topic that continues below its horizon lacks something. One that begins does not, as far as it had been trimmed before:
-	 * its history is what is kept.
+	 * Sends `gap` for each topic that has lost events which the client needs.
+	 *
+	 * A topic that continues from a cursor below its horizon has lost events: the client gets a `gap`. A topic that begins
+	 * with this request has lost nothing by earlier trimming: its history is what was kept.
 	 */
 	async #tellGaps(
 		starts: readonly { topic: string; after: bigint }[],
@@ -266,27 +295,24 @@ export class Subscriber implements Member {
 			if (after >= horizon || horizon <= (this.#told?.get(topic) ?? 0n)) continue;
 			(this.#told ??= new Map()).set(topic, horizon);
 			if (newTopics?.includes(topic)) continue;
-			const oldest = await this.#oldest({ userId: this.userId, topic });
+			const oldest = await this.#oldest({ userId: this.userId, topic, after, horizon });
 			const gap: Gap = { topic, after: after.toString(), oldest: oldest?.toString() ?? null };
 			this.#sink.write(this.#encoder.control(CONTROL.gap, gap));
 		}
 	}
 
-	/** An old event of a new topic must not move the client's cursor back: a bare id after it sets it again. */
-	#withCursor(events: readonly Framed[], restore: bigint): Uint8Array[] {
-		const chunks: Uint8Array[] = [];
+	/**
+	 * An old event of a new topic must not move the client's cursor back. A bare id after the event sets the cursor again.
+	 */
+	*#withCursor(
+		events: readonly Framed[],
+		restore: bigint
+	): Iterable<{ id: bigint; frame: Uint8Array }> {
 		for (const event of events) {
-			chunks.push(event.frame);
-			if (event.id <= restore) chunks.push(this.#encoder.cursor(restore));
+			yield event;
+			if (event.id <= restore) yield { id: event.id, frame: this.#encoder.cursor(restore) };
 		}
-		return chunks;
 	}
-}
-
-/** Rows for the next page, so that it makes about one write. */
-function fit(rows: number, bytes: number): number {
-	if (bytes > 2 * PAGE_BYTES) return Math.max(ROWS.least, rows >> 1);
-	return bytes < PAGE_BYTES / 2 ? Math.min(ROWS.most, rows * 2) : rows;
 }
 
 const later = (a: bigint, b: bigint): bigint => (a > b ? a : b);

@@ -2,7 +2,7 @@ import { arrayLiteral } from '../log/array-literal.ts';
 import type { Queryable } from '../database/client.ts';
 import type { RequestedTopic, SubscriptionRow } from './topic-safety.ts';
 
-/** Whose subscriptions: one client of one session. */
+/** The owner of subscriptions: one client of one session. */
 export interface ClientName {
 	/** `sessions.id`: the hash, not the cookie. */
 	sessionID: string;
@@ -10,48 +10,149 @@ export interface ClientName {
 	clientID: string;
 }
 
+/** A subscription to record. */
+export interface NewSubscription extends RequestedTopic {
+	/** Every event after this id is owed. */
+	begin: bigint;
+	/**
+	 * True when the history of the topic starts with this subscription. Then events that are already trimmed are not missing
+	 * for the client, and the current horizon is stored as `trimmed`.
+	 */
+	begun: boolean;
+}
+
+/** SQL: the columns of a {@link SubscriptionRow} as a JSON array, for {@link parseRows}. */
+export const ROW_AS_JSON =
+	'json_build_array(t.topic, t.n, t.since::text, t.begin::text, t.trimmed::text)';
+
+/** Parses an array of {@link ROW_AS_JSON}. */
+export function parseRows(json: string): SubscriptionRow[] {
+	const rows = JSON.parse(json) as [string, number, string, string, string][];
+	return rows.map(([topic, n, since, begin, trimmed]) => ({
+		topic,
+		n,
+		since: BigInt(since),
+		begin: BigInt(begin),
+		trimmed: BigInt(trimmed)
+	}));
+}
+
 /** Reads the subscriptions of a client. */
 export async function readSubscriptions(
 	on: Queryable,
 	client: ClientName
 ): Promise<SubscriptionRow[]> {
-	const rows = await on.query<{ topic: string; n: number; since: string }>(
-		'SELECT topic, n, since::text FROM topic_subscriptions WHERE session_id = $1 AND client_id = $2',
+	const [row] = await on.query<{ rows: string }>(
+		`SELECT coalesce(json_agg(${ROW_AS_JSON}), '[]')::text AS rows
+		FROM topic_subscriptions AS t WHERE session_id = $1 AND client_id = $2`,
 		[client.sessionID, client.clientID]
 	);
-	return rows.map((row) => ({ topic: row.topic, n: row.n, since: BigInt(row.since) }));
+	return parseRows(row!.rows);
 }
 
 /**
- * Records subscriptions and removes obsolete ones. A subscription that another request recorded meanwhile keeps its
- * earlier `since`: it holds just as well.
+ * Inserts subscriptions and deletes obsolete ones. When a concurrent request has inserted the same subscription, its earlier
+ * `since` and `begin` stay: they are just as correct.
+ *
+ * @param userId the horizons of this user, and of events for everyone, are stored as `trimmed`
  */
 export async function writeSubscriptions(
 	on: Queryable,
-	client: ClientName,
-	change: { add: readonly RequestedTopic[]; since: bigint; remove: readonly RequestedTopic[] }
+	client: ClientName & { userId: string },
+	change: { add: readonly NewSubscription[]; since: bigint; remove: readonly RequestedTopic[] }
 ): Promise<void> {
-	const names = (topics: readonly RequestedTopic[]) =>
-		arrayLiteral(topics.map(({ topic }) => topic));
-	const counts = (topics: readonly RequestedTopic[]) =>
-		arrayLiteral(topics.map(({ n }) => String(n)));
+	const column = <T>(topics: readonly T[], of: (topic: T) => string) =>
+		arrayLiteral(topics.map(of));
 	await on.query(
 		`WITH removed AS (
 			DELETE FROM topic_subscriptions AS s
-			USING unnest($5::text[], $6::text[]::int[]) AS r(topic, n)
+			USING unnest($7::text[], $8::text[]::int[]) AS r(topic, n)
 			WHERE s.session_id = $1 AND s.client_id = $2 AND s.topic = r.topic AND s.n = r.n
 		)
-		INSERT INTO topic_subscriptions (session_id, client_id, topic, n, since)
-		SELECT $1, $2, a.topic, a.n, $7::bigint FROM unnest($3::text[], $4::text[]::int[]) AS a(topic, n)
+		INSERT INTO topic_subscriptions (session_id, client_id, topic, n, since, begin, trimmed)
+		SELECT $1, $2, a.topic, a.n, $9::bigint, a.begin, CASE WHEN a.begun THEN coalesce(
+			(SELECT max(horizon) FROM topic_horizons AS h
+				WHERE h.topic = a.topic AND h.audience IN (0, $10::bigint)), 0) ELSE 0 END
+		FROM unnest($3::text[], $4::text[]::int[], $5::text[]::bigint[], $6::text[]::boolean[])
+			AS a(topic, n, begin, begun)
 		ON CONFLICT DO NOTHING`,
 		[
 			client.sessionID,
 			client.clientID,
-			names(change.add),
-			counts(change.add),
-			names(change.remove),
-			counts(change.remove),
-			change.since.toString()
+			column(change.add, ({ topic }) => topic),
+			column(change.add, ({ n }) => String(n)),
+			column(change.add, ({ begin }) => begin.toString()),
+			column(change.add, ({ begun }) => String(begun)),
+			column(change.remove, ({ topic }) => topic),
+			column(change.remove, ({ n }) => String(n)),
+			change.since.toString(),
+			client.userId
 		]
 	);
+}
+
+/** Records that a client was connected. Once a day is enough. */
+export async function touchClient(on: Queryable, client: ClientName): Promise<void> {
+	await on.query(
+		'UPDATE topic_subscriptions SET seen_at = now() WHERE session_id = $1 AND client_id = $2',
+		[client.sessionID, client.clientID]
+	);
+}
+
+/**
+ * Deletes the rows of the clients of a session that were seen longest ago, so that about `keep` clients remain. Each opened
+ * page is a client, and most never come back. A client that does come back replays: {@link KnownClient.forgotten} ensures
+ * that it misses no event.
+ *
+ * @param open clients that have a connection; they and the unnamed client are kept
+ */
+export async function evictClients(
+	on: Queryable,
+	client: ClientName,
+	{ keep, open }: { keep: number; open: readonly string[] }
+): Promise<void> {
+	await on.query(
+		`WITH mine AS MATERIALIZED (
+			-- One at a time: two that delete the same rows could wait for each other.
+			SELECT id FROM sessions WHERE id = $1 FOR NO KEY UPDATE
+		), evicted AS (
+			DELETE FROM topic_subscriptions WHERE session_id IN (SELECT id FROM mine) AND client_id IN (
+				SELECT client_id FROM topic_subscriptions
+				WHERE session_id = $1 AND client_id NOT IN ('', $2) AND client_id <> ALL ($3::text[])
+				GROUP BY client_id ORDER BY max(seen_at) DESC, max(created_at) DESC OFFSET $4::int)
+			RETURNING session_id
+		)
+		UPDATE sessions SET clients_forgotten = true
+		WHERE id IN (SELECT session_id FROM evicted) AND NOT clients_forgotten`,
+		[client.sessionID, client.clientID, arrayLiteral(open), Math.max(0, keep - 1 - open.length)]
+	);
+}
+
+/**
+ * Deletes clients that were not seen for 30 days, at most `most` subscriptions per call. Part of maintenance. Safe to run in
+ * every process.
+ *
+ * @returns number of subscriptions deleted
+ */
+export async function forgetClients(on: Queryable, most = 5000): Promise<number> {
+	const rows = await on.query(
+		`WITH old AS (
+			SELECT session_id, client_id, topic, n FROM topic_subscriptions
+			WHERE seen_at < now() - interval '30 days' ORDER BY seen_at LIMIT $1::int FOR UPDATE SKIP LOCKED
+		), told AS (
+			UPDATE sessions SET clients_forgotten = true
+			WHERE id IN (SELECT session_id FROM old) AND NOT clients_forgotten
+		)
+		DELETE FROM topic_subscriptions AS t USING old
+		WHERE (t.session_id, t.client_id, t.topic, t.n) = (old.session_id, old.client_id, old.topic, old.n)
+		RETURNING 1 AS one`,
+		[most]
+	);
+	return rows.length;
+}
+
+/** @returns true when subscriptions could not be inserted because their session was deleted meanwhile */
+export function sessionHasGone(error: unknown): boolean {
+	// foreign_key_violation. The only reference in this insert is to the session.
+	return (error as { code?: unknown } | null)?.code === '23503';
 }

@@ -1,93 +1,160 @@
 import type { TopicStart } from '../log/read.ts';
 
-/** A topic as a client asks for it. */
+/** A topic that a client asks for. */
 export interface RequestedTopic {
 	topic: string;
-	/** How often this client has added the topic; 0 for a bare name. */
+	/** How many times this client has added the topic before. 0 for a bare name. */
 	n: number;
+	/** True when the client counts its subscriptions: it sent `@n`, even if only `@0`. */
+	counted?: boolean;
+	/** Id of the last event of the topic that the client handled. 0: it handled none, or did not say. */
+	last?: bigint;
 }
 
-/** A row of `topic_subscriptions`, of the client that asks. */
-export interface SubscriptionRow extends RequestedTopic {
+/** A row of `topic_subscriptions` that belongs to the client. */
+export interface SubscriptionRow {
+	topic: string;
+	n: number;
+	/** Position of the subscription in the log. */
 	since: bigint;
+	/** Every event after this id was owed when the subscription was made. It is the start of its replay window. */
+	begin: bigint;
+	/** The topic's horizon at that time. Trimming up to this id is no gap for the client. */
+	trimmed: bigint;
+}
+
+/** What the server knows about a client. */
+export interface KnownClient {
+	rows: readonly SubscriptionRow[];
+	/** Rows of some clients of this session were deleted. A client without rows may be one of them. */
+	forgotten?: boolean;
 }
 
 /** What a client is owed per topic, and what must be recorded before it gets it. */
 export interface TopicSafety {
-	/** Topics whose cursor holds: they continue after it. */
+	/** Topics for which the cursor is valid. They continue after it. */
 	safeTopics: string[];
-	/** Topics whose history the client has not had: they replay. */
+	/** Topics whose history the client has not received completely. They replay. */
 	newTopics: string[];
-	/** Subscriptions without a row. */
+	/** The new topics whose history starts with this request. For them, events that are already trimmed are not a gap. */
+	begun: string[];
+	/** Where each topic continues. null: at the start of its history or of its replay window. */
+	starts: { topic: string; after: bigint | null }[];
+	/** Topics that were already trimmed when the client subscribed, with the horizon of that time. */
+	told: Map<string, bigint>;
+	/** Requested subscriptions that have no row yet. */
 	missing: RequestedTopic[];
 	/**
-	 * Where the missing subscriptions stand in the log. `'origin'`: before its first event, because the scan that follows
-	 * is complete for them from any cursor that it yields. `'now'`: at the head, marked by an event of their own.
+	 * Position in the log of the missing subscriptions. `'origin'`: before the first event, because the scan that follows is
+	 * complete for them at every cursor it produces. `'now'`: at the head, marked by a `$subscribed` event.
 	 */
 	since: 'origin' | 'now';
-	/** Least id that the first catch-up must reach, as far as the rows tell. */
+	/** The first catch-up must reach at least this id, as far as the rows say. */
 	atLeast: bigint;
 }
 
 /**
- * Decides which topics a cursor speaks for.
+ * Decides for which topics a cursor is valid, and where each topic continues.
  *
- * A topic is safe at cursor c iff the client has a row for exactly this subscription (topic, n) and c ≥ since: whoever
- * received something at or beyond `since` has received the topic's history before it. A topic that was forgotten and added
- * again is another subscription, so it is new, whichever request arrived first or never.
+ * A topic is safe at cursor c if the client has a row for exactly this subscription (topic, n) and c ≥ `since`. Reason: a
+ * client that received an event at or beyond `since` has received the topic's older history before it.
+ *
+ * Example: a client at cursor 100 adds the topic "chat". `since` becomes 101, the id of a new `$subscribed` event. The
+ * server sends the old chat events and keeps the cursor at 100 meanwhile. If the connection drops now, the client returns
+ * with cursor 100 < 101: the topic is still new, and its history is sent. If it returns with 101 or more, it has the
+ * history.
+ *
+ * A client that removes a topic and adds it again has another subscription (n + 1). It is new again, even if the request
+ * that removed it arrives late or never.
+ *
+ * A first catch-up that broke off continues after the last event that the client handled, or else at its own start
+ * (`begin`). The cursor alone cannot tell that start: events of other topics have moved it.
  *
  * @param cursor null: the client has none
- * @param valid false: the cursor was not issued by this log, so it speaks for nothing
+ * @param valid false: this log did not issue the cursor, so it is valid for no topic
  */
 export function analyzeTopics(
-	rows: readonly SubscriptionRow[],
+	{ rows, forgotten = false }: KnownClient,
 	requested: readonly RequestedTopic[],
 	cursor: bigint | null,
 	valid = true
 ): TopicSafety {
-	const find = ({ topic, n }: RequestedTopic) =>
+	const safety: TopicSafety = {
+		safeTopics: [],
+		newTopics: [],
+		begun: [],
+		starts: [],
+		told: new Map(),
+		missing: [],
+		since: 'origin',
+		atLeast: 0n
+	};
+	const isKnown = ({ topic, n }: RequestedTopic) =>
 		rows.find((row) => row.topic === topic && row.n === n);
-	const missing = requested.filter((wanted) => !find(wanted));
-	const names = requested.map(({ topic }) => topic);
-
-	if (cursor === null || !valid) {
-		return { safeTopics: [], newTopics: names, missing, since: 'origin', atLeast: 0n };
-	}
-	if (rows.length === 0 && requested.every(({ n }) => n === 0)) {
-		// A server-rendered start: the page already shows what comes before the cursor.
-		return { safeTopics: names, newTopics: [], missing, since: 'origin', atLeast: 0n };
-	}
-	const safeTopics: string[] = [];
-	const newTopics: string[] = [];
-	let atLeast = 0n;
+	// The client has no rows, and each topic is its first subscription (n = 0): it starts from a server-rendered cursor, or
+	// its rows were deleted. In both cases a client that counts has received the history up to its cursor. For a client that
+	// sends bare names, this holds only if no rows of the session were deleted.
+	const isRendered =
+		rows.length === 0 && requested.every(({ n, counted }) => n === 0 && (counted || !forgotten));
 	for (const wanted of requested) {
-		const row = find(wanted);
-		if (row && cursor >= row.since) safeTopics.push(wanted.topic);
-		else newTopics.push(wanted.topic);
-		if (row && row.since > atLeast) atLeast = row.since;
+		const { topic } = wanted;
+		const row = isKnown(wanted);
+		if (!row) safety.missing.push(wanted);
+		if (row && row.trimmed > 0n) safety.told.set(topic, row.trimmed);
+		if (cursor === null || !valid) {
+			safety.newTopics.push(topic);
+			safety.begun.push(topic);
+			safety.starts.push({ topic, after: null });
+			continue;
+		}
+		// A last event above the client's cursor belongs to another log.
+		const last = wanted.last !== undefined && wanted.last <= cursor ? wanted.last : 0n;
+		if (row && row.since > safety.atLeast) safety.atLeast = row.since;
+		if (isRendered || (row && cursor >= row.since)) {
+			safety.safeTopics.push(topic);
+			safety.starts.push({ topic, after: row && last === 0n ? later(cursor, row.begin) : cursor });
+		} else {
+			safety.newTopics.push(topic);
+			if (row) safety.starts.push({ topic, after: later(row.begin, last) });
+			else safety.starts.push({ topic, after: last === 0n ? null : last });
+			if (!row && last === 0n) safety.begun.push(topic);
+			safety.since = 'now';
+		}
 	}
-	return { safeTopics, newTopics, missing, since: 'now', atLeast };
+	return safety;
 }
 
-/** Rows that a request makes useless: bare topics it no longer names, and earlier subscriptions of topics it names. */
+/** How many rows of topics that are not requested are kept: the request that left them out may be outdated. */
+const OTHERS = 64;
+
+/**
+ * Selects the rows that a request makes obsolete: all other subscriptions of a topic that is subscribed to anew; smaller n
+ * of a requested topic; bare topics that are not requested. Also the oldest rows of topics beyond {@link OTHERS}.
+ */
 export function obsoleteRows(
 	rows: readonly SubscriptionRow[],
 	requested: readonly RequestedTopic[]
 ): RequestedTopic[] {
-	return rows.filter((row) => {
+	const others: SubscriptionRow[] = [];
+	const obsolete = rows.filter((row) => {
 		const wanted = requested.find(({ topic }) => topic === row.topic);
-		return wanted ? row.n < wanted.n : row.n === 0;
+		if (!wanted) {
+			if (row.n > 0) others.push(row);
+			return row.n === 0;
+		}
+		const isKnown = rows.some(({ topic, n }) => topic === wanted.topic && n === wanted.n);
+		return isKnown ? row.n < wanted.n : true;
 	});
+	const oldestLast = others.sort((a, b) => (a.since < b.since ? 1 : -1));
+	return [...obsolete, ...oldestLast.slice(OTHERS)];
 }
 
-/** Places each topic: safe ones at the cursor, new ones where their history begins. */
+/** Replaces each start that is null by the start of the topic's history. */
 export function placeTopics(
-	safety: Pick<TopicSafety, 'safeTopics' | 'newTopics'>,
-	cursor: bigint,
+	{ starts }: Pick<TopicSafety, 'starts'>,
 	historyStart: (topic: string) => bigint
 ): TopicStart[] {
-	return [
-		...safety.safeTopics.map((topic) => ({ topic, after: cursor })),
-		...safety.newTopics.map((topic) => ({ topic, after: historyStart(topic) }))
-	];
+	return starts.map(({ topic, after }) => ({ topic, after: after ?? historyStart(topic) }));
 }
+
+const later = (a: bigint, b: bigint): bigint => (a > b ? a : b);

@@ -1,6 +1,4 @@
-import type { LogEvent } from '../log/types.ts';
-
-/** An event with its frame: encoded once, however many clients get it. */
+/** An event with its frame, which is encoded once for all clients. */
 export interface Framed {
 	id: bigint;
 	topic: string;
@@ -9,11 +7,14 @@ export interface Framed {
 }
 
 /**
- * The newest events in memory: who is not far behind is caught up from here, without SQL. Bounded by count and by bytes.
+ * The newest events in memory. A client that is not far behind catches up from here, without SQL. Bounded by count and
+ * bytes.
  */
 export class Window {
 	#entries: Framed[] = [];
-	/** Entries before it have left; they are cut off in bulk, because shifting an array costs its length. */
+	/**
+	 * Entries before this index have left the window. They are cut off in bulk, because shifting an array costs its length.
+	 */
 	#first = 0;
 	#bytes = 0;
 	#floor: bigint;
@@ -25,7 +26,7 @@ export class Window {
 		this.#floor = floor;
 	}
 
-	/** Every event after it, up to the tail, is in the window. */
+	/** Every event after this id, up to the tail, is in the window. */
 	get floor(): bigint {
 		return this.#floor;
 	}
@@ -38,7 +39,7 @@ export class Window {
 		return this.#bytes;
 	}
 
-	/** Adds events that follow the ones that are there. */
+	/** Adds events that follow directly after the present ones. */
 	push(events: readonly Framed[]): void {
 		for (const event of events) {
 			this.#entries.push(event);
@@ -56,7 +57,7 @@ export class Window {
 	}
 
 	/**
-	 * Events with `after < id ≤ to` that `wanted` accepts, in order, until their frames pass `maxBytes`.
+	 * Returns events with `after < id ≤ to` that `wanted` accepts, in id order. It stops once their frames reach `maxBytes`.
 	 *
 	 * @returns null when the window does not reach back to `after`
 	 */
@@ -91,9 +92,4 @@ export class Window {
 		}
 		return low;
 	}
-}
-
-/** Frames an event read from the log. */
-export function toFramed(event: LogEvent, encode: (event: LogEvent) => Uint8Array): Framed {
-	return { id: event.id, topic: event.topic, userId: event.userId, frame: encode(event) };
 }

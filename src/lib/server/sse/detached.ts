@@ -3,8 +3,9 @@ import { AsyncResource } from 'node:async_hooks';
 const outside = new AsyncResource('logline.detached');
 
 /**
- * Runs `work` outside of the request that is being handled. Whatever waits remembers the asynchronous context that it began
- * in, and so would a stream keep its request, with all that the framework made of it, for as long as it lives.
+ * Runs `work` outside the asynchronous context of the current request. A pending promise keeps the context in which it was
+ * created. So without this, a stream would keep its request, and everything that the framework created for it, in memory
+ * while it is open.
  */
 export function detached<T>(work: () => T): T {
 	return outside.runInAsyncScope(work);

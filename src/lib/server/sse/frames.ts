@@ -4,7 +4,7 @@ import type { Encoder } from '../delivery/sink.ts';
 /** Fields of one block of an event stream. */
 export interface Block {
 	event?: string;
-	/** One line: JSON never contains a line break. */
+	/** One line. JSON text contains no line break. */
 	data?: string;
 	id?: string;
 	/** Milliseconds. */
@@ -15,9 +15,9 @@ export interface Block {
 const bytes = (text: string): Uint8Array => Buffer.from(text, 'utf8');
 
 /**
- * Writes one block.
+ * Encodes one block.
  *
- * @throws TypeError when a field contains a line break, or the id U+0000: it would end the field and begin another.
+ * @throws TypeError when a field contains a line break, which would start another field, or when the id contains U+0000
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html#parsing-an-event-stream
  */
 export function encodeBlock(block: Block): Uint8Array {
@@ -39,16 +39,19 @@ export function encodeBlock(block: Block): Uint8Array {
 }
 
 /**
- * The frames of the log. An event's topic and data go out as they are: a topic that is sent was asked for by a valid name,
+ * Encodes the frames of the log. Topic and data of an event are not checked again: the topic was requested by a valid name,
  * and Postgres prints jsonb on one line.
  */
 export const encoder: Encoder = {
-	event: ({ id, topic, data }) => bytes(`id: ${id}\nevent: ${topic}\ndata: ${data}\n\n`),
+	event: ({ id, topic, data }) => {
+		const head = `id: ${id}\nevent: ${topic}\ndata: `;
+		return data.length < LARGE ? bytes(`${head}${data}\n\n`) : assemble(head, data, '\n\n');
+	},
 	cursor: (id) => bytes(`id: ${id}\n\n`),
 	control: (name, data, id) =>
 		encodeBlock({ event: name, data: JSON.stringify(data), id: id?.toString() }),
 	keepAlive: (position) => {
-		// Most clients are at the tail: the same bytes serve them all.
+		// Most clients are at the tail, so they share the same bytes.
 		if (lastKeepAlive?.position !== position) {
 			lastKeepAlive = {
 				position,
@@ -58,5 +61,16 @@ export const encoder: Encoder = {
 		return lastKeepAlive.frame;
 	}
 };
+
+/** Above this many characters of data, another copy of them is avoided. */
+const LARGE = 65_536;
+
+/** Encodes several texts into one buffer, without joining the texts first. */
+function assemble(...texts: string[]): Uint8Array {
+	const all = Buffer.allocUnsafe(texts.reduce((sum, text) => sum + Buffer.byteLength(text), 0));
+	let at = 0;
+	for (const text of texts) at += all.write(text, at);
+	return all;
+}
 
 let lastKeepAlive: { position: bigint; frame: Uint8Array } | undefined;

@@ -1,56 +1,116 @@
-import { subscribe } from 'node:diagnostics_channel';
-import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
+import type { Socket } from 'node:net';
 import { DirectStream, type Outlet } from './direct-stream.ts';
 
-/** The response to each request that is being answered. */
-const responses = new WeakMap<IncomingMessage, ServerResponse>();
-
 /**
- * Notes the responses of the HTTP servers of this process from now on, for {@link writeToSocket}. Once per process.
+ * Sends a stream as the response of a Node server to a GET request. Chunked encoding, and a loop between stream and
+ * response, would cost a third of the work of a delivery. So the body is sent without chunks and ends with its connection,
+ * and bytes are written directly to the socket while its buffer is empty. Otherwise the loop below sends them and waits for
+ * the socket.
  *
- * @see https://nodejs.org/docs/latest-v20.x/api/diagnostics_channel.html#http
+ * @param response a response of {@link produceSSE}
+ * @returns resolves when everything has been sent, or when the client has disconnected
+ * @see https://www.rfc-editor.org/rfc/rfc9112.html#section-6.3 the last rule: a body without a length
  */
-export function noteResponses(): void {
-	subscribe('http.server.request.start', (message) => {
-		const { request, response } = message as { request: IncomingMessage; response: ServerResponse };
-		responses.set(request, response);
+export async function sendStream(response: Response, out: ServerResponse): Promise<void> {
+	const { body, headers, status } = response;
+	if (!(body instanceof DirectStream)) throw new TypeError('The response is no stream of ours');
+	const direct = out.req.httpVersion === '1.1';
+	if (direct) {
+		// The only way in Node to send a body without chunks.
+		out.removeHeader('transfer-encoding');
+		out.setHeader('connection', 'close');
+	}
+	out.setHeaders(headers);
+	out.statusCode = status;
+	body.shortCut(new SocketOutlet(out, direct));
+	const reader = body.getReader();
+	for (;;) {
+		const { done, value } = await reader.read();
+		if (done) break;
+		if (!out.write(value)) await writableAgain(out);
+	}
+	out.end();
+}
+
+/** Also resolves when the client has disconnected: the source has ended by then. */
+function writableAgain(out: ServerResponse): Promise<void> {
+	return new Promise((resolve) => {
+		if (out.destroyed) {
+			resolve();
+			return;
+		}
+		const { socket } = out.req;
+		const done = () => {
+			out.off('drain', done);
+			socket.off('close', done);
+			resolve();
+		};
+		out.on('drain', done);
+		socket.on('close', done);
 	});
 }
 
 /**
- * Lets a stream write to the socket of the response that it is the body of. Chunked encoding, and the framework's loop between
- * stream and response, cost a third of what a delivery costs; the body goes out without chunks instead, and ends with its
- * connection. The framework still sends the head, and takes the bytes whenever the socket has none to spare: this is a short
- * cut, and nothing is lost where it is not to be had.
- *
- * @param response not yet sent; anything but a stream of ours is left alone
- * @param request what Node received, if Node did
- * @see https://www.rfc-editor.org/rfc/rfc9112.html#section-6.3 the last rule: a body without a length
+ * Connects a stream that the framework sends with its socket, so that the stream can close the socket. Without this, a client
+ * that reads nothing would keep the framework waiting, and its socket open, for ever. Other responses are not changed.
  */
-export function writeToSocket(response: Response, request: IncomingMessage | undefined): void {
-	const { body } = response;
-	if (!(body instanceof DirectStream) || request?.httpVersion !== '1.1') return;
-	// Node leaves the body out by itself then; the socket would not.
-	if (request.method === 'HEAD') return;
-	const out = responses.get(request);
-	if (!out || out.headersSent) return;
-	out.removeHeader('transfer-encoding');
-	out.setHeader('connection', 'close');
-	body.shortCut(new SocketOutlet(out));
+export function bindToSocket({ body, headers }: Response, socket: Socket): void {
+	if (!(body instanceof DirectStream)) return;
+	// The socket serves no other request, so the listeners on it end with it.
+	headers.set('connection', 'close');
+	body.shortCut(new FrameworkOutlet(socket));
 }
 
-/** Takes bytes as long as nothing waits before them. */
-class SocketOutlet implements Outlet {
-	readonly #response: ServerResponse;
+/** An outlet that can close the connection of a stream. */
+abstract class ConnectionOutlet implements Outlet {
+	readonly #socket: Socket;
 
-	constructor(response: ServerResponse) {
+	constructor(socket: Socket) {
+		this.#socket = socket;
+	}
+
+	abstract take(chunk: Uint8Array): boolean;
+
+	/**
+	 * Destroys the connection, not the response: a response that waits behind another one on its connection has no socket yet.
+	 */
+	destroy(): void {
+		// With a reset, the kernel drops what the client has not taken. Else it would keep megabytes for each client for minutes.
+		if (this.#socket.remoteAddress === undefined) this.#socket.destroy();
+		else this.#socket.resetAndDestroy();
+	}
+
+	onClose(listener: () => void): void {
+		if (this.#socket.destroyed) listener();
+		else this.#socket.once('close', listener);
+	}
+}
+
+/** Takes no bytes: the framework sends all of them. */
+class FrameworkOutlet extends ConnectionOutlet {
+	take(): boolean {
+		return false;
+	}
+}
+
+/** Takes bytes only while no other bytes wait before them. */
+class SocketOutlet extends ConnectionOutlet {
+	readonly #response: ServerResponse;
+	readonly #direct: boolean;
+
+	/** @param direct true when the body may be sent without chunks */
+	constructor(response: ServerResponse, direct: boolean) {
+		super(response.req.socket);
 		this.#response = response;
+		this.#direct = direct;
 	}
 
 	take(chunk: Uint8Array): boolean {
-		const { socket } = this.#response;
-		// A socket that is absent still serves the request before, on the same connection.
-		if (!socket?.writable || socket.writableLength > 0) return false;
+		const { socket, headersSent } = this.#response;
+		// Without a socket, the connection still serves the previous request.
+		if (!this.#direct || !headersSent || !socket?.writable || socket.writableLength > 0)
+			return false;
 		socket.write(chunk);
 		return true;
 	}

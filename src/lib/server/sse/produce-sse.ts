@@ -7,22 +7,24 @@ import { encodeBlock } from './frames.ts';
 export interface SSEEmitOptions<TTopics, K extends keyof TTopics> {
 	event: K;
 	data: TTopics[K];
-	/** Becomes the client's `lastEventId`. */
+	/** Becomes `lastEventId` of the client. */
 	id?: string;
 }
 
 /**
- * Sends an event to the connection. Answers false when the client does not keep up: a producer that can wait then awaits
- * `connection.drained()`; one that goes on regardless is ended at four times the buffer, and the client reconnects.
+ * Sends an event to the connection.
+ *
+ * @returns false when the client is too slow. A producer that can wait should then await `connection.drained()`. If it does
+ *   not, the connection ends at four times the buffer, and the client reconnects.
  */
 export type SSEEmitter<TTopics> = <K extends keyof TTopics>(
 	options: SSEEmitOptions<TTopics, K>
 ) => boolean;
 
-/** Called when the connection has ended, from whichever side. */
+/** Called when the connection has ended, whichever side ended it. */
 export type SSECleanup = () => void | Promise<void>;
 
-/** Feeds one connection. What it returns is called once, at the end. */
+/** Feeds one connection. The function that it returns is called once, at the end. */
 export type SSEProducer<TTopics> = (
 	emit: SSEEmitter<TTopics>,
 	connection: SSEConnection
@@ -34,20 +36,23 @@ export interface SSEOptions {
 	retryMs?: number;
 	/** Interval of keep-alives; 0: none. Default 15000. */
 	keepAliveMs?: number;
-	/** Unsent bytes beyond which the client counts as slow. Default 262144. */
+	/** A client with more unsent bytes than this counts as slow. Default 262144. */
 	bufferBytes?: number;
-	/** Told what the producer or its cleanup threw. Default: `console.error`. */
+	/** Called with errors of the producer or of its cleanup. Default: `console.error`. */
 	onError?: (error: unknown) => void;
 }
 
-/** Of every stream's response: nobody on the way may keep it, change it, or hold it back. */
+/** Headers of every stream. No proxy may store, change or buffer it. */
 export const SSE_HEADERS = {
 	'content-type': 'text/event-stream',
 	'cache-control': 'no-cache, no-transform',
 	'x-accel-buffering': 'no'
 };
 
-/** The body of one event-stream response, as a place to write to. */
+/** How long a stream that has ended may take to send its last bytes. Then its socket is destroyed. Milliseconds. */
+const CLOSE_MS = 5000;
+
+/** The body of one event-stream response, as a sink. */
 export class SSEConnection implements Sink, ByteSource {
 	readonly #buffer: number;
 	#queue: Uint8Array[] = [];
@@ -55,11 +60,14 @@ export class SSEConnection implements Sink, ByteSource {
 	#reader: ((result: ReadableStreamReadResult<Uint8Array>) => void) | null = null;
 	#outlet: Outlet | null = null;
 	#ended = false;
+	#gone = false;
 	#onEnd: (() => void)[] = [];
+	#onGone: (() => void)[] = [];
+	#closing: NodeJS.Timeout | undefined;
 	#waiting: (() => void)[] = [];
 	#progressAt = Date.now();
 
-	/** @param bufferBytes unsent bytes that {@link drained} waits to fall below a quarter of */
+	/** @param bufferBytes {@link drained} waits until the unsent bytes are below a quarter of this */
 	constructor(bufferBytes: number) {
 		this.#buffer = bufferBytes;
 	}
@@ -92,6 +100,9 @@ export class SSEConnection implements Sink, ByteSource {
 
 	shortCut(outlet: Outlet): void {
 		this.#outlet = outlet;
+		outlet.onClose(() => this.cancel());
+		// It may have ended before it got a socket.
+		if (this.#ended) this.#close(outlet);
 	}
 
 	drained(): Promise<void> {
@@ -99,17 +110,29 @@ export class SSEConnection implements Sink, ByteSource {
 		return new Promise((resolve) => this.#waiting.push(resolve));
 	}
 
-	/** Calls `listener` in the tick in which the connection ends; at once when it has ended. */
+	/** Calls `listener` in the same tick in which the connection ends, or at once if it has ended already. */
 	onEnd(listener: () => void): void {
 		if (this.#ended) listener();
 		else this.#onEnd.push(listener);
+	}
+
+	/** Calls `listener` when the socket has closed, or, without a socket, when the reader has read everything. */
+	onGone(listener: () => void): void {
+		if (this.#gone) listener();
+		else this.#onGone.push(listener);
 	}
 
 	end(): void {
 		this.#finish();
 	}
 
-	/** Whoever asks for more has passed on what came before, so this also tells that bytes are leaving. */
+	/** Ends the connection at once: unsent bytes are dropped, and the socket is closed. */
+	destroy(): void {
+		this.#outlet?.destroy();
+		this.cancel();
+	}
+
+	/** A reader that asks for more has passed on the bytes before. So a read also shows that bytes are leaving. */
 	read(): Promise<ReadableStreamReadResult<Uint8Array>> {
 		const chunk = this.#queue.shift();
 		if (chunk) {
@@ -118,13 +141,18 @@ export class SSEConnection implements Sink, ByteSource {
 			if (this.#waiting.length > 0 && this.#isLow()) this.#release();
 			return Promise.resolve({ done: false, value: chunk });
 		}
-		if (this.#ended) return Promise.resolve({ done: true, value: undefined });
+		if (this.#ended) {
+			if (!this.#outlet) this.#leave();
+			return Promise.resolve({ done: true, value: undefined });
+		}
 		return new Promise((resolve) => (this.#reader = resolve));
 	}
 
 	cancel(): void {
 		this.#queue = [];
+		this.#backlog = 0;
 		this.#finish();
+		this.#leave();
 	}
 
 	#isLow(): boolean {
@@ -140,17 +168,35 @@ export class SSEConnection implements Sink, ByteSource {
 	#finish(): void {
 		if (this.#ended) return;
 		this.#ended = true;
-		this.#reader?.({ done: true, value: undefined });
+		const reader = this.#reader;
 		this.#reader = null;
+		reader?.({ done: true, value: undefined });
 		this.#release();
 		const listeners = this.#onEnd;
 		this.#onEnd = [];
+		for (const listener of listeners) listener();
+		if (this.#outlet) this.#close(this.#outlet);
+		else if (reader) this.#leave();
+	}
+
+	/** A client that takes no bytes must not keep its socket. */
+	#close(outlet: Outlet): void {
+		if (this.#gone) return;
+		this.#closing = setTimeout(() => outlet.destroy(), CLOSE_MS);
+	}
+
+	#leave(): void {
+		if (this.#gone) return;
+		this.#gone = true;
+		clearTimeout(this.#closing);
+		const listeners = this.#onGone;
+		this.#onGone = [];
 		for (const listener of listeners) listener();
 	}
 }
 
 /**
- * Answers a request with a stream of server-sent events. Works alone: what it sends need not come from the log.
+ * Returns a response that is a stream of server-sent events. It works alone: the events need not come from the log.
  *
  * ```ts
  * export const GET = () =>
@@ -160,8 +206,8 @@ export class SSEConnection implements Sink, ByteSource {
  * 	});
  * ```
  *
- * The first bytes (`retry:`) leave at once, keep-alives follow, and memory is bounded whatever the client reads.
- * A producer that throws ends the connection; the client then reconnects.
+ * The first bytes (`retry:`) are sent at once, keep-alives follow, and memory is bounded even if the client does not read.
+ * When the producer throws, the connection ends, and the client reconnects.
  *
  * @see https://html.spec.whatwg.org/multipage/server-sent-events.html
  */
@@ -185,7 +231,9 @@ export function produceSSE<TTopics = SSETopicsMap>(
 	});
 }
 
-/** An event besides the comment: a browser shows comments to nobody, and a client's watchdog needs to see life. */
+/**
+ * Sends an event as well as a comment: browsers do not expose comments, but the client's watchdog must see a sign of life.
+ */
 function keepAlive(connection: SSEConnection, everyMs: number): void {
 	const proofOfLife = encodeBlock({
 		comment: 'keep-alive',
@@ -196,7 +244,7 @@ function keepAlive(connection: SSEConnection, everyMs: number): void {
 	connection.onEnd(() => clearInterval(timer));
 }
 
-/** Apart from the rest, so that a connection holds on to nothing but its cleanup while it lives. */
+/** A separate function, so that an open connection keeps only its cleanup in memory. */
 async function run<TTopics>(
 	producer: SSEProducer<TTopics>,
 	connection: SSEConnection,
