@@ -1,29 +1,33 @@
-/** What the pages for signing in and signing up share on the server. */
+/** Server code shared by the pages for sign-in and sign-up. */
 import { error, fail, redirect, type ActionFailure, type RequestEvent } from '@sveltejs/kit';
-import { LoglineError } from '$lib/protocol';
 import { getApp } from '$lib/server/app.ts';
 import type { Auth, SignedIn } from '$lib/server/auth/auth.ts';
 import type { Browser } from '$lib/server/auth/browser.ts';
 import { readBrowser, rememberSignIn } from '$lib/server/auth/cookies.ts';
 import { CredentialsError, type Credentials } from '$lib/server/auth/credentials.ts';
 import { parseRedirect } from '$lib/server/auth/redirect.ts';
+import { failureOf } from '$lib/server/errors.ts';
 import type { AccountFailure, AccountPage } from './account-forms.ts';
 
-/** Loads a page with an account form. Sends on whoever is signed in already. */
+/**
+ * Loads a page with an account form. A signed-in user is redirected. But after a POST that was refused, the page is shown
+ * even to a signed-in user: a redirect would look like success.
+ */
 export function openAccountPage({
 	locals,
+	request,
 	url
-}: Pick<RequestEvent, 'locals' | 'url'>): AccountPage {
+}: Pick<RequestEvent, 'locals' | 'request' | 'url'>): AccountPage {
 	const redirectTo = parseRedirect(url.searchParams.get('redirectTo'));
-	if (locals.user) redirect(303, redirectTo ?? '/');
+	if (locals.user && request.method !== 'POST') redirect(303, redirectTo ?? '/');
 	return { redirectTo };
 }
 
 /**
- * Handles an account form: fields `username`, `password`, and `redirectTo` there or in the query. Success is a redirect; bad
- * input comes back to the form with what is wrong.
+ * Handles an account form with the fields `username` and `password`, and `redirectTo` in the form or in the query. Success
+ * is a redirect. Bad input returns the form with its errors.
  *
- * @param act what the form is for: signing in or up
+ * @param act signs in or signs up
  */
 export async function submitAccountForm(
 	event: RequestEvent,
@@ -36,13 +40,15 @@ export async function submitAccountForm(
 		parseRedirect(event.url.searchParams.get('redirectTo'));
 	try {
 		const credentials = { username, password: text(data.get('password')) };
-		rememberSignIn(event, await act(getApp().auth, credentials, readBrowser(event)));
+		const { auth } = getApp();
+		rememberSignIn(event, await act(auth, credentials, readBrowser(auth, event)));
 	} catch (failure) {
-		if (!(failure instanceof LoglineError)) throw failure;
-		if (failure.retryAfter) event.setHeaders({ 'retry-after': String(failure.retryAfter) });
+		const refused = failureOf(failure);
+		if (!refused) throw failure;
+		if (refused.retryAfter) event.setHeaders({ 'retry-after': String(refused.retryAfter) });
 		const problems =
-			failure instanceof CredentialsError ? failure.problems : { form: failure.message };
-		return fail(failure.status, { username: username.slice(0, 200), redirectTo, problems });
+			refused instanceof CredentialsError ? refused.problems : { form: refused.message };
+		return fail(refused.status, { username: username.slice(0, 200), redirectTo, problems });
 	}
 	redirect(303, redirectTo ?? '/');
 }
@@ -56,7 +62,7 @@ async function readForm(request: Request): Promise<FormData> {
 	}
 }
 
-/** A field of a form may be absent, or a file. */
+/** A form field may be missing, or be a file. */
 function text(field: FormDataEntryValue | null): string {
 	return typeof field === 'string' ? field : '';
 }

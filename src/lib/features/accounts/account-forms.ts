@@ -1,15 +1,15 @@
-/** What the server tells the account forms. */
+/** What the server sends to the account forms. */
 
 /** Data of the page. */
 export interface AccountPage {
-	/** Path on our origin to go on to, or null: the start page. */
+	/** Path on our origin to go to; null: the start page. */
 	redirectTo: string | null;
 }
 
-/** What is wrong with a form that was sent. */
+/** The errors of a submitted form. */
 export interface AccountFailure extends AccountPage {
-	/** As it was typed. */
+	/** As the user typed it. */
 	username: string;
-	/** Text for people, by field; `form` for what belongs to none of them. */
+	/** Text for users, by field. `form` is for errors of no single field. */
 	problems: { username?: string; password?: string; form?: string };
 }

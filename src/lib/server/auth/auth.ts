@@ -1,10 +1,10 @@
-/** Accounts: signing up, in and out. The only module that knows lucia, besides its adapter. */
+/** Accounts: sign-up, sign-in and sign-out. Only this module and its adapter import lucia. */
 import { randomBytes } from 'node:crypto';
 import { Lucia, TimeSpan } from 'lucia';
 import type { Logger } from 'pino';
 import type { Viewer } from '$lib/protocol';
 import type { Config } from '../config.ts';
-import type { Database } from '../database/client.ts';
+import { queryable, type Database } from '../database/client.ts';
 import { describeBrowser, type Browser } from './browser.ts';
 import {
 	checkNewCredentials,
@@ -13,99 +13,155 @@ import {
 	wrongCredentials,
 	type Credentials
 } from './credentials.ts';
+import { busy, createLines } from './line.ts';
 import { passwords as processPasswords, type Passwords } from './passwords.ts';
 import { createSessionAdapter, hashToken } from './session-adapter.ts';
+import { createThrottle } from './throttle.ts';
 
-/** How long a session lasts after its last use, in seconds: 30 days. */
+/** A session ends this long after its last use, in seconds: 30 days. */
 export const SESSION_SECONDS = 30 * 86_400;
 
-/** A session that is valid now. Holds no secret. */
+/** Minimum time between two log lines about a missing address, in milliseconds. */
+const ADDRESS_MS = 60_000;
+
+/** A valid session. Contains no secret. */
 export interface Session {
 	user: Viewer;
 	/** SHA-256 of the token, as in `sessions.id`. */
 	sessionHash: string;
 	expiresAt: Date;
-	/** The session has just been renewed: its cookie must be sent again, with the same value. */
+	/** The session was just renewed: send its cookie again, with the same value. */
 	fresh: boolean;
 }
 
-/** What a successful sign-up or sign-in gives. Both tokens are secrets that belong into cookies and nowhere else. */
+/** Result of a successful sign-up or sign-in. Both tokens are secrets: put them into cookies and nowhere else. */
 export interface SignedIn {
 	user: Viewer;
 	token: string;
 	deviceToken: string;
 }
 
-/** A sign-in that its user should hear of. */
+/** A sign-in from a new device, of which the user should be notified. */
 export interface NewDevice {
 	user: Viewer;
-	/** Such as "Chrome on Windows". */
+	/** For example "Chrome on Windows". */
 	description: string;
-	/** The same for the same device of the same user: an event appended with it is appended once. */
+	/** The same for the same device of the same user. Used as the key of an event, it prevents a second event. */
 	key: string;
 }
 
-/** Accounts of one database. */
+/** What the database knows about a sign-in attempt. */
+interface Found {
+	/** The typed user name in the form that the index of `users` compares. */
+	account: string;
+	id: string | null;
+	username: string | null;
+	password_hash: string | null;
+	known: boolean;
+}
+
+/** What is known of a browser before its form is read. */
+export type Knock = Pick<Browser, 'network' | 'deviceToken'>;
+
+/** The accounts of one database. */
 export interface Auth {
 	/**
-	 * Finds the session of a cookie. One in the second half of its 30 days is renewed, and stays valid under the same token; one
-	 * that has expired is deleted.
+	 * Finds the session of a cookie. In the second half of its 30 days, a session is renewed and keeps its token. An expired
+	 * session is deleted.
 	 */
 	validate(token: string): Promise<Session | null>;
 	/**
-	 * Makes an account and signs in.
+	 * Refuses, from memory, requests that would be refused whatever the form contains. It reads, queries and renders
+	 * nothing.
 	 *
-	 * @throws CredentialsError `invalid_credentials`, `username_taken`; LoglineError `busy`
+	 * @throws LoglineError `busy`, `too_many_attempts`, `too_many_signups`
+	 */
+	turnAway(from: 'signIn' | 'signUp', browser: Knock): void;
+	/** Logs, at most once a minute, that a request lacks the address header that the operator configured. */
+	addressIsMissing(error: unknown): void;
+	/**
+	 * Creates an account and signs in.
+	 *
+	 * @throws CredentialsError `invalid_credentials`, `username_taken`; LoglineError `busy`, `too_many_signups`
 	 */
 	signUp(credentials: Credentials, browser: Browser): Promise<SignedIn>;
 	/**
-	 * Signs in, and ends the session this browser had.
+	 * Signs in, and ends the previous session of this browser.
 	 *
-	 * @throws CredentialsError `invalid_credentials`, `wrong_credentials`; LoglineError `busy`
+	 * @throws CredentialsError `invalid_credentials`, `wrong_credentials`; LoglineError `busy`, `too_many_attempts`
 	 */
 	signIn(credentials: Credentials, browser: Browser): Promise<SignedIn>;
-	/** Ends a session. Nothing happens when there is none. */
+	/** Ends a session. Does nothing when there is none. */
 	signOut(token: string): Promise<void>;
-	/** Deletes every session whose time is over, which also ends its streams. */
+	/** Deletes every expired session, which also ends its streams. */
 	endExpiredSessions(): Promise<void>;
-	/** SHA-256 (hex) of a token, as in `sessions.id`. */
+	/** @returns SHA-256 (hex) of a token, as in `sessions.id` */
 	hashToken(token: string): string;
 }
 
-/** What {@link createAuth} needs besides the database. */
+/** Optional parts of {@link createAuth}. */
 export interface AuthOptions {
 	/**
-	 * Tells a user of a sign-in from a device they have not used before; never called at sign-up. A device becomes known when
-	 * this has resolved, so a notice that failed is tried again at the next sign-in from there; `key` keeps it from doubling.
+	 * Notifies a user of a sign-in from a device that the account has not used before. Not called at sign-up. The device
+	 * counts as known after this has resolved. So a failed notice is tried again at the next sign-in from there, and `key`
+	 * prevents a second event.
 	 */
 	onNewDevice?: (device: NewDevice) => Promise<void>;
 	/** Replaced in tests. */
 	passwords?: Passwords;
 }
 
-/**
- * Accounts on a database. Holds nothing that has to be closed.
- *
- * @param _config limits of sign-in attempts will be read from here
- */
+/** Creates the accounts of a database. It holds nothing that must be closed. */
 export function createAuth(
 	{ sql }: Pick<Database, 'sql'>,
-	_config: Config,
+	config: Pick<Config, 'loginAttemptsPerMinute' | 'signupsPer10Minutes'>,
 	parentLogger: Logger,
 	options: AuthOptions = {}
 ): Auth {
 	const logger = parentLogger.child({ source: 'auth' });
 	const passwords = options.passwords ?? processPasswords;
+	const throttle = createThrottle(queryable(sql), config);
+	const lines = createLines();
 	const lucia = new Lucia(createSessionAdapter(sql), {
 		sessionExpiresIn: new TimeSpan(SESSION_SECONDS, 's'),
 		getUserAttributes: ({ username }) => ({ username })
 	});
 
+	let addressToldAt = -Infinity;
+
 	async function openSession(user: Viewer, browser: Browser, deviceToken: string) {
 		const session = await lucia.createSession(user.userId, { userAgent: browser.userAgent });
-		// Whoever planted or saw the old token must not be in the new session, nor stay in the old one.
+		// Someone who knows the old token must not share the new session, and must not keep the old one.
 		if (browser.sessionToken) await lucia.invalidateSession(browser.sessionToken);
 		return { user, token: session.id, deviceToken };
+	}
+
+	/** @returns the user with this name and password; null: wrong */
+	async function recognise(
+		{ username, password }: Credentials,
+		network: string,
+		device: string | null
+	): Promise<Viewer | null> {
+		const [row] = await sql<Found[]>`
+			select lower(${username}) as account, u.id, u.username, u.password_hash, d.device_id is not null as known
+			from (select) as one
+			left join users u on lower(u.username) = lower(${username})
+			left join devices d on d.user_id = u.id and d.device_id = ${device}`;
+		const { account, known, id, username: name, password_hash: stored } = row!;
+		const guess = async () => {
+			const giveBack = await throttle.countSignIn({ account, network, device, known });
+			let wrong = false;
+			try {
+				wrong = !(await passwords.verify(stored, password, network));
+			} finally {
+				// Also give back an attempt that failed before the password was compared.
+				if (!wrong) await giveBack();
+			}
+			return !wrong;
+		};
+		// An attack on the account must not delay a device that the account is used on.
+		const right = await (known ? guess() : lines.inTurn(`account ${account}`, guess));
+		return right && id !== null && name !== null ? { userId: id, username: name } : null;
 	}
 
 	async function rememberDevice(user: Viewer, device: string): Promise<void> {
@@ -114,13 +170,15 @@ export function createAuth(
 			on conflict do nothing`;
 	}
 
-	/** A notice that cannot be written must not keep its user out: failing is logged, and the next sign-in tries again. */
+	/**
+	 * A notice that cannot be written must not prevent the sign-in: the failure is logged, and the next sign-in tries again.
+	 */
 	async function noticeDevice(user: Viewer, browser: Browser, device: string): Promise<void> {
 		try {
 			const [row] = await sql<{ known: boolean | null }[]>`
 				select bool_or(device_id = ${device}) as known from devices where user_id = ${user.userId}`;
 			if (row?.known) return;
-			// No row at all: the first device of this user, who has nothing to be warned of.
+			// No rows: this is the user's first device, so no warning is needed.
 			if (row?.known === false && options.onNewDevice) {
 				const key = `new-device:${user.userId}:${device}`;
 				await options.onNewDevice({ user, description: describeBrowser(browser.userAgent), key });
@@ -143,10 +201,26 @@ export function createAuth(
 			};
 		},
 
+		turnAway(from, browser) {
+			if (from === 'signUp') return throttle.turnAwaySignUp(browser.network);
+			throttle.turnAwaySignIn(browser.network, namesDevice(browser));
+			if (lines.isFull(lineOf(browser))) throw busy();
+		},
+
+		addressIsMissing(error) {
+			if (Date.now() < addressToldAt + ADDRESS_MS) return;
+			addressToldAt = Date.now();
+			logger.warn(
+				{ err: error },
+				'a request came without the address of its visitor: those all count as one network. Let the proxy send what ADDRESS_HEADER and XFF_DEPTH name.'
+			);
+		},
+
 		async signUp(typed, browser) {
 			const { username, password } = checkNewCredentials(typed);
-			const passwordHash = await passwords.hash(password);
-			// The unique index decides between two who want the same name at the same moment.
+			await throttle.countSignUp(browser.network);
+			const passwordHash = await passwords.hash(password, browser.network);
+			// When two sign-ups want the same name at the same time, the unique index decides.
 			const [row] = await sql<{ id: string }[]>`
 				insert into users (username, password_hash) values (${username}, ${passwordHash})
 				on conflict (lower(username)) do nothing
@@ -161,13 +235,15 @@ export function createAuth(
 		},
 
 		async signIn(typed, browser) {
-			const { username, password } = checkTypedCredentials(typed);
-			const [row] = await sql<{ id: string; username: string; password_hash: string }[]>`
-				select id, username, password_hash from users where lower(username) = lower(${username})`;
-			const right = await passwords.verify(row?.password_hash ?? null, password);
-			if (!row || !right) throw wrongCredentials();
-			const user = { userId: row.id, username: row.username };
+			const credentials = checkTypedCredentials(typed);
 			const deviceToken = readDeviceToken(browser);
+			const device = deviceToken === browser.deviceToken ? hashToken(deviceToken) : null;
+			// One after the other, as for an account: of many concurrent attempts, only one is counted and not yet given
+			// back.
+			const user = await lines.inTurn(lineOf(browser), () =>
+				recognise(credentials, browser.network, device)
+			);
+			if (!user) throw wrongCredentials();
 			const signedIn = await openSession(user, browser, deviceToken);
 			await noticeDevice(user, browser, hashToken(deviceToken));
 			logger.info({ userId: user.userId }, 'signed in');
@@ -180,8 +256,20 @@ export function createAuth(
 	};
 }
 
-/** The device token of a browser: the one it has if it is one of ours, else a new one of 128 random bits. */
-function readDeviceToken({ deviceToken }: Browser): string {
-	if (deviceToken && /^[A-Za-z0-9_-]{22}$/.test(deviceToken)) return deviceToken;
-	return randomBytes(16).toString('base64url');
+/** @returns true when the browser has a device token in our format */
+function namesDevice<B extends Knock>(browser: B): browser is B & { deviceToken: string } {
+	return /^[A-Za-z0-9_-]{22}$/.test(browser.deviceToken ?? '');
+}
+
+/** Returns the browser's device token if it has our format, else a new one with 128 random bits. */
+function readDeviceToken(browser: Browser): string {
+	return namesDevice(browser) ? browser.deviceToken : randomBytes(16).toString('base64url');
+}
+
+/**
+ * Returns the line in which a browser waits to sign in: the line of its network. Browsers that may be a known device have a
+ * separate line, so that they do not wait behind guesses.
+ */
+function lineOf(browser: Knock): string {
+	return `network ${browser.network}${namesDevice(browser) ? ', with a device' : ''}`;
 }

@@ -1,16 +1,18 @@
-/** What a request tells of the browser it comes from. */
+/** What a request says about its browser. */
 
-/** Everything of a request that signing in looks at, besides the form. */
+/** Everything in a request that sign-in uses, besides the form. */
 export interface Browser {
 	/** Header `User-Agent`. */
 	userAgent: string | null;
-	/** Cookie `device`: the same for as long as the browser keeps it, whoever signs in. */
+	/** Cookie `device`. It stays the same while the browser keeps it, for all its users. */
 	deviceToken: string | null;
+	/** Result of `networkOf` for its address. */
+	network: string;
 	/** Cookie `auth_session`, valid or not: signing in ends that session. */
 	sessionToken: string | null;
 }
 
-// First match wins: nearly everyone claims to be Chrome and Safari too.
+// The first match counts: nearly every browser also claims to be Chrome and Safari.
 const NAMES: ReadonlyArray<readonly [RegExp, string]> = [
 	[/\bEdg(e|A|iOS)?\//, 'Edge'],
 	[/\b(OPR|OPT|Opera)\//, 'Opera'],
@@ -31,9 +33,9 @@ const SYSTEMS: ReadonlyArray<readonly [RegExp, string]> = [
 ];
 
 /**
- * Names the browser and the system in words its owner recognises, such as "Chrome on Windows". Says no more than the header
- * does: "Firefox", "a browser on Linux" or "a new browser" when one or both are unknown. An iPad that asks for desktop pages
- * calls itself a Mac, and is called one here.
+ * Describes browser and system so that the owner recognises them, for example "Chrome on Windows". When one or both are
+ * unknown: "Firefox", "a browser on Linux" or "a new browser". An iPad that requests desktop pages calls itself a Mac, and
+ * is called one here.
  */
 export function describeBrowser(userAgent: string | null): string {
 	const match = (list: typeof NAMES) =>

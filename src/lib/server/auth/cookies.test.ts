@@ -1,9 +1,11 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { Auth, Session } from './auth.ts';
 import {
 	authenticate,
 	blankSessionCookie,
 	deviceCookie,
+	cookieIn,
+	readBrowser,
 	rememberSignIn,
 	sessionCookie,
 	signOut,
@@ -13,7 +15,7 @@ import {
 const HTTP = new URL('http://localhost:3000/login');
 const HTTPS = new URL('https://logline.example/login');
 
-/** The cookies of a browser, and what was set since. */
+/** The cookies of a browser, and the cookies set during the test. */
 function jar(cookies: Record<string, string>) {
 	const set: Cookie[] = [];
 	return {
@@ -34,7 +36,7 @@ const session: Session = {
 	fresh: false
 };
 
-/** Accounts that know the token "good" alone. */
+/** Accounts that know only the token "good". */
 function authWith(found: Session): Auth & { ended: string[] } {
 	const refuse = () => Promise.reject(new Error('not expected'));
 	const ended: string[] = [];
@@ -48,7 +50,9 @@ function authWith(found: Session): Auth & { ended: string[] } {
 		signUp: refuse,
 		signIn: refuse,
 		endExpiredSessions: refuse,
-		hashToken: () => ''
+		hashToken: () => '',
+		turnAway: () => undefined,
+		addressIsMissing: () => undefined
 	};
 }
 
@@ -108,6 +112,36 @@ describe('a request', () => {
 		expect(set).toEqual([]);
 	});
 
+	const come = (
+		getClientAddress: () => string,
+		platform?: Parameters<typeof readBrowser>[1]['platform']
+	) => {
+		const missing: unknown[] = [];
+		const browser = readBrowser(
+			{ addressIsMissing: (error) => missing.push(error) },
+			{ cookies: jar({}).cookies, request: new Request(HTTP), getClientAddress, platform }
+		);
+		return { network: browser.network, missing };
+	};
+
+	it('comes from the network of its visitor', () => {
+		expect(come(() => '2001:db8::7')).toEqual({ network: '2001:db8:0:0::/64', missing: [] });
+	});
+
+	it('without the header that tells the visitor’s address comes from whoever has connected, and the log is told', () => {
+		vi.stubEnv('ADDRESS_HEADER', 'X-Forwarded-For');
+		const visit = (headers: Record<string, string>) =>
+			come(() => 'in development', { req: { headers, socket: { remoteAddress: '10.0.0.1' } } });
+		expect(visit({ 'x-forwarded-for': '192.0.2.7' })).toEqual({
+			network: '192.0.2.7',
+			missing: []
+		});
+		const { network, missing } = visit({});
+		expect(network).toBe('10.0.0.1');
+		expect(missing).toHaveLength(1);
+		vi.unstubAllEnvs();
+	});
+
 	it('that signs in gets both cookies', () => {
 		const { cookies, set } = jar({});
 		rememberSignIn({ cookies, url: HTTPS }, { user: session.user, token: 't', deviceToken: 'd' });
@@ -120,5 +154,16 @@ describe('a request', () => {
 		await signOut(auth, { cookies, url: HTTP });
 		expect(auth.ended).toEqual(['good']);
 		expect(set).toEqual([blankSessionCookie(HTTP)]);
+	});
+});
+
+describe('a header of cookies', () => {
+	it('has the value of each name, the first where there are two', () => {
+		const header = 'a=1; auth_session=t=k ;device=; auth_session=other; flag';
+		expect(cookieIn(header, 'auth_session')).toBe('t=k');
+		expect(cookieIn(header, 'device')).toBe('');
+		expect(cookieIn(header, 'session')).toBeUndefined();
+		expect(cookieIn(header, 'flag')).toBeUndefined();
+		expect(cookieIn(undefined, 'a')).toBeUndefined();
 	});
 });

@@ -8,7 +8,7 @@ import {
 
 const PASSWORD = 'correct horse';
 
-/** What a form would be told about this input. */
+/** Returns the problems that a form would show for this input. */
 function problemsOf(check: (typed: Credentials) => unknown, username: string, password: string) {
 	try {
 		check({ username, password });
@@ -28,8 +28,8 @@ describe('signing up', () => {
 	);
 
 	it('drops spaces around the user name, but none of the password', () => {
-		const checked = checkNewCredentials({ username: ' ada ', password: ' 1234567 ' });
-		expect(checked).toEqual({ username: 'ada', password: ' 1234567 ' });
+		const checked = checkNewCredentials({ username: ' ada ', password: ' horse 7 ' });
+		expect(checked).toEqual({ username: 'ada', password: ' horse 7 ' });
 	});
 
 	it.each(['', 'ad', 'a'.repeat(33)])('says how long a user name is, to %j', (name) => {
@@ -51,12 +51,41 @@ describe('signing up', () => {
 		['1234567', 'at least 8'],
 		['ääääääa', 'at least 8'],
 		['😀😀😀😀', 'at least 8'],
+		// Each é consists of two characters.
+		['cafe\u0301 e\u0301', 'at least 8'],
 		['a'.repeat(201), 'at most 200']
 	])('says how long a password is, to %j', (password, expected) => {
 		expect(problemsOf(checkNewCredentials, 'ada', password)?.password).toMatch(expected);
 	});
 
-	it.each(['12345678', 'a'.repeat(200), '😀'.repeat(8)])('takes the password %j', (password) => {
+	it.each([
+		['        ', 'more than spaces'],
+		['\u00a0\u2003\u3000 \u00a0\u2003\u3000 ', 'more than spaces'],
+		['\u200b'.repeat(9), 'more than spaces'],
+		['aaaaaaaa', 'repeated'],
+		['Lovelace', 'user name'],
+		['ＬＯＶＥＬＡＣＥ', 'user name'],
+		[' lovelace', 'user name'],
+		['password', 'most common'],
+		['PassWord1', 'most common'],
+		['12345678', 'most common'],
+		['ｐａｓｓｗｏｒｄ', 'most common'],
+		['iloveyou1', 'most common']
+	])('refuses a password that is tried first, %j, and says why', (password, expected) => {
+		expect(problemsOf(checkNewCredentials, 'lovelace', password)?.password).toMatch(expected);
+	});
+
+	it('measures a password in the form it is kept in, so that who could sign up can sign in', () => {
+		const password = 'e\u0301'.repeat(100) + 'a\u0301'.repeat(99);
+		expect(problemsOf(checkNewCredentials, 'ada', password)).toBeNull();
+		expect(problemsOf(checkTypedCredentials, 'ada', password)).toBeNull();
+		// One character that normalization expands to 18.
+		expect(problemsOf(checkNewCredentials, 'ada', 'x' + '\ufdfa'.repeat(12))?.password).toMatch(
+			'at most 200'
+		);
+	});
+
+	it.each(['tr0mbone', 'ab'.repeat(100), '😀😃'.repeat(4)])('takes the password %j', (password) => {
 		expect(problemsOf(checkNewCredentials, 'ada', password)).toBeNull();
 	});
 

@@ -1,7 +1,8 @@
+import { availableParallelism } from 'node:os';
 import { describe, expect, it } from 'vitest';
 import { createPasswords, passwords, type HashFunctions } from './passwords.ts';
 
-/** Hashing that takes until it is told to end, and counts how much of it runs at once. */
+/** Hash functions that end when the test says so. They count how many run at once. */
 function slowHashing() {
 	const running: Array<() => void> = [];
 	let most = 0;
@@ -21,12 +22,12 @@ function slowHashing() {
 		get most() {
 			return most;
 		},
-		/** Ends the oldest one. */
+		/** Ends the oldest running hash. */
 		endOne: () => running.shift()?.()
 	};
 }
 
-/** Lets everything that is ready go on. */
+/** Lets all pending callbacks run. */
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
 describe('a password at rest', () => {
@@ -61,7 +62,7 @@ describe('a user who does not exist', () => {
 			}
 		});
 		expect(await always.verify(null, 'correct horse')).toBe(false);
-		// Compared with a hash of the usual price, so that the time taken tells nothing.
+		// Compared with a hash of the same cost, so that the response time does not reveal whether the user exists.
 		expect(asked).toHaveLength(1);
 		expect(asked[0]).toMatch(/^\$argon2id\$v=19\$m=19456,t=2,p=1\$.{22}\$.{43}$/);
 	});
@@ -74,7 +75,7 @@ describe('a user who does not exist', () => {
 describe('a flood of sign-ins', () => {
 	it('runs two hashes at once and no more, and serves all who wait, in order', async () => {
 		const hashing = slowHashing();
-		const bounded = createPasswords(hashing.functions);
+		const bounded = createPasswords(hashing.functions, { atOnce: 2 });
 		const served: number[] = [];
 		const all = Array.from({ length: 20 }, (_, n) =>
 			bounded.hash(`password ${n}`).then(() => served.push(n))
@@ -87,6 +88,22 @@ describe('a flood of sign-ins', () => {
 		await Promise.all(all);
 		expect(hashing.most).toBe(2);
 		expect(served).toEqual(Array.from({ length: 20 }, (_, n) => n));
+	});
+
+	it('leaves a core to everything else, where there is more than one', async () => {
+		const hashing = slowHashing();
+		const passwords = createPasswords(hashing.functions);
+		const all = Array.from({ length: 8 }, (_, n) => passwords.hash(`password ${n}`));
+		await turn();
+		const most = hashing.running;
+		expect(most).toBeGreaterThan(0);
+		expect(most === 1 || most < availableParallelism()).toBe(true);
+		for (let n = 0; n < 8; n++) {
+			hashing.endOne();
+			await turn();
+		}
+		await Promise.all(all);
+		expect(hashing.most).toBe(most);
 	});
 
 	it('turns people away with a time to come back, when too many wait', async () => {
@@ -108,6 +125,26 @@ describe('a flood of sign-ins', () => {
 		await turn();
 		hashing.endOne();
 		expect(await late).toBe('hash of e');
+	});
+
+	it('from one network keeps nobody else out: the networks are served in turn', async () => {
+		const hashing = slowHashing();
+		const bounded = createPasswords(hashing.functions, { atOnce: 2, inLine: 20 });
+		const served: string[] = [];
+		const ask = (name: string, line: string) =>
+			bounded.hash(name, line).then(() => served.push(name));
+		// 375 at once: two run, 20 wait, and the rest are refused.
+		const flood = Array.from({ length: 375 }, (_, n) => ask(`flood ${n}`, '192.0.2.7'));
+		const owners = Array.from({ length: 16 }, (_, n) => ask(`owner ${n}`, `198.51.100.${n}`));
+		const refused = Promise.allSettled(flood);
+		for (let n = 0; n < 22 + 16; n++) {
+			await turn();
+			hashing.endOne();
+		}
+		await Promise.all(owners);
+		expect((await refused).filter(({ status }) => status === 'rejected')).toHaveLength(375 - 22);
+		// After the two that ran, and the one whose turn it was.
+		expect(served.slice(3, 19)).toEqual(owners.map((_, n) => `owner ${n}`));
 	});
 
 	it('loses no place to a hash that fails', async () => {

@@ -1,16 +1,28 @@
-/** Password hashing: Argon2id, few at a time. */
+/** Password hashing: Argon2id, a few at a time. */
+import { availableParallelism } from 'node:os';
 import { hash, verify } from '@node-rs/argon2';
-import { LoglineError } from '$lib/protocol';
+import { busy } from './line.ts';
 
 // OWASP, Password Storage Cheat Sheet: Argon2id with 19 MiB, two passes, one lane.
 const MEMORY_KIB = 19_456;
 const PASSES = 2;
 const LANES = 1;
 
-/** A hash that no password has, at the price of a real one: what an unknown user's password is compared with. */
+/** Keeps one core free for other work, and one of the four threads that libuv uses for files and DNS. */
+const AT_ONCE = Math.min(3, Math.max(1, availableParallelism() - 1));
+
+/** A hash with the normal cost that no password matches. The password for an unknown user is compared with it. */
 const NOBODY = `$argon2id$v=19$m=${MEMORY_KIB},t=${PASSES},p=${LANES}$${'A'.repeat(22)}$${'A'.repeat(43)}`;
 
-/** The slow functions; replaced in tests. */
+/**
+ * Returns the form in which a password is measured, compared and hashed. One letter can be typed as different characters:
+ * "é" arrives as one character from Windows and may arrive as two from macOS.
+ */
+export function normalizePassword(password: string): string {
+	return password.normalize('NFKC');
+}
+
+/** The slow functions. Replaced in tests. */
 export interface HashFunctions {
 	hash(password: string): Promise<string>;
 	verify(hash: string, password: string): Promise<boolean>;
@@ -24,66 +36,78 @@ const argon2id: HashFunctions = {
 	verify
 };
 
-/** Hashes and compares passwords. */
+/** Hashes and compares passwords. `line` is the network of the client; each network waits in its own line. */
 export interface Passwords {
-	/** @throws LoglineError `busy` (503) when too many wait already. */
-	hash(password: string): Promise<string>;
+	/** @throws LoglineError `busy` (503) when too many wait already */
+	hash(password: string, line?: string): Promise<string>;
 	/**
-	 * @param hash what is stored, or null for a user who does not exist: the answer is then false, after the same work.
-	 * @throws LoglineError `busy` (503) when too many wait already.
+	 * @param hash the stored hash, or null for a user who does not exist: returns false after the same work
+	 * @throws LoglineError `busy` (503) when too many wait already
 	 */
-	verify(hash: string | null, password: string): Promise<boolean>;
+	verify(hash: string | null, password: string, line?: string): Promise<boolean>;
 }
 
 /**
- * A hash takes about 40 ms of a thread that file and DNS work need too, and 19 MiB. So few run at once, and few wait.
+ * Creates the password functions. A hash takes about 40 ms of a thread that files and DNS also need, and 19 MiB. So only a
+ * few run at once, and only a few wait. Each network has its own line, and the lines are served in turn: a network that
+ * sends many requests delays only itself.
  *
  * @param options.atOnce how many hashes run at the same time
- * @param options.waiting how many may wait; the default makes the last of them wait about two seconds
+ * @param options.waiting how many may wait in total
+ * @param options.inLine how many may wait in one line; with the default, the last one waits about a second
  */
 export function createPasswords(
 	functions: HashFunctions = argon2id,
-	options: { atOnce?: number; waiting?: number } = {}
+	options: { atOnce?: number; waiting?: number; inLine?: number } = {}
 ): Passwords {
-	const { atOnce = 2, waiting = 100 } = options;
-	const queue: Array<() => void> = [];
+	const { atOnce = AT_ONCE, waiting = 200, inLine = 20 } = options;
+	// In the order in which they are served. Empty lines are removed.
+	const lines = new Map<string, Array<() => void>>();
+	let queued = 0;
 	let running = 0;
 
-	async function inTurn<T>(work: () => Promise<T>): Promise<T> {
-		if (running < atOnce) {
-			running++;
-		} else if (queue.length < waiting) {
-			// Whoever ends hands the place over, so `running` does not change and nobody can slip in between.
-			await new Promise<void>((resolve) => queue.push(resolve));
-		} else {
-			throw new LoglineError(
-				'busy',
-				'Too many people are signing in at this moment. Try again in a few seconds.',
-				503,
-				3
-			);
+	function enqueue(name: string): Promise<void> {
+		const line = lines.get(name) ?? [];
+		if (queued >= waiting || line.length >= inLine) throw busy();
+		lines.set(name, line);
+		queued++;
+		return new Promise((resolve) => line.push(resolve));
+	}
+
+	/** Takes the first entry of the next line. That line then moves to the end. */
+	function dequeue(): (() => void) | undefined {
+		for (const [name, line] of lines) {
+			const next = line.shift();
+			lines.delete(name);
+			if (line.length > 0) lines.set(name, line);
+			queued--;
+			return next;
 		}
+		return undefined;
+	}
+
+	async function inTurn<T>(line: string, work: () => Promise<T>): Promise<T> {
+		// A work that ends passes its place to the next one. `running` does not change, so no other work can take the place.
+		if (running < atOnce) running++;
+		else await enqueue(line);
 		try {
 			return await work();
 		} finally {
-			const next = queue.shift();
+			const next = dequeue();
 			if (next) next();
 			else running--;
 		}
 	}
 
-	// One letter can be typed as different characters: "é" arrives as one from Windows and may arrive as two from macOS.
-	const normal = (password: string) => password.normalize('NFKC');
-
 	return {
-		hash: (password) => inTurn(() => functions.hash(normal(password))),
-		verify: (stored, password) =>
-			inTurn(async () => {
-				const same = await functions.verify(stored ?? NOBODY, normal(password));
+		hash: (password, line = '') => inTurn(line, () => functions.hash(normalizePassword(password))),
+		verify: (stored, password, line = '') =>
+			inTurn(line, async () => {
+				const same = await functions.verify(stored ?? NOBODY, normalizePassword(password));
 				return same && stored !== null;
 			})
 	};
 }
 
-/** The hasher of this process: the bound on hashes at once holds however many `Auth` objects there are. */
+/** The hasher of this process. The limit of concurrent hashes holds for all `Auth` objects together. */
 export const passwords = createPasswords();

@@ -122,7 +122,7 @@ describe('whatever it answers, a browser stays on our origin', () => {
 						accepted++;
 						const target = new URL(answer, 'https://logline.example/login');
 						expect(target.origin).toBe('https://logline.example');
-						// A second pass, as when a proxy or a script resolves the path once more.
+						// Resolve the path a second time, as a proxy or a script may do.
 						expect(new URL(target.pathname, target).origin).toBe('https://logline.example');
 					}
 		expect(accepted).toBeGreaterThan(100);

@@ -1,32 +1,33 @@
-/** Where to go after signing in. */
+/** Where to go after a sign-in. */
 
-/** An origin nobody has, to resolve paths against. */
+/** An origin that nobody has, used to resolve paths. */
 const HERE = 'http://logline.invalid';
 
-/** Pages that lead nowhere when one has just signed in. */
+/** Pages that make no sense right after a sign-in. */
 const ACCOUNT_PAGES = new Set(['/login', '/signup', '/logout']);
 
 /**
- * Reads a `redirectTo` that anybody may have put into a link. What it answers is a path on our own origin, percent-encoded
- * and fit for a `Location` header; null when the text is anything else, or would lead back to the account pages.
+ * Parses a `redirectTo` parameter, which anyone can put into a link. Returns a path on our own origin, percent-encoded and
+ * safe for a `Location` header. Returns null for any other text, and for the account pages.
  *
- * Browsers read more as "another host" than a look at the first characters shows: they drop tabs and line breaks, take `\`
- * for `/`, and resolve `..`. So the text is parsed as they do it (https://url.spec.whatwg.org/#concept-basic-url-parser), and
- * the result is checked, not the input alone.
+ * Checking the first characters of the text is not enough. Browsers also understand other texts as "another host": they drop
+ * tabs and line breaks, read `\` as `/`, and resolve `..`. So the text is parsed as browsers do it
+ * (https://url.spec.whatwg.org/#concept-basic-url-parser), and the result is checked as well.
  */
 export function parseRedirect(text: string | null | undefined): string | null {
 	// eslint-disable-next-line no-control-regex -- control characters are what it looks for
 	if (!text || text.length > 2000 || /[\\\u0000-\u001f\u007f]/.test(text)) return null;
 	if (!isLocalPath(text) || !URL.canParse(text, HERE)) return null;
 	const url = new URL(text, HERE);
-	// `/x/..//host` is a local path until it is shortened to `//host`; and a proxy may decode `/%2fhost` before it passes it on.
+	// `/x/..//host` is a local path until it is resolved to `//host`. A proxy may also decode `/%2fhost` before it forwards
+	// it.
 	const path = decodePath(url.pathname);
 	if (url.origin !== HERE || path === null || !isLocalPath(path)) return null;
 	if (ACCOUNT_PAGES.has(path.replace(/\/+$/, ''))) return null;
 	return url.pathname + url.search + url.hash;
 }
 
-/** Whether it begins with exactly one slash. */
+/** @returns true when the text begins with exactly one slash */
 function isLocalPath(text: string): boolean {
 	return /^\/(?![/\\])/.test(text);
 }
@@ -35,7 +36,7 @@ function decodePath(path: string): string | null {
 	try {
 		return decodeURIComponent(path);
 	} catch (error) {
-		// SvelteKit answers 400 to such a path.
+		// SvelteKit responds with 400 to such a path.
 		if (error instanceof URIError) return null;
 		throw error;
 	}

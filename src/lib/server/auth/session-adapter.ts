@@ -1,12 +1,12 @@
 /**
- * Where lucia keeps sessions. Lucia hands over the value of the cookie; the table gets its SHA-256 alone, so that a copy of
- * the table signs nobody in. The value has 200 random bits: a plain hash without salt is enough.
+ * Stores lucia's sessions. Lucia passes the value of the cookie. The table stores only its SHA-256, so a copy of the table
+ * cannot be used to sign in. The value has 200 random bits, so a plain hash without salt is enough.
  */
 import { createHash } from 'node:crypto';
 import type { Adapter, DatabaseSession, Lucia } from 'lucia';
 import type { Sql } from '../database/client.ts';
 
-/** Attributes of lucia's sessions and users, as the tables have them. */
+/** Attributes of lucia's sessions and users, as in the tables. */
 export interface SessionAttributes {
 	userAgent: string | null;
 }
@@ -22,12 +22,12 @@ declare module 'lucia' {
 	}
 }
 
-/** SHA-256 of a secret, in hex: what the tables hold in its place. */
+/** @returns SHA-256 of a secret in hex, which the tables store instead of the secret */
 export function hashToken(token: string): string {
 	return createHash('sha256').update(token).digest('hex');
 }
 
-/** Browsers may call themselves anything, at any length. */
+/** A browser may send a User-Agent of any length. */
 const MAX_USER_AGENT = 200;
 
 interface SessionRow {
@@ -37,9 +37,7 @@ interface SessionRow {
 	user_agent: string | null;
 }
 
-/**
- * Plain SQL and not drizzle: drizzle's errors repeat all parameters, and these must not reach a log.
- */
+/** Uses plain SQL, not drizzle: drizzle's errors contain all parameters, and these must not be logged. */
 export function createSessionAdapter(sql: Sql): Adapter {
 	return {
 		async getSessionAndUser(token) {
@@ -49,7 +47,7 @@ export function createSessionAdapter(sql: Sql): Adapter {
 				where s.id = ${hashToken(token)}`;
 			if (!row) return [null, null];
 			const session: DatabaseSession = {
-				// The token and not its hash: lucia makes the cookie from this when it renews the session.
+				// The token, not its hash: lucia creates the cookie from this value when it renews the session.
 				id: token,
 				userId: row.user_id,
 				expiresAt: row.expires_at,
@@ -58,7 +56,7 @@ export function createSessionAdapter(sql: Sql): Adapter {
 			return [session, { id: row.user_id, attributes: { username: row.username } }];
 		},
 		async getUserSessions() {
-			// Only hashes could be returned, and lucia would take them for tokens.
+			// This could only return hashes, and lucia would use them as tokens.
 			throw new Error('sessions are listed and revoked by hash, with a query of their own');
 		},
 		async setSession(session) {
