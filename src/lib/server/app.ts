@@ -3,30 +3,32 @@ import { LoglineError, type TopicRegistry, type Viewer } from '$lib/protocol';
 import { createAuth, type Auth, type NewDevice } from './auth/auth.ts';
 import { requireAccess } from './auth/may-subscribe.ts';
 import type { Config } from './config.ts';
-import { openDatabase, type Database } from './database/client.ts';
+import { openDatabase, queryable, type Database } from './database/client.ts';
 import { Lanes } from './database/lanes.ts';
 import { Listener } from './database/listener.ts';
+import { READ_BY_INDEX } from './database/read-by-index.ts';
 import { SoleConnection } from './database/sole-connection.ts';
+import { readFirstWindow } from './delivery/first-window.ts';
 import { Hub } from './delivery/hub.ts';
 import { acceptEvents } from './log/accept.ts';
 import { Writer } from './log/append.ts';
 import { readHistory, type HistoryEvent } from './log/history.ts';
-import { readLastHorizon } from './log/horizons.ts';
 import { insertIntoOutbox } from './log/outbox.ts';
-import { maintainLog } from './log/maintain.ts';
-import { readRecent } from './log/read.ts';
 import { Relay } from './log/relay.ts';
-import { trimLog } from './log/retention.ts';
 import { Tailer } from './log/tail.ts';
 import type { Appended, NewEvent, Transaction } from './log/types.ts';
+import { readHealth, type Health } from './health.ts';
+import { startJobs, type Jobs } from './jobs.ts';
 import { createLogger, type LogLine } from './logger.ts';
-import { startLoop } from './loop.ts';
 import { encodeBlock, encoder } from './sse/frames.ts';
+import { stopInOrder, type Step } from './stop-in-order.ts';
 import { Streams } from './streams.ts';
+import { UnderWay } from './under-way.ts';
 
+export type { Health } from './health.ts';
 export type { LogLine } from './logger.ts';
 
-/** A running application: what routes and features may use. */
+/** A running application. Routes and features use it. */
 export interface App {
 	readonly config: Config;
 	readonly logger: Logger;
@@ -35,90 +37,96 @@ export interface App {
 	readonly topics: TopicRegistry;
 	readonly streams: Streams;
 	/**
-	 * Appends events to the log and resolves when they are durable, in the order given.
+	 * Appends events to the log. Resolves when they are committed, in the given order.
 	 *
-	 * @param tx an open drizzle transaction: the events go to the outbox and become visible with its commit; the promise then
-	 *   resolves with nothing, because ids are given later.
+	 * @param tx an open drizzle transaction: the events go to the outbox and become visible after its commit. The promise
+	 *   then resolves with nothing, because the ids are assigned later.
 	 * @throws LoglineError `unknown_topic`, `invalid_data`, `log_busy`, `append_timeout`
 	 */
 	append(events: NewEvent[]): Promise<Appended[]>;
 	append(events: NewEvent[], tx: Transaction): Promise<void>;
-	/** Moves committed outbox rows into the log now. Call after a commit of plain SQL that wrote to `outbox`. */
+	/** Moves committed outbox rows into the log now. Call it after the commit of plain SQL that wrote to `outbox`. */
 	kickOutbox(): void;
-	/** Called whenever a client subscribes (also on each reconnect). Returns how to stop listening. */
+	/**
+	 * Calls the listener whenever a client subscribes, also on each reconnect.
+	 *
+	 * @returns a function that stops listening
+	 */
 	onSubscribe(listener: (viewer: Viewer, topics: readonly string[]) => void): () => void;
 	/**
-	 * Called when somebody signs in from a device they have not used before. Rejecting is logged, and the next sign-in from
-	 * there calls again. Returns how to stop listening.
+	 * Calls the listener when a user signs in from a device that the account has not used before. A rejection is logged, and
+	 * the next sign-in from there calls it again.
+	 *
+	 * @returns a function that stops listening
 	 */
 	onNewDevice(listener: (device: NewDevice) => Promise<void>): () => void;
-	/** Called for each line the application logs, with nothing but level, source and message. */
+	/**
+	 * Calls the listener for each line that the application logs, with level, source and message only.
+	 *
+	 * @returns a function that stops listening
+	 */
 	onLogLine(listener: (line: LogLine) => void): () => void;
-	/** Whether any client of this process is subscribed to the topic now. */
+	/** @returns true when a client of this process is subscribed to the topic now */
 	isSubscribed(topic: string): boolean;
 	/**
-	 * What a page shows at first: the viewer's history of some topics, and the position of the log it is true for. A client
-	 * that starts with this position as its cursor misses nothing and gets nothing twice.
+	 * Reads the first state of a page: the viewer's history of some topics, and the position in the log up to which it is
+	 * complete. A client that starts with this position as its cursor misses no event and gets none twice.
 	 */
 	readHistory(
 		viewer: Viewer,
 		topics: readonly string[]
 	): Promise<{ events: HistoryEvent[]; cursor: string; log: string; userID: string }>;
-	/** How the application is. */
+	/** The current state of the application. */
 	health(): Health;
-	/** Counts a request that is under way, so that `stop` can wait for it. Returns what to call at its end. */
+	/**
+	 * Counts a running request, so that `stop` can wait for it.
+	 *
+	 * @returns a function to call at the end of the request
+	 */
 	begin(): () => void;
-	/** Ends streams, writes what is queued, closes everything. Calling it again waits for the same end. */
+	/** Ends the streams, writes what is queued, and closes everything. A second call waits for the same end. */
 	stop(): Promise<void>;
 }
 
-/** What `GET /api/health` answers. */
-export interface Health {
-	status: 'ok' | 'degraded' | 'draining';
-	timestamp: string;
-	activeConnections: number;
-	database: 'up' | 'down';
-	listener: 'up' | 'down';
-	head: string;
-	/** Milliseconds since the log was last looked at. */
-	lagMs: number;
-}
-
-/** What a feature's `start.server.ts` exports as `start`: begins its work, and returns how to end it. */
+/** The `start` export of a feature's `start.server.ts`. It begins the feature's work and returns a function that ends it. */
 export type StartFeature = (app: App) => () => void | Promise<void>;
 
 const KEY = Symbol.for('logline.app');
 const holder = globalThis as { [KEY]?: App };
 
+/** Returns the application of this process; undefined before `init` of hooks.server.ts has finished, and after its end. */
+export const findApp = (): App | undefined => holder[KEY];
+
 /**
- * The application of this process.
+ * Returns the application of this process.
  *
- * @throws Error before `init` of hooks.server.ts has finished.
+ * @throws LoglineError `draining` (503) when there is none. This is normal for a moment: connections outlive the application.
  */
 export function getApp(): App {
-	const app = holder[KEY];
-	if (!app) throw new Error('The application has not started');
+	const app = findApp();
+	if (!app) {
+		throw new LoglineError(
+			'draining',
+			'The application does not run: it starts, or shuts down. Try again in a moment.',
+			503,
+			1
+		);
+	}
 	return app;
 }
 
-/** What memory may hold of the log's newest events. */
+/** Limits of the window of newest events in memory. */
 const WINDOW = { events: 10_000, bytes: 16 * 1_048_576 };
 
-/** Makes room in the window's first read for what is about to be pushed out of it. */
-const FIRST_WINDOW = 2_000;
-
-/** How long a relay or tailer waits between two looks when nothing wakes it, in milliseconds. */
+/** Time between two looks of a relay or tailer when nothing wakes it, in milliseconds. */
 const POLL_MS = 1000;
 
-/** How often a process looks after what grows, in milliseconds. */
-const MAINTENANCE_MS = 60_000;
-
 /**
- * Starts an application on a database that is up to date: the only place where the parts meet.
+ * Starts an application on a migrated database. Only this function connects the parts.
  *
  * @param url the database
  * @param registry topics of all features
- * @param features started in order, stopped in reverse
+ * @param features started in order, stopped in reverse order
  */
 export async function startApp(
 	config: Config,
@@ -127,30 +135,44 @@ export async function startApp(
 	features: readonly StartFeature[] = []
 ): Promise<App> {
 	const { logger, lines } = createLogger(config.logLevel);
-	const database = openDatabase(url);
-	// Not the pool of `database`: a client must not wait for ever behind connections that died without a word.
-	const pool = new Lanes(url, { name: 'streams', size: 8 });
-	const history = new Lanes(url, { name: 'history', size: 4 });
-	const writer = new Writer(new SoleConnection(url, { name: 'writer' }));
+	// Each stream may wait for one statement. A statement that waits too long fails, and the client retries later.
+	const waiting = { maxWaiting: config.maxConnections, waitMs: 10_000 };
+	const database = openDatabase(url, waiting);
+	const pool = queryable(database.sql);
+	const history = new Lanes(url, {
+		name: 'history',
+		size: 3,
+		settings: READ_BY_INDEX,
+		forRequests: true,
+		...waiting
+	});
+	const writer = new Writer(new SoleConnection(url, { name: 'writer' }), {
+		logger: logger.child({ source: 'writer' })
+	});
 	const relay = new Relay(new SoleConnection(url, { name: 'relay' }), logger, { pollMs: POLL_MS });
 	const tailer = new Tailer(
-		new SoleConnection(url, { name: 'tailer' }),
+		new SoleConnection(url, { name: 'tailer', settings: READ_BY_INDEX }),
 		logger,
-		(events) => hub.publish(events),
-		(head) => {
-			streams.connections.endAll();
-			hub.reset(head);
+		{
+			looks: () => hub.looks(),
+			deliver: (events, upTo, trimmed) => hub.publish(events, upTo, trimmed),
+			atEnd: () => hub.atEnd(),
+			replaced: (head) => {
+				streams.connections.endAll();
+				hub.reset(head);
+			}
 		},
 		{ pollMs: POLL_MS }
 	);
 
-	const tail = await tailer.begin();
-	const recent = await readRecent(pool, tail, FIRST_WINDOW);
-	// What was trimmed is missing among them: whoever was away for that long asks the log, which knows it and tells.
-	const horizon = await readLastHorizon(pool);
-	const first = recent.length < FIRST_WINDOW ? 0n : recent[0]!.id - 1n;
-	const floor = horizon > first ? horizon : first;
-	const hub = new Hub(encoder, { tail, floor, recent }, WINDOW);
+	const begin = async () => readFirstWindow(history, await tailer.begin(), logger);
+	const recent = await begin().catch(async (error: unknown) => {
+		const opened = [writer.close(), relay.stop(), tailer.stop(), history.end(), database.end()];
+		await Promise.allSettled(opened);
+		throw error;
+	});
+	const look = () => tailer.wake();
+	const hub = new Hub(encoder, { ...recent, look }, WINDOW);
 
 	const newDeviceListeners = new Set<(device: NewDevice) => Promise<void>>();
 	const auth = createAuth(database, config, logger, {
@@ -158,33 +180,52 @@ export async function startApp(
 			for (const tell of newDeviceListeners) await tell(device);
 		}
 	});
-	const streams = new Streams({ config, logger, topics: registry, hub, writer, pool, history });
+	const { background } = database;
+	const streams = new Streams({
+		config,
+		logger,
+		topics: registry,
+		hub,
+		writer,
+		pool,
+		background,
+		history
+	});
 
-	const listener = new Listener(url, { heartbeat: pool, logger });
+	const listener = new Listener(url, {
+		heartbeat: database.background,
+		logger: logger.child({ source: 'listener' })
+	});
 	listener.on('logline_events', () => tailer.wake());
 	listener.on('logline_outbox', () => relay.kick());
-	listener.on('logline_sessions', (sessionID) =>
-		streams.connections.endSession(sessionID, 'The session has ended.')
-	);
-	// Nothing is kept for a listener that was away: look for what it may have missed.
+	listener.on('logline_partitions', () => jobs.makePartitions());
+	listener.on('logline_sessions', (sessionID) => {
+		if (sessionID === '') void streams.recheckSessions();
+		else streams.connections.endSession(sessionID, 'The session has ended.');
+	});
+	// Postgres keeps no notifications for a disconnected listener, so look for what was missed.
 	listener.onListening(() => {
 		tailer.wake();
 		relay.kick();
 		void streams.recheckSessions();
 	});
 
-	const retention = new SoleConnection(url, { name: 'retention', answerMs: 60_000 });
-	const stopping = new AbortController();
 	let draining = false;
-	let underWay = 0;
-	let idle: (() => void) | null = null;
+	const requests = new UnderWay();
 	let stopped: Promise<void> | null = null;
 	const stopFeatures: (() => void | Promise<void>)[] = [];
 
+	/** Pending payload checks. Their events were accepted by `append`, so the writer must not close before them. */
+	const checking = new Set<Promise<unknown>>();
+
 	async function append(events: NewEvent[], tx?: Transaction): Promise<Appended[] | void> {
-		const accepted = await acceptEvents(registry, events);
-		if (!tx) return writer.append(accepted);
-		await insertIntoOutbox(tx, accepted);
+		const check = acceptEvents(registry, events).then((accepted) => ({
+			// Called in the same tick, not awaited here: after the check, the events are in the queue.
+			written: tx ? insertIntoOutbox(tx, accepted) : writer.append(accepted)
+		}));
+		checking.add(check);
+		const { written } = await check.finally(() => checking.delete(check));
+		return written;
 	}
 
 	const app: App = {
@@ -211,80 +252,74 @@ export async function startApp(
 			const page = await readHistory(history, { userId, topics: declared });
 			return { ...page, log, userID: userId };
 		},
-		health: () => {
-			const lagMs = Math.max(0, Date.now() - tailer.lastLook);
-			const up = lagMs < 5 * POLL_MS;
-			return {
-				status: draining ? 'draining' : up && listener.state === 'up' ? 'ok' : 'degraded',
-				timestamp: new Date().toISOString(),
+		health: () =>
+			readHealth({
+				draining,
 				activeConnections: streams.connections.size,
-				database: up ? 'up' : 'down',
-				listener: listener.state,
-				head: hub.tail.toString(),
-				lagMs
-			};
-		},
+				head: hub.tail,
+				tailer,
+				relay,
+				writer,
+				listener,
+				lastPartitioned: jobs.lastPartitioned,
+				jobs: jobs.all
+			}),
 		begin: () => {
 			if (draining) {
 				throw new LoglineError('draining', 'The server is shutting down. Try again.', 503, 1);
 			}
-			underWay++;
-			return () => {
-				underWay--;
-				if (underWay === 0) idle?.();
-			};
+			return requests.begin();
 		},
 		stop: () => (stopped ??= stop())
 	};
 
-	/** Requests that are still being answered, for at most half of the grace. */
-	async function answered(): Promise<void> {
-		if (underWay === 0) return;
-		let timer: NodeJS.Timeout | undefined;
-		await new Promise<void>((resolve) => {
-			idle = resolve;
-			timer = setTimeout(resolve, config.shutdownGraceMs / 2);
-		});
-		clearTimeout(timer);
-	}
-
 	async function stop(): Promise<void> {
 		draining = true;
 		logger.info('draining');
-		// Jittered, so that the clients of this server do not all arrive at another in the same moment.
+		// Random, so that the clients of this server do not all connect to another one at the same moment.
 		streams.connections.close(() =>
 			encodeBlock({ retry: Math.round(config.retryMs * (0.2 + 0.8 * Math.random())) })
 		);
-		stopping.abort();
-		// Not waited for yet: a connection that has died without a word must not keep the queue from being written.
-		const maintained = maintenance.stop();
-		await answered();
-		for (const stopFeature of stopFeatures.reverse()) await stopFeature();
-		await listener.stop();
-		await tailer.stop();
-		await relay.stop();
-		await writer.close();
-		await Promise.all([history.end(), pool.end(), database.end(), retention.end()]);
-		await maintained;
-		if (holder[KEY] === app) delete holder[KEY];
-		logger.info('stopped');
+		const settled = streams.connections.settle(config.shutdownGraceMs / 2);
+		// Not awaited yet: a dead connection of a job must not delay the writing of the queue.
+		const jobsEnded = jobs.stop();
+		jobsEnded.catch(() => undefined); // Reported by its step below.
+		await requests.idle(config.shutdownGraceMs / 2);
+		const steps: Step[] = [
+			...stopFeatures
+				.reverse()
+				.map((end, i): Step => [`feature ${i}`, end, config.shutdownGraceMs / 4]),
+			// Before all steps that may fail or take long: the queued events have been accepted.
+			['writer', () => Promise.allSettled(checking).then(() => writer.close())],
+			['listener', () => listener.stop()],
+			['tailer', () => tailer.stop()],
+			['relay', () => relay.stop()],
+			['jobs', () => jobsEnded],
+			['streams', () => settled],
+			['history', () => history.end()],
+			['database', () => database.end()]
+		];
+		try {
+			await stopInOrder(steps, (error, step) => {
+				logger.error({ err: error, step }, 'a step of the end failed; the others go on');
+			});
+		} finally {
+			if (holder[KEY] === app) delete holder[KEY];
+			logger.info('stopped');
+		}
 	}
 
+	const jobs: Jobs = startJobs({ logger, database, registry, writer, auth });
 	await listener.start();
 	tailer.start();
 	relay.start();
 	streams.connections.start();
-	const maintenance = startLoop({
-		name: 'maintenance',
-		logger,
-		round: async () => {
-			await maintainLog(pool);
-			await trimLog(retention, registry, stopping.signal);
-			await auth.endExpiredSessions();
-			return MAINTENANCE_MS;
-		}
-	});
 	holder[KEY] = app;
-	for (const start of features) stopFeatures.push(start(app));
+	try {
+		for (const start of features) stopFeatures.push(start(app));
+	} catch (error) {
+		await app.stop();
+		throw error;
+	}
 	return app;
 }

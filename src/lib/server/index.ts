@@ -1,32 +1,34 @@
-/**
- * The server API: what routes are made of. Each function works on the application of this process (`getApp()`).
- */
+/** The server API for routes. Each function uses the application of this process (`getApp()`). */
 import type { SSETopicsMap, Topic } from '$lib/protocol';
 import { getApp } from './app.ts';
 import type { Appended, Transaction } from './log/types.ts';
 import type { SSEConnection } from './sse/produce-sse.ts';
-import type { ReplayRequest, TopicSafetyRequest } from './streams.ts';
+import type { TopicSafetyRequest } from './stream-subscriptions.ts';
+import type { ReplayRequest } from './streams.ts';
 
 export { getApp, type App, type StartFeature } from './app.ts';
 export * from './sse/produce-sse.ts';
-export type { ReplayRequest, TopicSafetyRequest } from './streams.ts';
+export type { TopicSafetyRequest } from './stream-subscriptions.ts';
+export type { ReplayRequest } from './streams.ts';
 export type { Appended, NewEvent, Transaction } from './log/types.ts';
 
 /** One event for the log. */
 export interface HistoryEmitOptions<K extends Topic> {
 	event: K;
 	data: SSETopicsMap[K];
-	/** The same key, ever again, adds nothing and answers the first event's id. At most 200 characters. */
+	/**
+	 * At most 200 characters. If the key was ever used before, nothing is added, and the id of the first event is returned.
+	 */
 	key?: string;
 }
 
 /**
- * Returns an emitter whose events are durable: each is a row of the log before the promise resolves, and reaches every
- * client that is entitled to it, connected now or later.
+ * Returns an emitter of durable events. Each event is a committed row of the log before the promise resolves. It reaches
+ * every client that may see it and is subscribed, whether connected now or later.
  *
- * @param options.userID who may see the events; absent: everyone who may subscribe to the topic
- * @param options.tx an open drizzle transaction: the events become visible with its commit, and the promise resolves with
- *   nothing, because ids are given later
+ * @param options.userID the user who may see the events; absent: everyone who may subscribe to the topic
+ * @param options.tx an open drizzle transaction: the events become visible after its commit. The promise resolves with
+ *   nothing, because the ids are assigned later.
  * @throws (the emitter) LoglineError `unknown_topic`, `invalid_data`, `log_busy`, `append_timeout`
  */
 export function createEmitWithHistory(options: {
@@ -47,15 +49,15 @@ export function createEmitWithHistory(
 	};
 }
 
-/** Sends a connection what it is owed and then what comes, at the pace of its socket. See {@link Streams}. */
+/** Sends a connection the events it is owed and then live events, at the speed of its socket. See {@link Streams}. */
 export const replayMissedMessages = (connection: SSEConnection, replay: ReplayRequest) =>
 	getApp().streams.replayMissedMessages(connection, replay);
 
-/** Decides which topics continue after a client's cursor and which replay their history. */
+/** Decides which topics continue after a client's cursor and which ones replay their history. */
 export const analyzeTopicSafety = (request: TopicSafetyRequest) =>
 	getApp().streams.analyzeTopicSafety(request);
 
-/** Records what a client subscribes to, and where in the log that stands. */
+/** Records the subscriptions of a client and their position in the log. */
 export const setTopicSubscription = (
 	...request: Parameters<ReturnType<typeof getApp>['streams']['setTopicSubscription']>
 ) => getApp().streams.setTopicSubscription(...request);

@@ -9,7 +9,7 @@ const request = (body: BodyInit | null, headers: Record<string, string> = {}) =>
 		duplex: 'half'
 	} as RequestInit);
 
-/** Comes in pieces and without a length. Counts how many were taken. */
+/** A body in pieces, without a length. Counts how many pieces were read. */
 function stream(pieces: Iterable<string>) {
 	let taken = 0;
 	let cancelled = false;
@@ -47,8 +47,8 @@ test('reads JSON, also when it comes in pieces that split a character', async ()
 test('takes a body of exactly the allowed size, and refuses one byte more', async () => {
 	expect(await readJsonBody(request('"12345678"'), 10)).toBe('12345678');
 	await expect(readJsonBody(request('"123456789"'), 10)).rejects.toMatchObject({
-		code: 'invalid_body',
-		status: 400,
+		code: 'body_too_large',
+		status: 413,
 		message: 'The body must be at most 10 bytes.'
 	});
 });
@@ -57,15 +57,15 @@ test('refuses by the declared length, without reading', async () => {
 	const { body, taken } = stream(endless());
 	const before = taken();
 	const big = request(body, { 'content-length': '1000000' });
-	await expect(readJsonBody(big, 10)).rejects.toMatchObject({ code: 'invalid_body' });
+	await expect(readJsonBody(big, 10)).rejects.toMatchObject({ code: 'body_too_large' });
 	expect(taken() - before).toBeLessThanOrEqual(1);
 });
 
-test('stops reading a body that never ends', async () => {
+test('stops reading a body that never ends, and does not cut the connection before the answer', async () => {
 	const { body, taken, cancelled } = stream(endless());
-	await expect(readJsonBody(request(body), 5000)).rejects.toMatchObject({ code: 'invalid_body' });
+	await expect(readJsonBody(request(body), 5000)).rejects.toMatchObject({ code: 'body_too_large' });
 	expect(taken()).toBeLessThanOrEqual(8);
-	expect(cancelled()).toBe(true);
+	expect(cancelled()).toBe(false);
 });
 
 test.each([[''], ['{'], ['action=reset'], ['undefined'], [null]])(

@@ -1,15 +1,17 @@
 import { LoglineError } from '$lib/protocol';
+import { bodyLimit } from './body-limit.ts';
 
 /**
- * Reads the JSON body of a request, and no more of it than allowed.
+ * Reads the JSON body of a request, up to a maximum size.
  *
- * @param maxBytes bytes at most
- * @throws LoglineError `invalid_body` when it is too large or not JSON.
+ * @param maxBytes maximum size in bytes; the server's own limit also applies
+ * @throws LoglineError `body_too_large` (413); `invalid_body` when it is not JSON
  */
 export async function readJsonBody(request: Request, maxBytes: number): Promise<unknown> {
-	// Asked first, because adapter-node refuses a very large body in words of its own.
-	if (Number(request.headers.get('content-length')) > maxBytes) throw tooLarge(maxBytes);
-	const text = await readText(request, maxBytes);
+	const limit = Math.min(maxBytes, bodyLimit());
+	// Check the header first, because adapter-node refuses a very large body with its own error.
+	if (Number(request.headers.get('content-length')) > limit) throw tooLarge(limit);
+	const text = await readText(request, limit);
 	try {
 		return JSON.parse(text);
 	} catch {
@@ -17,18 +19,25 @@ export async function readJsonBody(request: Request, maxBytes: number): Promise<
 	}
 }
 
-async function readText(request: Request, maxBytes: number): Promise<string> {
-	// The declared length may be absent or untrue, so the bytes are counted as they come.
+async function readText(request: Request, limit: number): Promise<string> {
+	if (!request.body) return '';
+	// The declared length may be missing or wrong, so count the bytes.
+	const reader = request.body.getReader();
 	const chunks: Uint8Array[] = [];
 	let length = 0;
-	for await (const chunk of request.body ?? []) {
-		length += chunk.byteLength;
-		// Leaving the loop cancels the rest of the body.
-		if (length > maxBytes) throw tooLarge(maxBytes);
-		chunks.push(chunk);
+	for (;;) {
+		const { done, value } = await reader.read().catch((error: unknown) => {
+			// adapter-node's own limit was reached. Replace its error.
+			throw (error as { status?: unknown }).status === 413 ? tooLarge(limit) : error;
+		});
+		if (done) return Buffer.concat(chunks).toString('utf8');
+		length += value.byteLength;
+		// Do not cancel the reader: that would close the connection before the client can read the response. http/server.ts
+		// drops the rest of the body after the response has been sent.
+		if (length > limit) throw tooLarge(limit);
+		chunks.push(value);
 	}
-	return Buffer.concat(chunks).toString('utf8');
 }
 
-const tooLarge = (maxBytes: number) =>
-	new LoglineError('invalid_body', `The body must be at most ${maxBytes} bytes.`);
+const tooLarge = (bytes: number) =>
+	new LoglineError('body_too_large', `The body must be at most ${bytes} bytes.`, 413);

@@ -1,23 +1,23 @@
 import { pino, multistream, stdTimeFunctions, type Logger } from 'pino';
 
-/** A line the application logged, without what it was logged about. */
+/** A log line without its details. */
 export interface LogLine {
 	level: 'debug' | 'info' | 'warn' | 'error';
-	/** Part of the application that logged it. */
+	/** The part of the application that logged it. */
 	source: string;
 	message: string;
 }
 
-/** Where lines can be listened to. */
+/** Allows listening to log lines. */
 export interface LogLines {
-	/** Returns how to stop listening. */
+	/** @returns a function that stops listening */
 	on(listener: (line: LogLine) => void): () => void;
 }
 
 /**
- * Makes the application's logger: JSON lines on standard output, and to whoever listens.
+ * Creates the application's logger. It writes JSON lines to standard output and calls the listeners.
  *
- * @param level least level that is logged, as pino names it
+ * @param level lowest level that is logged, by its pino name
  */
 export function createLogger(level: string): { logger: Logger; lines: LogLines } {
 	const listeners = new Set<(line: LogLine) => void>();

@@ -1,25 +1,29 @@
 import type { Logger } from 'pino';
+import { Trouble } from './database/trouble.ts';
 
-/** How long a failing loop waits before it tries again, in milliseconds: doubling from the first to the last. */
+/** How long a failing loop waits before it tries again: doubling from the first to the last. Milliseconds. */
 const FIRST_BACK_OFF = 50;
 const LAST_BACK_OFF = 2000;
 
-/** Work that goes on in rounds until it is stopped. */
+/** Work that repeats in rounds until it is stopped. */
 export interface Loop {
-	/** Ends the pause, so that the next round starts now. A loop that is backing off from a failure does not hear it. */
+	readonly name: string;
+	/** True when the last round failed. */
+	readonly failing: boolean;
+	/** Ends the pause, so that the next round starts now. It has no effect while the loop backs off after a failure. */
 	wake(): void;
-	/** No further round begins; resolves when the one under way is over. */
+	/** Starts no further round. Resolves when the current one has ended. */
 	stop(): Promise<void>;
 }
 
 /**
- * Runs rounds one after the other, the first at once.
+ * Runs rounds one after the other. The first starts at once.
  *
- * A round that fails is tried again after a growing pause, for as long as it takes. However long that is, the log gets one
- * warning when it begins and one line when it is over.
+ * A failed round is tried again after a growing pause, for as long as needed. The log gets a warning when the failures
+ * begin, one per minute while they last, and a line when they are over.
  *
- * @param options.name `source` of its lines in the log
- * @param options.round one round; answers how many milliseconds to pause before the next (`Infinity`: until woken)
+ * @param options.name `source` of its log lines
+ * @param options.round one round; returns the milliseconds to pause before the next (`Infinity`: until woken)
  */
 export function startLoop(options: {
 	name: string;
@@ -27,7 +31,10 @@ export function startLoop(options: {
 	round: () => Promise<number>;
 }): Loop {
 	const { name, round } = options;
-	const logger = options.logger.child({ source: name });
+	const trouble = new Trouble(options.logger.child({ source: name }), {
+		lasts: 'failed; trying again',
+		over: 'goes on'
+	});
 	let stopped = false;
 	let woken = false;
 	let endPause: ((because: 'wake' | 'stop') => void) | null = null;
@@ -50,15 +57,16 @@ export function startLoop(options: {
 	async function run(): Promise<void> {
 		let failures = 0;
 		while (!stopped) {
-			// Before the round looks at anything: what changes while it looks must start another one.
+			// Reset before the round reads anything: a wake during the round must start another one.
 			woken = false;
 			try {
 				const ms = await round();
-				if (failures > 0) logger.info('goes on');
+				trouble.over();
 				failures = 0;
 				await pause(ms, false);
 			} catch (error) {
-				if (failures === 0) logger.warn({ err: error }, 'failed; trying again');
+				// An error caused by stopping the loop is not logged.
+				if (!stopped) trouble.met(error);
 				await pause(Math.min(LAST_BACK_OFF, FIRST_BACK_OFF * 2 ** failures), true);
 				failures = Math.min(failures + 1, 10);
 			}
@@ -67,6 +75,10 @@ export function startLoop(options: {
 
 	const running = run();
 	return {
+		name,
+		get failing() {
+			return trouble.lasts;
+		},
 		wake() {
 			woken = true;
 			endPause?.('wake');

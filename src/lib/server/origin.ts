@@ -2,8 +2,9 @@
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
 /**
- * Whether a request that may change something was made by another site's page. Covers JSON as well as forms, which
- * SvelteKit's own check does not. A request without either header was not made by a page: browsers always send one.
+ * Returns true when a request that may change something comes from a page of another site. It covers JSON as well as forms;
+ * SvelteKit's own check covers only forms. A request without either header does not come from a page: browsers always send
+ * one of them.
  *
  * @see https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
  */

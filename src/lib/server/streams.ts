@@ -2,62 +2,48 @@ import type { Logger } from 'pino';
 import { CONTROL, LoglineError, type Gap, type TopicRegistry, type Viewer } from '$lib/protocol';
 import type { Config } from './config.ts';
 import type { Queryable } from './database/client.ts';
+import type { Connection } from './delivery/connection.ts';
 import { Connections } from './delivery/connections.ts';
 import type { Hub } from './delivery/hub.ts';
+import { Trouble } from './database/trouble.ts';
 import { createPageReader } from './delivery/page-reader.ts';
 import { Subscriber, type PageReader } from './delivery/subscriber.ts';
-import {
-	readSubscriptions,
-	writeSubscriptions,
-	type ClientName
-} from './delivery/subscriptions.ts';
-import {
-	analyzeTopics,
-	obsoleteRows,
-	type RequestedTopic,
-	type SubscriptionRow,
-	type TopicSafety
-} from './delivery/topic-safety.ts';
+import { sessionHasGone, touchClient } from './delivery/subscriptions.ts';
+import { analyzeTopics, type TopicSafety } from './delivery/topic-safety.ts';
 import { requireAccess } from './auth/may-subscribe.ts';
-import { encodeEvent } from './log/accept.ts';
 import type { Writer } from './log/append.ts';
 import { readHistoryPage, type HistoryPage } from './log/history.ts';
-import { readOldest, type TopicStart } from './log/read.ts';
+import type { TopicStart } from './log/read.ts';
 import { encoder } from './sse/frames.ts';
 import { detached } from './sse/detached.ts';
 import { produceSSE, type SSEConnection } from './sse/produce-sse.ts';
 import type { StreamRequest } from './sse/request.ts';
-import { readExpiries, readStreamSession } from './stream-session.ts';
-import { gapsOf, isOurs, placeStarts } from './stream-start.ts';
+import { recheckSessions, readStreamSession, type StreamSession } from './stream-session.ts';
+import { gapsOf, judgeCursor, oldestOfTrim, placeStarts, topicsFrom } from './stream-start.ts';
+import {
+	analyzeTopicSafety,
+	setTopicSubscription,
+	type TopicSafetyRequest,
+	type TopicSubscriptionRequest
+} from './stream-subscriptions.ts';
 
-/** Topic of the log's own events that mark where a subscription begins. */
-const SUBSCRIBED = '$subscribed';
-
-/** Which of a client's topics its cursor speaks for. */
-export interface TopicSafetyRequest extends ClientName {
-	topics: readonly RequestedTopic[];
-	cursor: bigint | null;
-	/** False: the cursor was not issued by this log. */
-	valid?: boolean;
-	/** The client's rows, when they have been read already. */
-	subscriptions?: readonly SubscriptionRow[];
-}
-
-/** A replay that goes on live. */
+/** A replay that then goes live. */
 export interface ReplayRequest {
 	viewer: Viewer;
 	starts: readonly TopicStart[];
-	/** Topics whose history the client has not had. */
+	/** Topics whose history begins with this replay. */
 	newTopics?: readonly string[];
-	/** The client's cursor; 0: none. */
+	/** How far topics were already trimmed when the client subscribed to them. */
+	told?: ReadonlyMap<string, bigint>;
+	/** Cursor of the client. 0: none. */
 	cursor: bigint;
 	atLeast: bigint;
 	gaps?: readonly Gap[];
-	/** Epoch, told in `caught-up`. */
+	/** Epoch, sent in `caught-up`. */
 	log: string;
 }
 
-/** What streams are made of. */
+/** The parts that streams need. */
 export interface StreamParts {
 	config: Config;
 	logger: Logger;
@@ -66,16 +52,19 @@ export interface StreamParts {
 	writer: Writer;
 	/** For sessions and subscriptions. */
 	pool: Queryable;
-	/** For history; small, with a queue of its own. */
+	/** For statements that no request waits for. */
+	background: Queryable;
+	/** For history. Few connections with their own queue. */
 	history: Queryable;
 }
 
-/** Opens streams on the log: parses nothing, knows no framework, answers with a web `Response`. */
+/** Opens streams on the log. It parses nothing, knows no framework, and returns a web `Response`. */
 export class Streams {
 	readonly connections: Connections;
 	readonly #parts: StreamParts;
 	readonly #read: PageReader;
-	/** One for all streams, so that it holds on to none. */
+	readonly #trouble: Trouble;
+	/** One function for all streams, so that it keeps no stream in memory. */
 	readonly #onError = (error: unknown) =>
 		this.#parts.logger.error({ err: error }, 'a stream ended by an error');
 	readonly #listeners = new Set<(viewer: Viewer, topics: readonly string[]) => void>();
@@ -83,8 +72,12 @@ export class Streams {
 	constructor(parts: StreamParts) {
 		this.#parts = parts;
 		this.#read = createPageReader(parts.history, parts.logger);
-		this.connections = new Connections(parts.config, (sessionID) => {
-			void this.recheckSessions([sessionID]);
+		this.#trouble = new Trouble(parts.logger, {
+			lasts: 'sessions cannot be checked; trying again',
+			over: 'sessions are checked again'
+		});
+		this.connections = new Connections(parts.config, (sessions) => {
+			void this.recheckSessions(sessions);
 		});
 	}
 
@@ -95,66 +88,100 @@ export class Streams {
 	}
 
 	/**
-	 * Answers `GET /api/events`.
+	 * Responds to `GET /api/events`. The request takes its place before the first wait: from then on, the end of its session
+	 * also ends the request.
 	 *
 	 * @param sessionID hash of the session's token; null: the request has none
-	 * @throws LoglineError `unauthorized`, `forbidden_topic`, `too_many_connections`, `draining`; the driver's errors
+	 * @param gone aborts when the client disconnects before the response
+	 * @throws LoglineError `unauthorized`, `forbidden_topic`, `too_many_connections`, `draining`; errors of the driver
 	 */
-	async open(sessionID: string | null, wanted: StreamRequest): Promise<Response> {
-		const { generation } = this.#parts.hub;
-		const session =
-			sessionID === null
-				? null
-				: await readStreamSession(this.#parts.pool, sessionID, wanted.clientID);
-		const viewer = session?.viewer;
-		if (wanted.user !== null && wanted.user !== viewer?.userId) return this.#signedOut(viewer);
-		if (!session || !viewer) throw new LoglineError('unauthorized', 'Sign in first.', 401);
-		for (const { topic } of wanted.topics) requireAccess(this.#parts.topics, topic, viewer);
-		const client: ClientName = { sessionID: session.sessionID, clientID: wanted.clientID };
-		this.connections.admit({ ...client, userId: viewer.userId });
-
-		const valid = await isOurs(this.#parts, wanted, session.log);
-		const safety = await this.analyzeTopicSafety({
-			...client,
-			topics: wanted.topics,
-			cursor: wanted.cursor,
-			valid,
-			subscriptions: session.subscriptions
-		});
-		const since = await this.setTopicSubscription({
-			...client,
-			viewer,
-			topics: wanted.topics,
-			safety,
-			subscriptions: session.subscriptions
-		});
-		const cursor = valid ? (wanted.cursor ?? 0n) : 0n;
-		const atLeast = [since, safety.atLeast, cursor].reduce((a, b) => (a > b ? a : b));
-		const starts = await placeStarts(this.#parts, viewer, safety, cursor);
-		const gaps = valid ? [] : await gapsOf(this.#parts, viewer, wanted);
-
-		if (generation !== this.#parts.hub.generation) {
-			throw new LoglineError(
-				'database_unavailable',
-				'The log was replaced. Connect again.',
-				503,
-				1
-			);
+	async open(
+		sessionID: string | null,
+		wanted: StreamRequest,
+		gone?: AbortSignal
+	): Promise<Response> {
+		if (sessionID === null) return this.#withoutSession(wanted, undefined);
+		const connection = this.connections.take({ sessionID, clientID: wanted.clientID });
+		const abandon = () => this.connections.abandon(connection);
+		gone?.addEventListener('abort', abandon, { once: true });
+		try {
+			if (gone?.aborted) abandon();
+			return await this.#open(connection, wanted);
+		} catch (error) {
+			this.connections.release(connection);
+			if (connection.refusal?.code === 'unauthorized' || sessionHasGone(error)) {
+				return this.#withoutSession(wanted, undefined);
+			}
+			throw error;
+		} finally {
+			gone?.removeEventListener('abort', abandon);
 		}
-		this.connections.admit({ ...client, userId: viewer.userId });
-		const { newTopics } = safety;
-		const replay = { viewer, starts, newTopics, cursor, atLeast, gaps, log: session.log };
-		const response = detached(() => this.#produce(client, session.expiresAt, replay));
-		const names = wanted.topics.map(({ topic }) => topic);
-		for (const listener of this.#listeners) listener(viewer, names);
+	}
+
+	async #open(connection: Connection, wanted: StreamRequest): Promise<Response> {
+		const { pool, topics } = this.#parts;
+		const { sessionID, clientID } = connection;
+		const session = await connection.during(
+			readStreamSession(pool, sessionID, clientID, wanted.cursor)
+		);
+		const viewer = session?.viewer;
+		if (!session || !viewer || (wanted.user !== null && wanted.user !== viewer.userId)) {
+			this.connections.release(connection);
+			return this.#withoutSession(wanted, viewer);
+		}
+		for (const { topic } of wanted.topics) requireAccess(topics, topic, viewer);
+		this.connections.identify(connection, viewer.userId, session.expiresAt);
+		const replay = await this.#prepare(connection, session, wanted);
+		const response = detached(() => this.#produce(connection, replay));
+		this.#tell(viewer, wanted);
 		return response;
 	}
 
+	/** An error of a feature must not affect the stream, which is already open. */
+	#tell(viewer: Viewer, wanted: StreamRequest): void {
+		const topics = wanted.topics.map(({ topic }) => topic);
+		for (const listener of this.#listeners) {
+			try {
+				listener(viewer, topics);
+			} catch (error) {
+				this.#parts.logger.error({ err: error }, 'a listener for subscriptions failed');
+			}
+		}
+	}
+
+	/** Computes what the client is owed, and records its subscriptions. */
+	async #prepare(
+		connection: Connection,
+		{ viewer, log, client }: StreamSession,
+		wanted: StreamRequest
+	): Promise<ReplayRequest> {
+		const { sessionID, clientID } = connection;
+		const standing = judgeCursor(wanted, log);
+		const topics = topicsFrom(wanted.topics, standing);
+		const { valid } = standing;
+		const safety = analyzeTopics(client, topics, standing.cursor, valid);
+		const starts = await connection.during(placeStarts(this.#parts, viewer, safety));
+		const since = await connection.during(
+			this.setTopicSubscription({ sessionID, clientID, viewer, topics, safety, starts, client })
+		);
+		if (client.stale) await connection.during(touchClient(this.#parts.pool, connection));
+		const cursor = valid ? (standing.cursor ?? 0n) : 0n;
+		const atLeast = [since, safety.atLeast, cursor].reduce((a, b) => (a > b ? a : b));
+		const gaps = await connection.during(gapsOf(this.#parts, viewer, wanted, standing, safety));
+		const { begun: newTopics, told } = safety;
+		return { viewer, starts, newTopics, told, cursor, atLeast, gaps, log: log.epoch };
+	}
+
 	/**
-	 * For a client that has events of a user who is not signed in here any more. An EventSource cannot read a status, and
-	 * would go on asking; or it would show the events of whoever has signed in since beside the ones it has.
+	 * Responds to a client that has events of a user who is not signed in here any more. An EventSource cannot read a
+	 * status: after an error, it would keep trying. Or it would mix the events of the new user with the old ones. So the
+	 * client gets a stream with `signed-out`.
+	 *
+	 * @param viewer the user who is signed in instead
+	 * @throws LoglineError `unauthorized` when the client has no user's events
 	 */
-	#signedOut(viewer: Viewer | undefined): Response {
+	#withoutSession(wanted: StreamRequest, viewer: Viewer | undefined): Response {
+		if (wanted.user === null) throw new LoglineError('unauthorized', 'Sign in first.', 401);
 		const reason = viewer ? 'Somebody else has signed in.' : 'The session has ended.';
 		return produceSSE(
 			(_emit, connection) => {
@@ -165,13 +192,19 @@ export class Streams {
 		);
 	}
 
-	#produce(client: ClientName, sessionExpiresAt: number, replay: ReplayRequest): Response {
+	/** @throws LoglineError the reason why the connection has ended meanwhile */
+	#produce(connection: Connection, replay: ReplayRequest): Response {
 		const { config } = this.#parts;
+		if (connection.refusal) throw connection.refusal;
 		return produceSSE(
-			(_emit, connection) => this.#connect(client, sessionExpiresAt, connection, replay),
+			(_emit, sink) => {
+				const subscriber = this.replayMissedMessages(sink, replay);
+				this.connections.open(connection, { subscriber, sink });
+				return () => subscriber.end();
+			},
 			{
 				retryMs: config.retryMs,
-				// One timer keeps all streams of the log alive, with their position.
+				// The timer of `connections` sends keep-alives to all streams of the log, with their position.
 				keepAliveMs: 0,
 				bufferBytes: config.bufferBytes,
 				onError: this.#onError
@@ -179,31 +212,8 @@ export class Streams {
 		);
 	}
 
-	/** Returns how to end it. */
-	#connect(
-		client: ClientName,
-		sessionExpiresAt: number,
-		connection: SSEConnection,
-		replay: ReplayRequest
-	): () => void {
-		const subscriber = this.replayMissedMessages(connection, replay);
-		const entry = {
-			...client,
-			subscriber,
-			sink: connection,
-			userId: subscriber.userId,
-			topics: subscriber.topics,
-			sessionExpiresAt
-		};
-		this.connections.add(entry);
-		return () => {
-			this.connections.remove(entry);
-			subscriber.end();
-		};
-	}
-
 	/**
-	 * Answers `GET /api/history`: what the viewer may see of a topic before an id, newest first.
+	 * Responds to `GET /api/history`: what the viewer may see of a topic before an id, newest first.
 	 *
 	 * @throws LoglineError `invalid_topics`, `forbidden_topic`
 	 */
@@ -217,47 +227,25 @@ export class Streams {
 		return readHistoryPage(this.#parts.history, { userId: viewer.userId, topic, before, limit });
 	}
 
-	/** Decides which topics continue after the cursor and which replay their history. */
-	async analyzeTopicSafety(request: TopicSafetyRequest): Promise<TopicSafety> {
-		const rows = request.subscriptions ?? (await readSubscriptions(this.#parts.pool, request));
-		return analyzeTopics(rows, request.topics, request.cursor, request.valid);
+	/** Decides which topics continue after the cursor and which ones replay their history. */
+	analyzeTopicSafety(request: TopicSafetyRequest): Promise<TopicSafety> {
+		return analyzeTopicSafety(this.#parts, request);
 	}
 
 	/**
-	 * Records what a client subscribes to, and where in the log that stands. New subscriptions of a client that has a cursor
-	 * get an event of their own, and its id is the position.
+	 * Records the subscriptions of a client and their position in the log. For new subscriptions of a client with a cursor,
+	 * it appends a `$subscribed` event, whose id is the position.
 	 *
 	 * @returns id that the first catch-up must reach
 	 */
-	async setTopicSubscription(
-		request: ClientName & {
-			viewer: Viewer;
-			topics: readonly RequestedTopic[];
-			safety: TopicSafety;
-			subscriptions?: readonly SubscriptionRow[];
-		}
-	): Promise<bigint> {
-		const { safety, viewer, topics } = request;
-		const rows = request.subscriptions ?? (await readSubscriptions(this.#parts.pool, request));
-		const remove = obsoleteRows(rows, topics);
-		if (safety.missing.length === 0 && remove.length === 0) return 0n;
-		let since = 0n;
-		if (safety.missing.length > 0 && safety.since === 'now') {
-			const marker = encodeEvent({
-				topic: SUBSCRIBED,
-				userId: viewer.userId,
-				data: { client: request.clientID, topics: safety.missing }
-			});
-			const [appended] = await this.#parts.writer.append([marker]);
-			since = BigInt(appended!.id);
-		}
-		await writeSubscriptions(this.#parts.pool, request, { add: safety.missing, since, remove });
-		return since;
+	setTopicSubscription(request: TopicSubscriptionRequest): Promise<bigint> {
+		const open = this.connections.clientsOf(request.sessionID);
+		return setTopicSubscription(this.#parts, request, open);
 	}
 
 	/**
-	 * Sends a connection everything it is owed, and then what comes, at the pace of its socket. Errors end the connection and
-	 * are logged.
+	 * Sends a connection every event it is owed, and then live events, at the speed of its socket. Errors end the connection
+	 * and are logged.
 	 */
 	replayMissedMessages(connection: SSEConnection, replay: ReplayRequest): Subscriber {
 		const { hub, logger, config } = this.#parts;
@@ -269,7 +257,7 @@ export class Streams {
 			{
 				hub,
 				read: this.#read,
-				oldest: (query) => readOldest(this.#parts.history, query),
+				oldest: (query) => oldestOfTrim(this.#parts.history, query),
 				encoder,
 				sink: connection,
 				limits: config
@@ -281,20 +269,12 @@ export class Streams {
 		return subscriber;
 	}
 
-	/** Ends the streams of sessions that are over, and prolongs the others. Default: all that have streams here. */
-	async recheckSessions(sessions = this.connections.sessions): Promise<void> {
-		if (sessions.length === 0) return;
-		try {
-			const alive = await readExpiries(this.#parts.pool, sessions);
-			for (const session of sessions) {
-				const expires = alive.get(session);
-				if (expires === undefined) this.connections.endSession(session, 'The session has ended.');
-				else this.connections.prolong(session, expires);
-			}
-		} catch (error) {
-			// Asked again at the next sweep.
-			for (const session of sessions) this.connections.prolong(session, Date.now() + 1000);
-			this.#parts.logger.warn({ err: error }, 'sessions cannot be checked; trying again');
-		}
+	/**
+	 * Ends the connections of sessions that are over, and prolongs the others. Default: all sessions with connections in
+	 * this process.
+	 */
+	recheckSessions(sessions = this.connections.sessions): Promise<void> {
+		const { background } = this.#parts;
+		return recheckSessions({ background, trouble: this.#trouble }, this.connections, sessions);
 	}
 }

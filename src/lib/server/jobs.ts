@@ -1,0 +1,76 @@
+import type { Logger } from 'pino';
+import type { TopicRegistry } from '$lib/protocol';
+import type { Auth } from './auth/auth.ts';
+import { forgetRateLimits } from './auth/throttle.ts';
+import type { Database } from './database/client.ts';
+import { SoleConnection } from './database/sole-connection.ts';
+import { forgetClients } from './delivery/subscriptions.ts';
+import type { Writer } from './log/append.ts';
+import { forgetAnswers } from './log/maintain.ts';
+import { ensurePartitions } from './log/partitions.ts';
+import { trimLog } from './log/retention.ts';
+import { startLoop, type Loop } from './loop.ts';
+
+/** How often a process checks whether new partitions are needed, in milliseconds. */
+const PARTITIONS_MS = 5_000;
+
+/** How often a process checks that the log can be written if nobody has written, in milliseconds. */
+const PROBE_MS = 5_000;
+
+/** How often a process deletes old rows, in milliseconds. */
+const MAINTENANCE_MS = 60_000;
+
+/** What the jobs need. */
+export interface JobParts {
+	logger: Logger;
+	database: Database;
+	registry: TopicRegistry;
+	writer: Writer;
+	auth: Pick<Auth, 'endExpiredSessions'>;
+}
+
+/** The background work of a process. */
+export interface Jobs {
+	readonly all: readonly Loop[];
+	/** Greatest id that has a partition, as far as known. */
+	readonly lastPartitioned: bigint | null;
+	/** Checks the partitions now. */
+	makePartitions(): void;
+	/** Stops all jobs, even in the middle of a long trim. The rest is done next time. */
+	stop(): Promise<void>;
+}
+
+/** Starts the jobs. Each has its own loop: a trim that takes an hour must not delay new partitions. */
+export function startJobs({ logger, database, registry, writer, auth }: JobParts): Jobs {
+	const { background, url } = database;
+	const retention = new SoleConnection(url, { name: 'retention', answerMs: 60_000 });
+	const stopping = new AbortController();
+	let lastPartitioned: bigint | null = null;
+	const every = (ms: number, name: string, work: () => Promise<unknown>): Loop =>
+		startLoop({ name, logger, round: () => work().then(() => ms) });
+
+	const partitions = every(PARTITIONS_MS, 'partitions', async () => {
+		lastPartitioned = await ensurePartitions(background);
+	});
+	const all = [
+		partitions,
+		every(PROBE_MS, 'probe', () => writer.probe()),
+		every(MAINTENANCE_MS, 'retention', () => trimLog(retention, registry, stopping.signal)),
+		every(MAINTENANCE_MS, 'answers', () => forgetAnswers(background, stopping.signal)),
+		every(MAINTENANCE_MS, 'sessions', () => auth.endExpiredSessions()),
+		every(MAINTENANCE_MS, 'rate limits', () => forgetRateLimits(background, stopping.signal)),
+		every(MAINTENANCE_MS, 'clients', () => forgetClients(background))
+	];
+	return {
+		all,
+		get lastPartitioned() {
+			return lastPartitioned;
+		},
+		makePartitions: () => partitions.wake(),
+		async stop() {
+			stopping.abort();
+			// Close the connection while the job runs: one of its statements may take a minute.
+			await Promise.all([...all.map((job) => job.stop()), retention.end()]);
+		}
+	};
+}
