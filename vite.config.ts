@@ -1,27 +1,19 @@
 import { sveltekit } from '@sveltejs/kit/vite';
 import tailwindcss from '@tailwindcss/vite';
-import type { Plugin } from 'vite';
 import { defineConfig } from 'vitest/config';
-import { endEarlier } from './src/lib/server/process.ts';
+import { restartAtEdits } from './src/bin/restart-at-edits.ts';
 
-/** Classes with runes, tested in the form that browsers get. */
+/** Classes with runes, compiled and tested as for browsers. */
 const CLIENT_TESTS = ['src/lib/client/**/*.test.ts', 'src/lib/features/**/*.svelte.test.ts'];
 
-/** Of the production build, in a real browser. */
+/** Tests of the production build in a real browser. */
 const BROWSER_TESTS = ['tests/e2e/**/*.test.ts'];
 
-/** The dev server ends its process when it has closed; the application and its database must have ended by then. */
-const endWithServer: Plugin = {
-	name: 'logline:end-with-server',
-	apply: 'serve',
-	closeServer: () => endEarlier()
-};
-
 export default defineConfig({
-	plugins: [tailwindcss(), sveltekit(), endWithServer],
+	plugins: [tailwindcss(), sveltekit(), restartAtEdits],
 	test: {
 		reporters: ['default', './tests/support/reporter.ts'],
-		// Each may start a Postgres, a server and a browser of its own.
+		// Each worker may start its own Postgres, server and browser.
 		maxWorkers: 2,
 		projects: [
 			{
@@ -57,7 +49,7 @@ export default defineConfig({
 					include: BROWSER_TESTS,
 					globalSetup: ['./tests/support/global-setup.ts', './tests/e2e/build.setup.ts'],
 					setupFiles: ['./tests/support/setup.ts'],
-					// After the others: what waits for a browser should not wait for a loaded machine, too.
+					// After the other projects: browser tests have timeouts and should not share the machine with them.
 					sequence: { groupOrder: 1 },
 					testTimeout: 120_000,
 					hookTimeout: 120_000

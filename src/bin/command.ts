@@ -2,13 +2,13 @@ import { existsSync } from 'node:fs';
 import { loadConfig, type Config } from '$lib/server/config.ts';
 import { locateDatabase } from '$lib/server/database/locate.ts';
 
-/** Reads `.env`, where there is one: what the environment already says stays. */
+/** Reads `.env` if it exists. Variables that are already set keep their values. */
 export function loadEnvironment(): Config {
 	if (existsSync('.env')) process.loadEnvFile('.env');
 	return loadConfig(process.env);
 }
 
-/** Runs a command: what it throws is shown as one message, without a stack, and fails the process. */
+/** Runs a command. An error is shown as one message without a stack, and the exit code is 1. */
 export function runCommand(command: () => Promise<number | void>): void {
 	command().then(
 		(code) => {
@@ -22,9 +22,9 @@ export function runCommand(command: () => Promise<number | void>): void {
 }
 
 /**
- * Does something with the database that the app uses, and gives it back afterwards: also when a signal ends the process.
+ * Runs work with the database of the app, and releases the database afterwards, also when a signal ends the process.
  *
- * @param options.onInterrupt called instead of ending at Ctrl-C
+ * @param options.onInterrupt called at Ctrl-C instead of ending the process
  */
 export async function withDatabase<T>(
 	work: (url: string) => Promise<T>,
@@ -37,6 +37,11 @@ export async function withDatabase<T>(
 	};
 	process.on('SIGINT', options.onInterrupt ?? leave);
 	process.on('SIGTERM', leave);
+	process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+		// The reader closed the pipe, as in "| head".
+		if (error.code !== 'EPIPE') console.error(error.message);
+		void located.release().finally(() => process.exit(error.code === 'EPIPE' ? 0 : 1));
+	});
 	try {
 		return await work(located.url);
 	} finally {

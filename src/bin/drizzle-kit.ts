@@ -2,9 +2,9 @@ import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 
 /**
- * The file of drizzle-kit's command line.
+ * Returns the path of drizzle-kit's command-line program.
  *
- * @throws Error when the development packages are not installed.
+ * @throws Error when the development packages are not installed
  */
 export function drizzleKit(): string {
 	try {

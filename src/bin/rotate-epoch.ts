@@ -1,6 +1,6 @@
 /**
- * `npm run db:rotate-epoch`, after a restore from backup: ids that were given after the backup will be given again, to other
- * events. With a new epoch, clients that come with a cursor of the old one are told of the gap and get everything again.
+ * `npm run db:rotate-epoch`, to be run after a restore from backup: ids that were given out after the backup will be given
+ * to other events. With a new epoch, clients with a cursor of the old one get a gap and a full replay.
  */
 import { openClient } from '$lib/server/database/client.ts';
 import { migrate } from '../../drizzle/migrate.ts';

@@ -1,4 +1,4 @@
-/** Part of `npm run lint`: fails when drizzle/schema.server.ts says something that migrations/ do not. */
+/** Part of `npm run lint`: fails when drizzle/schema.server.ts and migrations/ differ. */
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -10,7 +10,7 @@ import { runCommand } from './command.ts';
 runCommand(async () => {
 	const folder = await mkdtemp(join(tmpdir(), 'logline-drift-'));
 	try {
-		// A copy, so that what it would generate does not end up in the tree.
+		// Use a copy, so that generated files do not appear in the working tree.
 		const copy = join(folder, 'migrations');
 		await cp('migrations', copy, { recursive: true });
 		const before = new Set(await readdir(copy));
@@ -34,10 +34,10 @@ async function generate(folder: string): Promise<string> {
 		'generate',
 		'--dialect=postgresql',
 		'--schema=./drizzle/schema.server.ts',
-		// It puts "./" in front of whatever it is given.
+		// drizzle-kit puts "./" in front of any path.
 		`--out=${relative(process.cwd(), folder)}`
 	]);
-	// It asks when it cannot tell a new column from a renamed one; with nobody to answer, it ends.
+	// drizzle-kit asks when it cannot tell a new column from a renamed one. With a closed input it ends instead.
 	run.child.stdin?.end();
 	try {
 		const { stdout, stderr } = await run;

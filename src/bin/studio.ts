@@ -1,4 +1,4 @@
-/** `npm run db:studio`: drizzle-kit's studio on the database that the app uses. */
+/** `npm run db:studio`: runs drizzle-kit's studio on the database of the app. */
 import { spawn } from 'node:child_process';
 import { drizzleKit } from './drizzle-kit.ts';
 import { runCommand, withDatabase } from './command.ts';
@@ -14,7 +14,7 @@ runCommand(() =>
 				studio.once('error', reject);
 				studio.once('close', (code) => resolve(code ?? 0));
 			}),
-		// Ctrl-C reaches the studio as well; when it has ended, the database is given back.
+		// Ctrl-C also reaches the studio. The database is released when the studio has ended.
 		{ onInterrupt: () => {} }
 	)
 );
