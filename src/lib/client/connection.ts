@@ -1,4 +1,4 @@
-/** The part of the standard EventSource that the client needs; polyfills have it too. */
+/** The part of the standard EventSource that the client needs. Polyfills have it too. */
 export interface EventSourceLike {
 	readonly readyState: number;
 	addEventListener(type: string, listener: (event: Event) => void): void;
@@ -7,23 +7,30 @@ export interface EventSourceLike {
 
 export type EventSourceConstructor = new (url: string) => EventSourceLike;
 
+/** `readyState` of an EventSource that will not retry by itself. */
+const CLOSED = 2;
+
 export interface ConnectionEvents {
 	onOpen(): void;
 	onEvent(name: string, id: string, data: string): void;
-	/** The connection is gone, for whatever reason. Called once; the connection is closed then. */
-	onLost(reason: string | null): void;
+	/**
+	 * The connection is lost, for any reason. Called once. The connection is closed by then.
+	 *
+	 * @param refused true when the server responded, but not with a stream: an EventSource then gives up for good
+	 */
+	onLost(reason: string | null, refused: boolean): void;
 }
 
 /**
- * One EventSource from its start to its first failure. It is not left to reconnect by itself: it would repeat its first
- * address, with an epoch and a cursor that may no longer be right, and after an HTTP error it would not try at all.
+ * One EventSource from its start to its first failure. It must not reconnect by itself: it would use its first address
+ * again, with an old epoch and cursor. After an HTTP error it would not retry at all.
  */
 export class Connection {
 	readonly #source: EventSourceLike;
 	#closed = false;
 	#openedAt: number | null = null;
 
-	/** @throws whatever the constructor throws for an address it cannot read */
+	/** @throws the error of the constructor, for an invalid address */
 	constructor(
 		EventSource: EventSourceConstructor,
 		url: string,
@@ -31,7 +38,7 @@ export class Connection {
 		events: ConnectionEvents
 	) {
 		this.#source = new EventSource(url);
-		// A topic may be called "open" or "error": events of the stream have data, the EventSource's own have not.
+		// A topic may be named "open" or "error". Events of the stream have data; the EventSource's own events have none.
 		this.#source.addEventListener('open', (event) => {
 			if (this.#closed || isMessage(event)) return;
 			this.#openedAt = Date.now();
@@ -39,8 +46,10 @@ export class Connection {
 		});
 		this.#source.addEventListener('error', (event) => {
 			if (this.#closed || isMessage(event)) return;
+			const refused = this.#source.readyState === CLOSED;
 			this.close();
-			events.onLost('message' in event && typeof event.message === 'string' ? event.message : null);
+			const reason = 'message' in event && typeof event.message === 'string' ? event.message : null;
+			events.onLost(reason, refused);
 		});
 		for (const name of new Set(names)) {
 			this.#source.addEventListener(name, (event) => {
@@ -49,12 +58,12 @@ export class Connection {
 		}
 	}
 
-	/** Milliseconds since it opened; null: it has not. */
+	/** Milliseconds since it opened. null: it has not opened. */
 	get age(): number | null {
 		return this.#openedAt === null ? null : Date.now() - this.#openedAt;
 	}
 
-	/** Ends it. Nothing is reported from now on, not even what has arrived already. */
+	/** Closes it. From now on nothing is reported, not even events that have arrived already. */
 	close(): void {
 		this.#closed = true;
 		this.#source.close();

@@ -1,12 +1,16 @@
 import type { CaughtUp, Gap } from '$lib/protocol';
 import { parseCursor } from '$lib/protocol';
 
-/** Whether text is an id of the log. */
+/** @returns true when the value is an id of the log, as text */
 export function isID(value: unknown): value is string {
 	return typeof value === 'string' && parseCursor(value) !== null;
 }
 
-/** Reads the data of `caught-up`; null when it is something else. */
+/**
+ * Parses the data of `caught-up`.
+ *
+ * @returns null when the data has another form
+ */
 export function readCaughtUp(data: unknown): CaughtUp | null {
 	if (!isRecord(data)) return null;
 	const { topics, cursor, log, user } = data;
@@ -15,16 +19,21 @@ export function readCaughtUp(data: unknown): CaughtUp | null {
 	return typeof user === 'string' ? { ...info, user } : info;
 }
 
-/** Reads the data of `gap`; null when it is something else. */
+/**
+ * Parses the data of `gap`.
+ *
+ * @returns null when the data has another form
+ */
 export function readGap(data: unknown): Gap | null {
 	if (!isRecord(data)) return null;
-	const { topic, after, oldest } = data;
+	const { topic, after, oldest, lost } = data;
 	if (typeof topic !== 'string' || !isID(after)) return null;
 	if (oldest !== null && !isID(oldest)) return null;
-	return { topic, after, oldest };
+	const gap = { topic, after, oldest };
+	return isID(lost) ? { ...gap, lost } : gap;
 }
 
-/** Reads the data of `signed-out`. */
+/** Parses the data of `signed-out`. */
 export function readReason(data: unknown): string {
 	return isRecord(data) && typeof data.reason === 'string' ? data.reason : 'the session ended';
 }

@@ -6,7 +6,7 @@ import { SSEClient } from './index.ts';
 type Topics = Record<'a' | 'b' | 'c', unknown>;
 const TOPICS = ['a', 'b', 'c'] as const;
 
-/** Numbers in [0, 1) that are the same for the same seed. */
+/** Returns a random number generator. The same seed gives the same numbers in [0, 1). */
 function randomFrom(seed: number): () => number {
 	let state = seed;
 	return () => {
@@ -17,10 +17,10 @@ function randomFrom(seed: number): () => number {
 	};
 }
 
-/** A client, a log, and everything that can come between them. */
+/** A client, a log, and all events that can happen between them. */
 class Run {
 	readonly log = new ModelLog();
-	/** Topic → ids its handler has seen since it was last added. */
+	/** Topic → ids that its handler has received since the topic was last added. */
 	readonly seen = new Map<string, string[]>();
 	readonly client: SSEClient<Topics>;
 	/** A request of an earlier connection that the server has not read yet. */
@@ -60,11 +60,11 @@ class Run {
 			this.seen.set(topic, []);
 			this.client.updateTopics({ addTopics: { [topic]: this.handle } });
 		}
-		// The request that is given up reaches the server at once, later, or never.
+		// An abandoned request reaches the server at once, later, or never.
 		if (this.pick(3) === 0) this.#late = asked;
 	}
 
-	/** The server reads the newest request, and perhaps before or after it one that is out of date. */
+	/** The server reads the newest request, and sometimes an outdated one before or after it. */
 	serve(): void {
 		const late = this.#late;
 		this.#late = null;
@@ -91,7 +91,7 @@ class Run {
 		else this.serve();
 	}
 
-	/** Lets everything arrive that is owed. */
+	/** Delivers everything that is owed. */
 	settle(): void {
 		this.lose();
 		if (this.client.status === 'connecting') this.log.accept(DrivenEventSource.last.open());
@@ -132,7 +132,7 @@ describe('every event exactly once, in order', () => {
 		for (let seed = 1; seed <= 300; seed++) {
 			const run = new Run(seed);
 			for (let i = 0; i < 40; i++) run.step();
-			// Which log a cursor is of is known once the client has caught up.
+			// The client knows which log its cursor belongs to only after it has caught up.
 			while (run.seen.size === 0) run.toggle();
 			run.settle();
 			run.log.restore(run.pick(run.log.head + 1));

@@ -212,7 +212,7 @@ describe('when the browser comes back', () => {
 		DrivenEventSource.last.open();
 		view.dispatchEvent(new Event('visibilitychange'));
 		expect(DrivenEventSource.all).toHaveLength(1);
-		// The machine slept: no timer ran.
+		// The computer slept: no timer fired.
 		vi.setSystemTime(Date.now() + 60_000);
 		view.dispatchEvent(new Event('visibilitychange'));
 		expect(DrivenEventSource.all).toHaveLength(2);

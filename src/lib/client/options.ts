@@ -2,61 +2,72 @@ import type { CaughtUp, Gap, SSETopicsMap } from '$lib/protocol';
 import type { EventSourceConstructor } from './connection.ts';
 import type { TopicHandler } from './subscriptions.ts';
 
-/** Name of a topic of the map. */
+/** Name of a topic in the map. */
 export type TopicOf<TTopics> = Extract<keyof TTopics, string>;
 
 /**
- * Topic → handler. A handler sees each event of its topic exactly once, in the order of ids. An event whose handler throws
- * counts as handled: the error is reported (`reportError`, or the console) and the stream goes on.
+ * Topic → handler. A handler gets each event of its topic exactly once, in id order. An event whose handler throws counts as
+ * handled: the error is reported (`reportError`, or the console), and the stream continues.
  */
 export type TopicHandlers<TTopics = SSETopicsMap> = {
 	[K in TopicOf<TTopics>]?: TopicHandler<TTopics[K]>;
 };
 
-/** Change of the topics of a running client; see `SSEClient.updateTopics`. */
+/** A change of the topics of a running client. See `SSEClient.updateTopics`. */
 export interface TopicsUpdate<TTopics = SSETopicsMap> {
-	/** Topics to add: names (handlers as given before, at the start or since), or names with handlers. */
+	/** Topics to add: names (with a handler given earlier), or names with handlers. */
 	addTopics?: readonly TopicOf<TTopics>[] | TopicHandlers<TTopics>;
-	/** Topics to forget. Adding one again later replays it. */
+	/** Topics to remove. A topic that is added again later replays. */
 	removeTopics?: readonly TopicOf<TTopics>[];
-	/** All topics from now on (plus `addTopics`), with their handlers. */
+	/** The complete set of topics from now on (plus `addTopics`), with handlers. */
 	nextTopics?: TopicHandlers<TTopics>;
 }
 
 export interface SSEClientOptions<TTopics = SSETopicsMap> {
-	/** Topics to begin with. A topic whose handler is `undefined` is left out. */
+	/** The first topics. A topic whose handler is `undefined` is ignored. */
 	topics: TopicHandlers<TTopics>;
 	/**
-	 * Connect by itself: in a component when it is mounted, elsewhere at once, on the server never. Default: true. (Created in
-	 * a component or an effect, the client closes with it in any case.)
+	 * Connect automatically: in a component when it is mounted, elsewhere at once, on the server never. Default: true. (A
+	 * client that is created in a component or an effect always closes with it.)
 	 */
 	autoConnect?: boolean;
-	/** Milliseconds to wait at most before the first attempt to reconnect; doubles with each failure, up to 30 s. Default: 3000. */
+	/**
+	 * Maximum wait before the first reconnect, in milliseconds. It doubles with each failure, up to 8 s (30 s while the page
+	 * is hidden or offline). A Retry-After of the server is respected. Default: 3000.
+	 */
 	reconnectWait?: number;
-	/** Log what happens to the console (`[SSE] …`). Default: false. */
+	/** Log to the console (`[SSE] …`). Default: false. */
 	debug?: boolean;
-	/** Id up to which the page's state already tells everything of the first topics (server-rendered). Default: none. */
+	/** The server-rendered state of the page contains every event of the first topics up to this id. Default: none. */
 	lastEventID?: string | null;
-	/** Epoch of the log that `lastEventID` belongs to (server-rendered), so that a restored backup is noticed. Default: unknown. */
+	/**
+	 * Epoch of the log that `lastEventID` belongs to (server-rendered), so that a restored backup is detected. Default:
+	 * unknown.
+	 */
 	log?: string | null;
 	/**
-	 * Id of the user whose page this is (server-rendered). When somebody else is signed in by the time the client connects,
-	 * it closes with `onSignedOut` instead of mixing their events. Default: learned from the first connection.
+	 * Id of the user of this page (server-rendered). If another user is signed in when the client connects, it closes with
+	 * `onSignedOut` and does not mix their events. Default: taken from the first connection.
 	 */
 	userID?: string | null;
-	/** Name of this client towards the server: 1 to 64 of A-Z a-z 0-9 _ -, different for each client. Default: random. */
+	/** Name of this client for the server: 1 to 64 of A-Z a-z 0-9 _ -, different for each client. Default: random. */
 	clientID?: string;
 	/**
-	 * Milliseconds of silence after which a connection counts as dead. Default: three times the server's keep-alive interval
-	 * as observed (45 s to begin with), at least 10 s. 0: never, for servers without keep-alive events.
+	 * A connection counts as dead after this silence, in milliseconds. Default: three times the server's observed keep-alive
+	 * interval (45 s at first), at least 10 s. 0: never, for servers without keep-alive events.
 	 */
 	keepAliveTimeout?: number;
-	/** History that was wanted is gone, or the cursor was not of this log and the topic is replayed in full. */
+	/** Requested history is gone, or the cursor is not of this log and the topic replays completely. */
 	onGap?: (gap: Gap) => void;
-	/** All history has arrived; what follows is live. Once for each connection. */
+	/** All history has arrived; the following events are live. Called once per connection. */
 	onCaughtUp?: (info: CaughtUp) => void;
 	/** The session ended. The client has closed and stays closed until `connect()`. */
 	onSignedOut?: (reason: string) => void;
-	/** Constructor to use instead of the global EventSource. */
+	/** Constructor used instead of the global EventSource. */
 	eventSource?: EventSourceConstructor;
+	/**
+	 * Used to ask the server why it refused a stream, which an EventSource cannot read. Default: the global `fetch`. With
+	 * your own `eventSource`: not used, because `fetch` may lack the headers that your implementation sends.
+	 */
+	fetch?: typeof fetch;
 }

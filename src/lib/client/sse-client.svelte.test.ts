@@ -200,7 +200,7 @@ describe('reconnecting', () => {
 		await until(() => client.status !== 'connected');
 		expect(client.status).toBe('connecting');
 		expect(client.error).toBeNull();
-		// Who does not want to wait presses "connect".
+		// A user who does not want to wait presses "connect".
 		client.connect();
 		await until(() => client.status === 'connected');
 	});
@@ -284,7 +284,7 @@ describe('reconnecting', () => {
 		client.connect();
 		const second = await server.request(2);
 		expect(second.cursor).toBe('3');
-		expect(second.topics).toEqual(['chat@0']);
+		expect(second.topics).toEqual(['chat@0:3']);
 		expect(second.query.get('client')).toBe(first.query.get('client'));
 	});
 });

@@ -7,17 +7,17 @@ import { Subscriptions, type TopicHandler } from './subscriptions.ts';
 import { streamURL } from './url.ts';
 
 /**
- * `idle`: not asked to connect, or nothing to listen to. `error`: no connection, and `error` says why; unless the session
- * ended or the address is wrong, the next attempt is on its way.
+ * `idle`: not connected on request, or no topics. `error`: no connection, and `error` has the reason. The next attempt is
+ * scheduled, unless the session ended or the address is invalid.
  */
 export type SSEStatus = LinkStatus;
 
 /**
- * A reactive client of an event stream. It reconnects by itself, catches up on what it missed, and hands each event to its
- * handler exactly once, in the order of ids within a topic.
+ * A reactive client of an event stream. It reconnects by itself, catches up on missed events, and hands each event to its
+ * handler exactly once, in id order within a topic.
  *
- * Where it is created decides how it ends: in a component or an effect it closes with it; elsewhere call `close()`.
- * Methods may be taken off the object.
+ * A client that is created in a component or an effect closes with it. Elsewhere call `close()`. Methods may be detached
+ * from the object.
  *
  * ```ts
  * const stream = new SSEClient('/api/events', {
@@ -32,26 +32,30 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	readonly #subscriptions: Subscriptions;
 	readonly #link: Link;
 
-	// What the client decides by is kept apart from what it shows: an effect that calls a method must not come to depend on
-	// every event.
+	// Internal state is separate from reactive state: an effect that calls a method must not depend on every event.
 	#status = $state<SSEStatus>('idle');
 	#error = $state.raw<Error | null>(null);
+	#retryAt = $state<number | null>(null);
+	#suspect = $state(false);
 	#shownCursor = $state<string | null>(null);
 	#counters = $state<Record<string, number>>({});
 
-	/** Everything up to this id has been handled. */
+	/** Every event up to this id has been handled. */
 	#cursor: string | null = null;
 	/** Epoch of the log that the cursor belongs to. */
 	#log: string | null = null;
-	/** Whose events these are. */
+	/** Id of the user whose events these are. */
 	#user: string | null;
-	/** The cursor is of another log: the next id replaces it, whatever it is. */
-	#cursorIsForeign = false;
+	/**
+	 * Set when the cursor is not valid any more. The next id then replaces the cursor, even a smaller one, but not one below
+	 * this value.
+	 */
+	#cursorGoesBackTo: string | null = null;
 	readonly #received = new Map<string, number>();
 
 	/**
 	 * @param url address of the stream, relative or absolute
-	 * @throws Error when a topic's name, `clientID` or `lastEventID` is malformed
+	 * @throws Error when the name of a topic, `clientID` or `lastEventID` is malformed
 	 */
 	constructor(url: string | URL, options: SSEClientOptions<TTopics>) {
 		const start = options.lastEventID ?? null;
@@ -76,10 +80,13 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			{
 				target: () => this.#target(),
 				onEvent: (name, id, data) => this.#receive(name, id, data),
-				onStatus: (status, error) => {
+				onState: ({ status, error, retryAt, suspect }) => {
 					this.#status = status;
 					this.#error = error;
+					this.#retryAt = retryAt;
+					this.#suspect = suspect;
 				},
+				onUnauthorized: ({ message }) => call(() => this.#options.onSignedOut?.(message)),
 				debug: (text, ...details) => this.#debug(text, ...details)
 			},
 			options.reconnectWait ?? 3000,
@@ -93,12 +100,22 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		return this.#status;
 	}
 
-	/** What went wrong last; null once there is a connection. */
+	/** The last error; null once connected. A {@link StreamRefused} has the server's reason for a refusal. */
 	get error(): Error | null {
 		return this.#error;
 	}
 
-	/** Id up to which everything has been handled; null before the first event. */
+	/** When the next attempt is due, in milliseconds since 1970; null: none is scheduled. `connect()` ends the wait. */
+	get retryAt(): number | null {
+		return this.#retryAt;
+	}
+
+	/** The connection looks open, but a keep-alive is overdue: it may be dead. */
+	get suspect(): boolean {
+		return this.#suspect;
+	}
+
+	/** Every event up to this id has been handled; null before the first event. */
 	get lastEventID(): string | null {
 		return this.#shownCursor;
 	}
@@ -108,22 +125,25 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		return this.#counters;
 	}
 
-	/** Connects, or tries again at once when the last attempt failed. Goes on where the client was when it closed. */
+	/**
+	 * Connects, retries at once when the last attempt failed, or replaces a suspect connection. Continues where the client
+	 * was when it closed.
+	 */
 	connect = (): void => {
 		this.#link.open();
 	};
 
-	/** Disconnects and lets go of everything. Nothing is handled from now on, not even what has arrived already. */
+	/** Disconnects and releases everything. From now on no event is handled, not even one that has arrived already. */
 	close = (): void => {
 		this.#link.close();
 	};
 
 	/**
-	 * Changes what the client listens to. A new topic is replayed from its start; a topic that is removed is forgotten, and
-	 * adding it later replays it. Removals come first, so a topic in both lists is subscribed anew. Topics that stay miss
-	 * nothing and see nothing twice.
+	 * Changes the topics. A new topic replays from its start. A removed topic is forgotten and replays when it is added
+	 * again. Removals are applied first, so a topic in both lists is subscribed anew. Topics that stay miss no event and get
+	 * none twice.
 	 *
-	 * @throws Error when a name is not a topic name; nothing has changed then
+	 * @throws Error when a name is not a valid topic name; nothing has changed then
 	 */
 	updateTopics = (update: TopicsUpdate<TTopics>): void => {
 		const changed = this.#subscriptions.update({
@@ -135,7 +155,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		if (changed) this.#link.replace();
 	};
 
-	/** Ties the client to the effect or component that it is created in, if there is one. */
+	/** Binds the client to the effect or component in which it is created, if there is one. */
 	#bind(autoConnect: boolean): void {
 		try {
 			$effect(() => {
@@ -151,9 +171,9 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	#target(): LinkTarget | null {
 		const EventSource = this.#options.eventSource ?? globalThis.EventSource;
 		const topics = this.#subscriptions.names;
-		// While a page is rendered on the server there is no EventSource.
+		// During server rendering there is no EventSource.
 		if (!EventSource || topics.length === 0) return null;
-		this.#cursorIsForeign = false;
+		this.#cursorGoesBackTo = null;
 		const url = streamURL(this.#url, {
 			topics: this.#subscriptions.requested,
 			client: this.#client,
@@ -161,7 +181,8 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			log: this.#log,
 			user: this.#user
 		});
-		return { EventSource, url, names: [...topics, ...Object.values(CONTROL)] };
+		const fetcher = this.#options.fetch ?? (this.#options.eventSource ? null : globalThis.fetch);
+		return { EventSource, url, names: [...topics, ...Object.values(CONTROL)], fetch: fetcher };
 	}
 
 	#receive(name: string, id: string, text: string): void {
@@ -173,7 +194,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		const isControl = !this.#subscriptions.has(name);
 		if (!isControl) {
 			this.#advance(id);
-			// Ids of another kind cannot be put in order: every such event counts as new.
+			// Ids that are not of the log cannot be ordered: each such event counts as new.
 			if (isID(id) && !this.#subscriptions.accept(name, id)) return;
 		}
 		let data: unknown;
@@ -203,6 +224,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			this.#advance(info.cursor);
 			this.#log = info.log;
 			this.#user = info.user ?? this.#user;
+			this.#link.served();
 			call(() => this.#options.onCaughtUp?.(info));
 		} else if (name === CONTROL.gap) {
 			const gap = readGap(data);
@@ -219,28 +241,38 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	}
 
 	/**
-	 * History is missing. If its oldest event is after our cursor, it was trimmed, and all goes on. Otherwise the cursor was
-	 * not of this log: what follows are other events under ids that we may have seen, so the topic's last id counts no more.
-	 * The cursor itself is kept until an id of the new log arrives: if the connection breaks off between the gaps of two
-	 * topics, the server must be able to tell again, or the second topic would never know.
+	 * History is missing. There are three cases:
+	 * - `lost` is set: the log lost events that the client has seen. The cursor goes back to `after`, and new events have
+	 *   greater ids.
+	 * - The oldest event is after the cursor: events were trimmed. Nothing changes.
+	 * - Otherwise the cursor is not of this log. Other events follow, with ids that the client may have seen, so the last id
+	 *   of the topic is reset.
+	 *
+	 * The cursor itself is kept until an event with an id arrives. Reason: the connection may break off between the gaps of
+	 * two topics. The client must then send the old cursor again, so that the server reports the second gap.
 	 */
-	#passGap({ topic, after, oldest }: Gap): void {
-		if (after === '0' || (oldest !== null && compareIds(oldest, after) > 0)) return;
-		this.#subscriptions.startOver(topic);
-		this.#cursorIsForeign = true;
-	}
-
-	/** Never back: while a new topic's history comes in, its ids are behind what the other topics have reached. */
-	#advance(id: string): void {
-		if (!isID(id)) return;
-		if (this.#cursorIsForeign) {
-			this.#cursorIsForeign = false;
-			// The old epoch beside the new cursor would make that one foreign, too.
-			this.#log = null;
-		} else if (this.#cursor !== null && compareIds(id, this.#cursor) <= 0) {
+	#passGap({ topic, after, oldest, lost }: Gap): void {
+		if (lost !== undefined) {
+			this.#cursorGoesBackTo = after;
 			return;
 		}
-		this.#moveTo(id);
+		if (after === '0' || (oldest !== null && compareIds(oldest, after) > 0)) return;
+		this.#subscriptions.startOver(topic);
+		this.#cursorGoesBackTo = '0';
+	}
+
+	/** The cursor never goes back by itself: the history of a new topic has ids below the cursor of the other topics. */
+	#advance(id: string): void {
+		if (!isID(id)) return;
+		const from = this.#cursorGoesBackTo;
+		if (from === null) {
+			if (this.#cursor === null || compareIds(id, this.#cursor) > 0) this.#moveTo(id);
+			return;
+		}
+		this.#cursorGoesBackTo = null;
+		// Next to the old epoch, the new cursor would also be judged as foreign.
+		if (from === '0') this.#log = null;
+		this.#moveTo(compareIds(id, from) > 0 ? id : from);
 	}
 
 	#moveTo(cursor: string | null): void {
@@ -253,7 +285,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	}
 }
 
-/** Runs what belongs to the application: its errors are its own, and must not end the stream. */
+/** Runs code of the application. Its errors must not end the stream. */
 function call(run: () => void): void {
 	try {
 		run();
@@ -267,7 +299,7 @@ function report(error: unknown): void {
 	else console.error(error);
 }
 
-/** `crypto.randomUUID` is missing where a page is served without https. */
+/** `crypto.randomUUID` is missing on pages without https. */
 function randomID(): string {
 	const bytes = crypto.getRandomValues(new Uint8Array(16));
 	return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');

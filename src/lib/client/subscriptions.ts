@@ -1,8 +1,8 @@
 import { compareIds, isReserved, TOPIC_NAME } from '$lib/protocol';
 
-/** Where an event comes from. */
+/** Id and topic of an event. */
 export interface EventInfo {
-	/** Its id as decimal text; empty on a stream without ids. */
+	/** Id as decimal text; empty on a stream without ids. */
 	id: string;
 	topic: string;
 }
@@ -10,7 +10,7 @@ export interface EventInfo {
 /** Handles the events of one topic. */
 export type TopicHandler<TData = unknown> = (data: TData, event: EventInfo) => void;
 
-/** What to listen to from now on, with names and handlers as {@link Subscriptions} keeps them. */
+/** A change of the topics, with names and handlers. */
 export interface TopicChange {
 	/** Names, or names with their handlers. */
 	add?: readonly string[] | Readonly<Record<string, TopicHandler | undefined>>;
@@ -20,22 +20,22 @@ export interface TopicChange {
 }
 
 interface Subscription {
-	/** How often this client has added the topic after its start. */
+	/** How many times this client has added the topic after its start. */
 	n: number;
-	/** Id of the last event handled: what is not after it has been handled before. */
+	/** Id of the last handled event: an event that is not after it has been handled before. */
 	last: string;
 }
 
-/** The topics a client listens to, and how far each has been handled. */
+/** The topics of a client, and how far each has been handled. */
 export class Subscriptions {
 	readonly #current = new Map<string, Subscription>();
-	/** Survive removal, so that a topic can be added again by its name. */
+	/** Handlers stay after a removal, so that a topic can be added again by name. */
 	readonly #handlers = new Map<string, TopicHandler>();
 	readonly #added = new Map<string, number>();
 
 	/**
-	 * @param start cursor that the page's first state is true for, if any
-	 * @throws Error when a name is not a topic name
+	 * @param start cursor of the server-rendered state of the page, if any
+	 * @throws Error when a name is not a valid topic name
 	 */
 	constructor(
 		topics: Readonly<Record<string, TopicHandler | undefined>>,
@@ -50,14 +50,19 @@ export class Subscriptions {
 		}
 	}
 
-	/** Names of the topics listened to. */
+	/** Names of the current topics. */
 	get names(): string[] {
 		return [...this.#current.keys()];
 	}
 
-	/** The topics as the server wants them: `name@n`. */
+	/**
+	 * The topics in the form of the request: `name@n`, or `name@n:id` with the id of the last handled event. With it, an
+	 * interrupted replay continues there.
+	 */
 	get requested(): string[] {
-		return [...this.#current].map(([topic, { n }]) => `${topic}@${n}`);
+		return [...this.#current].map(
+			([topic, { n, last }]) => `${topic}@${n}${last === '0' ? '' : `:${last}`}`
+		);
 	}
 
 	has(topic: string): boolean {
@@ -69,11 +74,11 @@ export class Subscriptions {
 	}
 
 	/**
-	 * Changes the set. Removals come first: a topic that is removed and added in one change is subscribed anew. A topic that
-	 * is listened to already is not added again, its handler is replaced.
+	 * Changes the set. Removals are applied first: a topic that is removed and added in one change is subscribed anew. A
+	 * topic that is already in the set keeps its subscription, and its handler is replaced.
 	 *
-	 * @returns whether another set of subscriptions has to be asked for
-	 * @throws Error when a name is not a topic name; nothing has changed then
+	 * @returns true when the subscriptions changed and must be requested
+	 * @throws Error when a name is not a valid topic name; nothing has changed then
 	 */
 	update(change: TopicChange): boolean {
 		const next = handlersOf(change.next ?? {});
@@ -105,9 +110,7 @@ export class Subscriptions {
 		return changed;
 	}
 
-	/**
-	 * Whether an event is to be handled now. Answers yes once for each id, in rising order.
-	 */
+	/** @returns true when the event must be handled now: once for each id, in rising order */
 	accept(topic: string, id: string): boolean {
 		const subscription = this.#current.get(topic);
 		if (!subscription || compareIds(id, subscription.last) <= 0) return false;
@@ -115,7 +118,7 @@ export class Subscriptions {
 		return true;
 	}
 
-	/** The topic's ids start over: another log speaks, or one that was put back to an earlier state. */
+	/** Resets the last id of a topic: the log was replaced or restored to an earlier state. */
 	startOver(topic: string): void {
 		const subscription = this.#current.get(topic);
 		if (subscription) subscription.last = '0';
@@ -126,7 +129,7 @@ function isNames(add: TopicChange['add']): add is readonly string[] {
 	return Array.isArray(add);
 }
 
-/** A topic whose handler is `undefined` counts as absent, so that `{ logs: wanted ? handler : undefined }` works. */
+/** A topic whose handler is `undefined` is ignored, so that `{ logs: wanted ? handler : undefined }` works. */
 function handlersOf(
 	map: Readonly<Record<string, TopicHandler | undefined>>
 ): Map<string, TopicHandler> {

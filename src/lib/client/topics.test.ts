@@ -30,7 +30,7 @@ afterEach(() => {
 	vi.restoreAllMocks();
 });
 
-/** Loses the newest connection and waits for the next one. */
+/** Drops the newest connection and waits for the next one. */
 function lose(): DrivenEventSource {
 	DrivenEventSource.last.fail();
 	vi.advanceTimersByTime(30_000);
@@ -44,7 +44,7 @@ describe('changing topics', () => {
 		client.updateTopics({ addTopics: { logs: record } });
 		const fresh = DrivenEventSource.last.open();
 		expect(old.readyState).toBe(2);
-		expect(fresh.topics).toEqual(['chat@0', 'logs@1']);
+		expect(fresh.topics).toEqual(['chat@0:10', 'logs@1']);
 		expect(fresh.cursor).toBe('10');
 
 		old.emit('chat', 11, {}).emit('keep-alive', 99, {}).emit('signed-out', '', {}).fail(2);
@@ -64,10 +64,10 @@ describe('changing topics', () => {
 		DrivenEventSource.last.open().emit('logs', 37, {}).emit('logs', 40, {});
 		expect(handled).toEqual(['chat:100', 'logs:37', 'logs:40']);
 		expect(client.lastEventID).toBe('100');
-		// It breaks off: the topic is replayed from its start, and nothing of it is handled twice.
+		// The connection breaks off: the topic replays from its start, and no event is handled twice.
 		const next = lose();
 		expect(next.cursor).toBe('100');
-		expect(next.topics).toEqual(['chat@0', 'logs@1']);
+		expect(next.topics).toEqual(['chat@0:100', 'logs@1:40']);
 		next.emit('logs', 37, {}).emit('logs', 40, {}).emit('logs', 60, {}).emit('chat', 101, {});
 		expect(handled.slice(3)).toEqual(['logs:60', 'chat:101']);
 		client.close();
@@ -77,11 +77,11 @@ describe('changing topics', () => {
 		const client = connect({ topics: { chat: record, logs: record } });
 		DrivenEventSource.last.open().emit('logs', 1, {}).emit('chat', 2, {});
 		client.updateTopics({ removeTopics: ['logs'] });
-		expect(DrivenEventSource.last.topics).toEqual(['chat@0']);
+		expect(DrivenEventSource.last.topics).toEqual(['chat@0:2']);
 		DrivenEventSource.last.open().emit('logs', 3, {});
 		expect(handled).toEqual(['logs:1', 'chat:2']);
 		client.updateTopics({ addTopics: ['logs'] });
-		expect(DrivenEventSource.last.topics).toEqual(['chat@0', 'logs@1']);
+		expect(DrivenEventSource.last.topics).toEqual(['chat@0:2', 'logs@1']);
 		DrivenEventSource.last.open().emit('logs', 1, {}).emit('logs', 3, {});
 		expect(handled.slice(2)).toEqual(['logs:1', 'logs:3']);
 		expect(client.topicCounters).toEqual({ chat: 1, logs: 3 });
@@ -169,7 +169,8 @@ describe('a gap', () => {
 		expect(onGap).toHaveBeenCalledTimes(1);
 		expect(handled).toEqual(['chat:900', 'chat:1', 'chat:2']);
 		expect(client.lastEventID).toBe('2');
-		// It breaks off before the new epoch is known: the old one must not stand beside the new cursor.
+		// The connection breaks off before the new epoch is known: the request must not combine the old epoch with the new
+		// cursor.
 		const last = lose();
 		expect(last.cursor).toBe('2');
 		expect(last.query.has('log')).toBe(false);
@@ -203,6 +204,39 @@ describe('a gap', () => {
 			.emit('chat', 5, {});
 		expect(onGap).toHaveBeenCalledTimes(1);
 		expect(handled).toEqual(['chat:5']);
+		client.close();
+	});
+
+	it('because a failover lost the newest events is told, and what was written instead is handled, also after a break', () => {
+		const onGap = vi.fn();
+		const client = connect({ topics: { chat: record, logs: record }, onGap });
+		const first = DrivenEventSource.last.open();
+		first.emit('chat', 40, {}).emit('chat', 52, {});
+		const next = lose();
+		expect(next.cursor).toBe('52');
+		const lost = { after: '40', oldest: '4', lost: '52' };
+		next.emit('gap', '', { topic: 'chat', ...lost });
+		// The connection breaks off before the gap of the second topic: the server must be able to send it again.
+		const last = lose();
+		expect(last.cursor).toBe('52');
+		last
+			.emit('gap', '', { topic: 'chat', ...lost })
+			.emit('gap', '', { topic: 'logs', ...lost })
+			.emit('logs', 1_000_041, {})
+			.emit('chat', 1_000_042, {});
+		expect(onGap).toHaveBeenCalledTimes(3);
+		expect(onGap).toHaveBeenLastCalledWith({ topic: 'logs', ...lost });
+		expect(handled).toEqual(['chat:40', 'chat:52', 'logs:1000041', 'chat:1000042']);
+		expect(client.lastEventID).toBe('1000042');
+		client.close();
+	});
+
+	it('because a failover lost the newest events puts the cursor back to what is left when nothing was written since', () => {
+		const client = connect({ lastEventID: '52' });
+		const next = DrivenEventSource.last.open();
+		next.emit('gap', '', { topic: 'chat', after: '40', oldest: '4', lost: '52' });
+		next.emit('caught-up', 40, { topics: ['chat'], cursor: '40', log: 'same' });
+		expect(client.lastEventID).toBe('40');
 		client.close();
 	});
 

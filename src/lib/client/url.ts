@@ -1,22 +1,22 @@
-/** What a stream is asked for. */
+/** Parameters of a request for a stream. */
 export interface StreamRequest {
-	/** Each as `name@n`. */
+	/** Each as `name@n` or `name@n:id`. */
 	topics: readonly string[];
 	client: string;
-	/** Id of the last event received, or null before the first. */
+	/** Id of the last received event; null before the first. */
 	cursor: string | null;
-	/** Epoch of the log the cursor belongs to, when it is known. */
+	/** Epoch of the cursor's log, when it is known. */
 	log: string | null;
 	/** Id of the user whose events the client has, when it is known. */
 	user: string | null;
 }
 
-const OURS = ['topics', 'client', 'lastEventID', 'log', 'user'];
+const OURS = ['topics', 'client', 'lastEventID', 'lastEventId', 'log', 'user'];
 
 /**
- * Address of a stream.
+ * Returns the address of a stream.
  *
- * @param base relative or absolute; its own query parameters are kept, unless they bear one of our names
+ * @param base relative or absolute; its own query parameters are kept, except those with one of our names
  */
 export function streamURL(base: string, request: StreamRequest): string {
 	const [address = ''] = base.split('#', 1);

@@ -1,17 +1,22 @@
-/** Moments at which a browser's network or page comes back. */
+/** Moments at which a browser's network or page goes or comes back. */
 export interface WakeEvents {
 	onOnline(): void;
 	onOffline(): void;
-	/** The tab is looked at again. */
+	/** The tab is visible again. */
 	onVisible(): void;
-	/** The page came back out of the back/forward cache, where its connections were cut. */
+	/** The page came back from the back/forward cache, where its connections were cut. */
 	onRestored(): void;
 }
 
+/** @returns true when the page is visible; a script without a page counts as hidden */
+export function isSeen(): boolean {
+	return typeof document !== 'undefined' && document.visibilityState === 'visible';
+}
+
 /**
- * Listens for {@link WakeEvents}. Where there is no window (a script) it does nothing.
+ * Listens for {@link WakeEvents}. Does nothing where there is no window (a script).
  *
- * @returns how to stop
+ * @returns a function that stops listening
  */
 export function listenForWake(events: WakeEvents): () => void {
 	if (typeof window === 'undefined' || typeof document === 'undefined') return () => {};

@@ -11,7 +11,7 @@ afterEach(() => {
 	vi.useRealTimers();
 });
 
-/** A connection with a keep-alive every so many milliseconds. */
+/** Sends a keep-alive every `interval` milliseconds. */
 function keepAlives(watchdog: Watchdog, interval: number, times: number): void {
 	for (let i = 0; i < times; i++) {
 		vi.advanceTimersByTime(interval);
@@ -48,9 +48,9 @@ describe('the watchdog', () => {
 		watchdog.start();
 		keepAlives(watchdog, 5_000, 4);
 		expect(watchdog.timeout).toBe(15_000);
-		vi.advanceTimersByTime(15_000);
-		expect(onDead).not.toHaveBeenCalled(); // the timer was set before it knew
-		vi.advanceTimersByTime(30_000);
+		vi.advanceTimersByTime(14_999);
+		expect(onDead).not.toHaveBeenCalled();
+		vi.advanceTimersByTime(20_000); // the timer may have been set before it learned the interval
 		expect(onDead).toHaveBeenCalledTimes(1);
 	});
 
@@ -92,7 +92,7 @@ describe('the watchdog', () => {
 		const watchdog = new Watchdog(onDead);
 		watchdog.start();
 		vi.setSystemTime(Date.now() + 3_600_000);
-		vi.advanceTimersByTime(45_000);
+		vi.advanceTimersByTime(watchdog.patience);
 		expect(watchdog.overdue).toBe(true);
 		expect(onDead).not.toHaveBeenCalled();
 		vi.advanceTimersByTime(1_000);
@@ -102,9 +102,10 @@ describe('the watchdog', () => {
 	});
 
 	it('waits only once for them', () => {
-		new Watchdog(onDead).start();
+		const watchdog = new Watchdog(onDead);
+		watchdog.start();
 		vi.setSystemTime(Date.now() + 3_600_000);
-		vi.advanceTimersByTime(45_000);
+		vi.advanceTimersByTime(watchdog.patience);
 		vi.setSystemTime(Date.now() + 3_600_000);
 		vi.advanceTimersByTime(5_000);
 		expect(onDead).toHaveBeenCalledTimes(1);
@@ -116,6 +117,32 @@ describe('the watchdog', () => {
 		expect(onDead).toHaveBeenCalledTimes(1);
 		new Watchdog(onDead, 0).start();
 		expect(vi.getTimerCount()).toBe(0);
+	});
+
+	it('suspects an open connection that missed one keep-alive, until it hears of it again', () => {
+		const suspected: [number, boolean][] = [];
+		const begin = Date.now();
+		const watchdog = new Watchdog(onDead, undefined, (is) => {
+			suspected.push([Date.now() - begin, is]);
+		});
+		watchdog.start();
+		watchdog.heard();
+		keepAlives(watchdog, 15_000, 4);
+		vi.advanceTimersByTime(30_000);
+		watchdog.heard();
+		vi.advanceTimersByTime(45_000);
+		expect(suspected.map(([, is]) => is)).toEqual([true, false, true, false]);
+		// One interval after the last sign of life, plus a quarter of it for the delay.
+		expect(suspected[0]![0]).toBeGreaterThanOrEqual(60_000 + 18_750);
+		expect(suspected[0]![0]).toBeLessThan(60_000 + 2 * 18_750);
+		expect(onDead).toHaveBeenCalledTimes(1);
+	});
+
+	it('does not suspect a connection that has not opened', () => {
+		const onSuspect = vi.fn();
+		new Watchdog(onDead, undefined, onSuspect).start();
+		vi.advanceTimersByTime(44_000);
+		expect(onSuspect).not.toHaveBeenCalled();
 	});
 
 	it('leaves no timer behind', () => {

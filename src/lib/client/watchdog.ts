@@ -1,65 +1,83 @@
-/** What servers do unless they were told otherwise (SSE_KEEP_ALIVE_MS), in milliseconds. */
+/** The server's default interval (SSE_KEEP_ALIVE_MS), in milliseconds. */
 const USUAL_INTERVAL = 15_000;
 const LONGEST_INTERVAL = 3_600_000;
 const SHORTEST_TIMEOUT = 10_000;
-/** A timer that fires this late (ms) tells of a throttled tab or a machine that slept, not of the server. */
+/** Minimum delay before a keep-alive counts as missed. Milliseconds. */
+const SLACK = 1_000;
+/** A timer that fires this late means a throttled tab or a computer that slept, not a silent server. Milliseconds. */
 const LATE = 2_000;
-/** How long (ms) events that waited meanwhile get to arrive. */
+/** After such a late timer, pending events get this time to arrive. Milliseconds. */
 const GRACE = 5_000;
 
 /**
- * Notices a connection that is dead although it looks open (a laptop that slept, a phone that changed networks): there,
- * only missing keep-alives tell.
+ * Detects a connection that is dead although it looks open (the laptop slept, the phone changed networks). Only missing
+ * keep-alives show this.
  *
- * The server's interval is not known here; it is learned from the time between keep-alives.
+ * The client does not know the server's interval. It learns it from the time between keep-alives.
  */
 export class Watchdog {
 	readonly #onDead: () => void;
+	readonly #onSuspect: (suspect: boolean) => void;
 	readonly #fixed: number | undefined;
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#interval = USUAL_INTERVAL;
-	/** The latest few, because a stall makes one too long and the next too short. */
+	/** The last few intervals: a delay makes one too long and the next too short. */
 	#intervals: number[] = [];
 	#heardAt = 0;
 	#keepAliveAt: number | null = null;
 	#opened = false;
+	#suspect = false;
+	/** When the timer fires, in milliseconds since 1970. */
+	#due = 0;
 
 	/**
-	 * @param onDead called once for each `start` at most; the watchdog has stopped then
+	 * @param onDead called at most once per `start`; the watchdog has stopped then
 	 * @param timeout milliseconds of silence that count as dead; absent: three learned intervals, at least 10 s; 0: never
+	 * @param onSuspect called with true when an open connection missed a keep-alive, with false when it is heard again
 	 */
-	constructor(onDead: () => void, timeout?: number) {
+	constructor(
+		onDead: () => void,
+		timeout?: number,
+		onSuspect: (suspect: boolean) => void = () => {}
+	) {
 		this.#onDead = onDead;
 		this.#fixed = timeout;
+		this.#onSuspect = onSuspect;
 	}
 
-	/** Milliseconds of silence that count as dead. */
+	/** Milliseconds of silence after which the connection counts as dead. */
 	get timeout(): number {
 		return this.#fixed ?? Math.max(3 * this.#interval, SHORTEST_TIMEOUT);
 	}
 
-	/** Whether the connection has been silent for too long by now, timer or not. */
+	/** Milliseconds of silence after which a keep-alive counts as missed. */
+	get patience(): number {
+		return Math.min(this.timeout, this.#interval + Math.max(SLACK, this.#interval / 4));
+	}
+
+	/** True when the connection has been silent for too long, even if the timer has not fired. */
 	get overdue(): boolean {
 		return this.#timer !== undefined && Date.now() - this.#heardAt >= this.timeout;
 	}
 
-	/** Begins to watch a new connection, from its first attempt on. */
+	/** Starts watching a new connection, from its first attempt. */
 	start(): void {
 		this.stop();
 		if (this.#fixed === 0) return;
 		this.#heardAt = Date.now();
 		this.#keepAliveAt = null;
 		this.#opened = false;
-		this.#arm(this.timeout, false);
+		this.#arm(this.patience, false);
 	}
 
-	/** Something arrived. */
+	/** Call it when anything arrived. */
 	heard(): void {
 		this.#heardAt = Date.now();
 		this.#opened = true;
+		this.#suspects(false);
 	}
 
-	/** A keep-alive arrived. */
+	/** Call it when a keep-alive arrived. */
 	heardKeepAlive(): void {
 		this.heard();
 		if (this.#keepAliveAt !== null) {
@@ -67,28 +85,43 @@ export class Watchdog {
 			this.#interval = Math.min(Math.max(...this.#intervals), LONGEST_INTERVAL);
 		}
 		this.#keepAliveAt = this.#heardAt;
+		// The timer may have been set when the learned interval was longer.
+		if (this.#timer !== undefined && this.#due > this.#heardAt + this.patience)
+			this.#arm(this.patience, false);
 	}
 
 	stop(): void {
 		clearTimeout(this.#timer);
 		this.#timer = undefined;
+		this.#suspects(false);
+	}
+
+	#suspects(suspect: boolean): void {
+		if (suspect === this.#suspect) return;
+		this.#suspect = suspect;
+		this.#onSuspect(suspect);
 	}
 
 	#arm(wait: number, graced: boolean): void {
-		const due = Date.now() + wait;
-		this.#timer = setTimeout(() => this.#check(due, graced), wait);
+		clearTimeout(this.#timer);
+		this.#due = Date.now() + wait;
+		this.#timer = setTimeout(() => this.#check(graced), wait);
 	}
 
-	#check(due: number, graced: boolean): void {
+	#check(graced: boolean): void {
 		const now = Date.now();
-		const left = this.#heardAt + this.timeout - now;
-		if (left > 0) {
-			this.#arm(left, false);
-		} else if (!graced && now - due > LATE) {
+		const silence = now - this.#heardAt;
+		if (silence < this.patience) {
+			this.#arm(this.patience - silence, false);
+		} else if (!graced && now - this.#due > LATE) {
 			this.#arm(Math.min(GRACE, this.timeout), true);
+		} else if (silence < this.timeout) {
+			if (this.#opened) this.#suspects(true);
+			this.#arm(this.timeout - silence, false);
 		} else {
 			this.stop();
-			// Perhaps this server is only slower than we assumed, and we would never stay long enough to learn it.
+			// The server's interval may be longer than assumed. Without a longer one, the client would always disconnect
+			// before it can learn it.
 			if (this.#opened && this.#intervals.length === 0) {
 				this.#interval = Math.min(this.#interval * 2, LONGEST_INTERVAL);
 			}

@@ -1,5 +1,5 @@
 /**
- * Errors with a code that programs can rely on and a message that says what to do. In HTTP:
+ * Errors with a stable code for programs and a message that says what to do. Over HTTP the body is
  * `{"error":{"code","message"}}` (see {@link ErrorBody}).
  */
 export class LoglineError extends Error {
@@ -9,9 +9,9 @@ export class LoglineError extends Error {
 		/** snake_case, stable. */
 		readonly code: string,
 		message: string,
-		/** HTTP status that goes with it. */
+		/** HTTP status of the response. */
 		readonly status: number = 400,
-		/** Seconds after which trying again makes sense, if it does. */
+		/** Seconds after which a retry makes sense. Absent: a retry does not help. */
 		readonly retryAfter?: number
 	) {
 		super(message);

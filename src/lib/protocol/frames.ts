@@ -1,23 +1,23 @@
 /**
- * Names on the wire. An application topic can never collide with a control event: `TOPIC_NAME` would allow these, so
- * `isReserved` is asked where topics are declared or published.
+ * Names on the wire. `TOPIC_NAME` alone would allow these names for an application topic, so `isReserved` is checked where
+ * topics are declared or published.
  */
 export const CONTROL = {
-	/** `{topics, cursor, log}`: replay has reached the live tail. Once per connection. */
+	/** `{topics, cursor, log}`: the replay has reached the tail, and the connection is live. Sent once per connection. */
 	caughtUp: 'caught-up',
-	/** `{topic, after, oldest}`: history that was asked for is no longer there. */
+	/** `{topic, after, oldest}`: history that the client asked for is no longer there. */
 	gap: 'gap',
-	/** Carries the connection's position, so that an idle cursor never grows old. */
+	/** Carries the position of the connection, so that the cursor of an idle client does not grow old. */
 	keepAlive: 'keep-alive',
-	/** `{reason}`: the session ended; the response ends after it. */
+	/** `{reason}`: the session ended. It is the last event of the response. */
 	signedOut: 'signed-out',
-	/** `{message}`: the connection reached its maximum age; the response ends after it. */
+	/** `{message}`: the connection reached its maximum age. It is the last event of the response. */
 	timeout: 'timeout'
 } as const;
 
 const RESERVED: ReadonlySet<string> = new Set(Object.values(CONTROL));
 
-/** Whether a name belongs to the protocol or to the log itself. */
+/** @returns true when the name belongs to the protocol or to the log itself */
 export function isReserved(topic: string): boolean {
 	return topic.startsWith('$') || RESERVED.has(topic);
 }
@@ -26,17 +26,22 @@ export function isReserved(topic: string): boolean {
 export interface CaughtUp {
 	topics: string[];
 	cursor: string;
-	/** Epoch of the log; sent back as `log=`. */
+	/** Epoch of the log. The client sends it back as `log=`. */
 	log: string;
-	/** Id of the user whose stream it is; sent back as `user=`. */
+	/** Id of the user whose stream this is. The client sends it back as `user=`. */
 	user?: string;
 }
 
 /** Data of `gap`. */
 export interface Gap {
 	topic: string;
-	/** Cursor after which the client wanted the history. */
+	/** Cursor after which the client asked for the history. */
 	after: string;
-	/** Oldest id that is still there, or null when nothing is. */
+	/** Oldest id that is still there. null: no event is left. */
 	oldest: string | null;
+	/**
+	 * Set when a failover or a restore lost events: every event that the client received after `after`, up to this id, may
+	 * be lost. The topic continues after `after`, with ids greater than this one.
+	 */
+	lost?: string;
 }

@@ -1,12 +1,12 @@
 import { isReserved } from './frames.ts';
 
 /**
- * The topics of an application and what is declared of each. Shared by browser and server; imports nothing.
+ * The topics of an application, and what is declared for each. Shared by browser and server. Imports only from this folder.
  */
 
 /**
- * Topic name → payload. Empty here: each feature adds its own by declaration merging, so that adding a topic touches one
- * folder:
+ * Topic name → payload. Empty here: each feature adds its own topics by declaration merging, so that a new topic changes
+ * only one folder:
  *
  * ```ts
  * declare module '$lib/protocol' {
@@ -16,7 +16,7 @@ import { isReserved } from './frames.ts';
  * }
  * ```
  *
- * The module to name is `$lib/protocol`, as imports name it: TypeScript merges through the re-export in `index.ts`.
+ * The module name must be `$lib/protocol`, the name used in imports: TypeScript merges through the re-export in `index.ts`.
  */
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- features merge their topics into it
 export interface SSETopicsMap {}
@@ -24,7 +24,9 @@ export interface SSETopicsMap {}
 /** Name of a declared topic. */
 export type Topic = Extract<keyof SSETopicsMap, string>;
 
-/** The part of the Standard Schema interface (https://standardschema.dev) that we use; Valibot, Zod and ArkType have it. */
+/**
+ * The part of the Standard Schema interface (https://standardschema.dev) that we use. Valibot, Zod and ArkType implement it.
+ */
 export interface PayloadSchema<TData> {
 	readonly '~standard': {
 		readonly version: 1;
@@ -38,37 +40,39 @@ type PayloadResult<TData> =
 	| { readonly value: TData; readonly issues?: undefined }
 	| { readonly issues: ReadonlyArray<{ readonly message: string }> };
 
-/** Who asks: what the access rule of a topic may look at. */
+/** The user who asks. The access rule of a topic may use these fields. */
 export interface Viewer {
 	userId: string;
 	username: string;
 }
 
-/** What a topic promises. */
+/** What is declared for a topic. */
 export interface TopicDefinition<TData = unknown> {
-	/** Checked before an event is accepted. */
+	/** Checks a payload before the event is accepted. */
 	schema: PayloadSchema<TData>;
-	/** Who may subscribe. Default: everyone who is signed in. Must be pure. */
+	/** Who may subscribe. Default: every signed-in user. Must be a pure function. */
 	maySubscribe?: (viewer: Viewer) => boolean;
-	/** How much history a client gets when the topic is new to it. Default: all that is kept. */
+	/** How much history a client gets when the topic is new to it. Default: all retained events. */
 	replay?: { last: number };
 	/** How long events are kept. Default: for ever. */
 	retention?: Retention;
 }
 
-/** Keep events for a time (seconds), or the newest of each user (those for everyone count as one user's). */
+/**
+ * Keep events for a time (seconds), or the newest n events of each user (events for everyone count as one user's events).
+ */
 export type Retention = { seconds: number } | { lastPerUser: number };
 
 /** Topic name → definition, as the server holds it. */
 export type TopicRegistry = ReadonlyMap<string, TopicDefinition>;
 
-/** A topic name: letters, digits and `._/-`, at most 100 characters. Names that start with `$` are the log's own. */
+/** A topic name has letters, digits and `._/-`, and at most 100 characters. Names that start with `$` are the log's own. */
 export const TOPIC_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/;
 
 /**
- * Puts the topics of several features together.
+ * Combines the topics of several features.
  *
- * @throws Error when two features declare the same topic, or a name is not a topic name.
+ * @throws Error when two features declare the same topic, or when a name is not a valid topic name
  */
 export function createRegistry(parts: Iterable<Record<string, TopicDefinition>>): TopicRegistry {
 	const registry = new Map<string, TopicDefinition>();
@@ -84,7 +88,7 @@ export function createRegistry(parts: Iterable<Record<string, TopicDefinition>>)
 	return registry;
 }
 
-/** Types the topics of a feature against {@link SSETopicsMap}: each payload schema must produce the declared payload. */
+/** Checks the topics of a feature against {@link SSETopicsMap}: each schema must produce the declared payload type. */
 export function defineTopics<K extends Topic>(topics: {
 	[P in K]: TopicDefinition<SSETopicsMap[P]>;
 }): Record<K, TopicDefinition> {
