@@ -1,13 +1,15 @@
 /// <reference types="@sveltejs/adapter-node" />
-import type { Viewer } from '$lib/protocol';
+import type { LoglineError, Viewer } from '$lib/protocol';
 
 declare global {
 	namespace App {
 		interface Locals {
-			/** Who is signed in, if anyone. The session's id is a secret and stays out of here. */
+			/** The signed-in user, or null. The session's id is a secret and must not be here. */
 			user: Viewer | null;
 			/** SHA-256 of the session cookie, as in `sessions.id`. */
 			sessionHash: string | null;
+			/** The error of this request, if the client can do something about it. */
+			failure?: LoglineError;
 		}
 		interface Error {
 			code?: string;

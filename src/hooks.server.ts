@@ -1,64 +1,87 @@
 import { existsSync } from 'node:fs';
-import type { Handle, HandleServerError, ServerInit } from '@sveltejs/kit';
+import type { Handle, HandleServerError, RequestEvent, ServerInit } from '@sveltejs/kit';
 import { building, dev } from '$app/environment';
 import { createRegistry, LoglineError, type TopicDefinition } from '$lib/protocol';
-import { getApp, startApp, type App, type StartFeature } from '$lib/server/app.ts';
-import { authenticate } from '$lib/server/auth/cookies.ts';
-import { loadConfig, type Config } from '$lib/server/config.ts';
+import { findApp, getApp, startApp, type StartFeature } from '$lib/server/app.ts';
+import { authenticate, readBrowser } from '$lib/server/auth/cookies.ts';
+import { compress } from '$lib/server/compress.ts';
+import { loadConfig } from '$lib/server/config.ts';
+import { whileWanted } from '$lib/server/database/wanted.ts';
 import { locateDatabase } from '$lib/server/database/locate.ts';
-import { errorResponse } from '$lib/server/errors.ts';
-import { closeIdleOncePerTurn } from '$lib/server/idle-connections.ts';
+import { bodyLimit } from '$lib/server/body-limit.ts';
+import { failureOf, refuse, toResponse } from '$lib/server/errors.ts';
+import { isNoAction } from '$lib/server/form-action.ts';
+import { whileClientIsThere } from '$lib/server/http/gone.ts';
+import { OPEN_FORMS } from '$lib/server/http/open-forms.ts';
+import { secureResponse } from '$lib/server/http/security-headers.ts';
+import { offerServer } from '$lib/server/http/offer.ts';
 import { isForeignWrite } from '$lib/server/origin.ts';
-import { endEarlier, endWithProcess } from '$lib/server/process.ts';
-import { noteResponses, writeToSocket } from '$lib/server/sse/node-outlet.ts';
+import { endAtSignals, endWithProcess, startInstead } from '$lib/server/process.ts';
+import { bindToSocket } from '$lib/server/sse/node-outlet.ts';
 import { migrate } from '../drizzle/migrate.ts';
+import errorPage from './error.html?raw';
 
-// A feature is a folder: what it declares and what it starts is found here, and nowhere named.
+// Each feature is a folder. Its topics and its start function are found here by glob, so no list has to name it.
 const topics = import.meta.glob<Record<string, TopicDefinition>>('./lib/features/*/topics.ts', {
 	eager: true,
 	import: 'topics'
 });
-const starts = import.meta.glob<StartFeature>('./lib/features/*/start.server.ts', {
+const starts = import.meta.glob<unknown>('./lib/features/*/start.server.ts', {
 	eager: true,
 	import: 'start'
 });
 
 export const init: ServerInit = async () => {
 	if (building) return;
-	if (!dev) {
-		noteResponses();
-		closeIdleOncePerTurn();
-	}
-	// In development an edit runs this again, with fresh modules beside the old ones' sockets and timers.
-	await endEarlier();
-	// The commands of src/bin have read it already.
+	// The commands of src/bin have loaded it already.
 	if (dev && existsSync('.env')) process.loadEnvFile('.env');
 	const config = loadConfig(process.env);
-	const located = await locateDatabase(config, process.cwd(), (line) => console.log(line));
-	const app = await start(config, located.url).catch(async (error: unknown) => {
-		await located.release();
-		throw error;
+	// Report errors in a feature's files before the running application is stopped for the new one.
+	const registry = createRegistry(Object.values(topics));
+	const features = startsOf(starts);
+	endAtSignals(config.shutdownGraceMs);
+	// In development, each edit runs this again with fresh modules, while the old modules still hold sockets and timers.
+	await startInstead(async () => {
+		const located = await locateDatabase(config, process.cwd(), (line) => console.log(line));
+		const app = await migrate(located.url)
+			.then(() => startApp(config, located.url, registry, features))
+			.catch(async (error: unknown) => {
+				await located.release();
+				throw error;
+			});
+		endWithProcess(config.shutdownGraceMs, async () => {
+			try {
+				await app.stop();
+			} finally {
+				await located.release();
+			}
+		});
 	});
-	endWithProcess(
-		config.shutdownGraceMs,
-		async () => {
-			await app.stop();
-			await located.release();
-		},
-		{ served: !dev }
-	);
+	if (!dev) offerServer(getApp, errorPage);
 };
 
-async function start(config: Config, url: string): Promise<App> {
-	await migrate(url);
-	const registry = createRegistry(Object.values(topics));
-	return startApp(config, url, registry, Object.values(starts));
+/** An editor may leave a file empty for a moment, and a glob does not check the type of its imports. */
+function startsOf(found: Record<string, unknown>): StartFeature[] {
+	return Object.entries(found).map(([file, start]) => {
+		if (typeof start === 'function') return start as StartFeature;
+		throw new Error(`src/${file.slice(2)} must export a function named \`start\`.`);
+	});
 }
 
-/** The stream reads its session itself, together with all else it needs; health must not depend on a database. */
+/** The stream reads its session in its own query. Health must not depend on the database. */
 const WITHOUT_SESSION = new Set(['/api/events', '/api/health', '/api/health/live']);
 
 export const handle: Handle = async ({ event, resolve }) => {
+	const socket = event.platform?.req.socket;
+	const work = () => answer({ event, resolve });
+	// In development only the signal of the request is known. It misses a client that goes after its body has been read.
+	const response = await (socket
+		? whileClientIsThere(socket, work)
+		: whileWanted(event.request.signal, work));
+	return secureResponse(response, event.url);
+};
+
+async function answer({ event, resolve }: Parameters<Handle>[0]): Promise<Response> {
 	const { request, url, locals } = event;
 	locals.user = null;
 	locals.sessionHash = null;
@@ -72,28 +95,48 @@ export const handle: Handle = async ({ event, resolve }) => {
 				403
 			);
 		}
+		if (isNoAction(request, url)) {
+			throw new LoglineError('unknown_action', 'This page has no such action.', 404);
+		}
+		const form = request.method === 'POST' ? OPEN_FORMS.get(url.pathname) : undefined;
+		// Refuse a flood before anything is read, queried or rendered.
+		if (form) getApp().auth.turnAway(form, readBrowser(getApp().auth, event));
 		preferPage(request);
 		if (!WITHOUT_SESSION.has(url.pathname)) {
-			const session = await authenticate(getApp().auth, event);
+			const session = await authenticate(getApp().auth, event).catch((error: unknown) => {
+				if (form && failureOf(error)) return null;
+				throw error;
+			});
 			locals.user = session?.user ?? null;
 			locals.sessionHash = session?.sessionHash ?? null;
 		}
 	} catch (error) {
 		end?.();
-		return errorResponse(error);
+		const failure = failureOf(error);
+		if (!failure) throw error;
+		return refused(event, failure);
 	}
 	try {
 		const response = await resolve(event);
-		writeToSocket(response, event.platform?.req);
-		return response;
+		// SvelteKit treats every error of a page as an internal error.
+		const { failure } = locals;
+		if (failure && (response.status === 500 || event.isDataRequest)) return refused(event, failure);
+		if (event.platform) bindToSocket(response, event.platform.req.socket);
+		return compress(request, response);
 	} finally {
 		end?.();
 	}
-};
+}
+
+function refused({ request, url, isDataRequest }: RequestEvent, failure: LoglineError): Response {
+	const header = (name: string) => request.headers.get(name);
+	const asked = { method: request.method, pathname: url.pathname, header, isDataRequest };
+	return toResponse(refuse(asked, failure, errorPage));
+}
 
 /**
- * SvelteKit answers a form with JSON when the sender accepts anything, as curl and fetch do. Who wants its JSON says so;
- * everyone else gets what a browser without JavaScript gets: the redirect, or the page.
+ * SvelteKit responds to a form with JSON when the client accepts any type, as curl and fetch do. A client that wants this
+ * JSON must ask for it. Others get what a browser without JavaScript gets: the redirect, or the page.
  */
 function preferPage(request: Request): void {
 	const form = /^(application\/x-www-form-urlencoded|multipart\/form-data)/.test(
@@ -104,7 +147,16 @@ function preferPage(request: Request): void {
 	}
 }
 
-export const handleError: HandleServerError = ({ error, status, message }) => {
-	if (status >= 500) getApp().logger.error({ err: error }, 'a request failed');
-	return { message: status >= 500 ? 'Something went wrong on our side. Try again.' : message };
+export const handleError: HandleServerError = ({ error, event, status, message }) => {
+	const failure = failureOf(error);
+	if (failure) {
+		event.locals.failure = failure;
+		// Only debug: the parts that watch the database already log an outage once.
+		findApp()?.logger.debug({ err: error }, 'a request was refused');
+		return { code: failure.code, message: failure.message };
+	}
+	if (status >= 500) findApp()?.logger.error({ err: error }, 'a request failed');
+	if (status >= 500) return { message: 'Something went wrong on our side. Try again.' };
+	if (status === 413) return { message: `The body must be at most ${bodyLimit()} bytes.` };
+	return { message };
 };

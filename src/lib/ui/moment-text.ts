@@ -1,17 +1,19 @@
-/** Texts for points in time. Bad input (any SQL client may publish) gives a dash, never an exception. */
+/** Texts for times. Invalid input (any SQL client may publish) gives a dash, never an exception. */
 
 const MINUTE = 60_000;
 const HOUR = 60 * MINUTE;
 const DAY = 24 * HOUR;
 const UNKNOWN = '–';
 
-/** Time of day in UTC, `hh:mm:ss`: the same on server and browser, so that hydration finds what was rendered. */
+/**
+ * Returns the time of day in UTC, `hh:mm:ss`. It is the same on server and browser, so hydration finds the rendered text.
+ */
 export function utcClock(iso: string): string {
 	const date = new Date(iso);
 	return Number.isNaN(date.getTime()) ? UNKNOWN : date.toISOString().slice(11, 19);
 }
 
-/** Time of day where the reader is, 24 hours; with the day if that was another one than today's. */
+/** Returns the reader's local time of day, 24 hours. It includes the date when that is not today. */
 export function localClock(iso: string, now: number): string {
 	const date = new Date(iso);
 	if (Number.isNaN(date.getTime())) return UNKNOWN;
@@ -22,7 +24,7 @@ export function localClock(iso: string, now: number): string {
 }
 
 /**
- * How long ago, as briefly as people say it.
+ * Returns how long ago a time is, in short form.
  *
  * @param now milliseconds since 1970
  */
@@ -37,7 +39,7 @@ export function ago(iso: string, now: number): string {
 	return localDay(date);
 }
 
-/** Everything about the moment, for a tooltip. */
+/** Returns the full date and time, for a tooltip. */
 export function inFull(iso: string): string | undefined {
 	const date = new Date(iso);
 	if (Number.isNaN(date.getTime())) return undefined;

@@ -5,5 +5,7 @@ import type { RequestHandler } from './$types';
 
 export const POST: RequestHandler = async (event) => {
 	await signOut(getApp().auth, event);
+	// Not "cookies", because the device cookie must stay. Not "storage", because no user data is stored there.
+	event.setHeaders({ 'clear-site-data': '"cache"' });
 	redirect(303, '/login');
 };

@@ -3,15 +3,15 @@ import { LoglineError } from '$lib/protocol';
 
 const ACTIONS = ['send_prompt', 'reset'] as const;
 
-/** What a player can do. */
+/** The actions of a player. */
 export type ChatAction = (typeof ACTIONS)[number];
 
 const Body = v.looseObject({ action: v.picklist(ACTIONS) });
 
 /**
- * Reads the body of `POST /api/chat`: `{"action":"send_prompt"}` or `{"action":"reset"}`.
+ * Parses the body of `POST /api/chat`: `{"action":"send_prompt"}` or `{"action":"reset"}`.
  *
- * @throws LoglineError `invalid_body` when it is not an object, `unknown_action` when it names no action we know.
+ * @throws LoglineError `invalid_body` when it is not an object, `unknown_action` when the action is unknown
  */
 export function parseChatAction(body: unknown): ChatAction {
 	if (typeof body !== 'object' || body === null || Array.isArray(body)) {

@@ -37,7 +37,7 @@ beforeEach(async () => {
 	ada = await addUser(app.database, `ada${++count}`);
 });
 
-/** The endpoint as SvelteKit calls it, with what it uses of the event. */
+/** Calls the endpoint as SvelteKit does, with the parts of the event that it uses. */
 async function post(body: BodyInit | null, user: Viewer | null = ada) {
 	const request = new Request('http://localhost/api/chat', {
 		method: 'POST',
@@ -97,19 +97,19 @@ describe('POST /api/chat', () => {
 	});
 
 	test.each([
-		['what is not JSON', 'invalid_body', 'not JSON'],
-		['no body', 'invalid_body', null],
-		['an array', 'invalid_body', '[{"action":"reset"}]'],
-		['null', 'invalid_body', 'null'],
-		['a body over 4 KB', 'invalid_body', `{"action":"reset","more":"${'x'.repeat(4096)}"}`],
-		['no action', 'unknown_action', '{}'],
-		['an unknown action', 'unknown_action', '{"action":"win"}']
-	])('answers 400 to %s: %s, and nothing has changed', async (_, code, body) => {
+		['what is not JSON', 400, 'invalid_body', 'not JSON'],
+		['no body', 400, 'invalid_body', null],
+		['an array', 400, 'invalid_body', '[{"action":"reset"}]'],
+		['null', 400, 'invalid_body', 'null'],
+		['a body over 4 KB', 413, 'body_too_large', `{"action":"reset","x":"${'x'.repeat(4096)}"}`],
+		['no action', 400, 'unknown_action', '{}'],
+		['an unknown action', 400, 'unknown_action', '{"action":"win"}']
+	])('answers %s with %i %s, and nothing has changed', async (_, status, code, body) => {
 		await openPrompt(ada);
 		const progress = () =>
 			app.database.sql`select * from story_progress where user_id = ${ada.userId}`;
 		const before = [await progress(), await eventsOf(ada)];
-		expect(await post(body)).toMatchObject({ status: 400, body: { error: { code } } });
+		expect(await post(body)).toMatchObject({ status, body: { error: { code } } });
 		expect([await progress(), await eventsOf(ada)]).toEqual(before);
 	});
 

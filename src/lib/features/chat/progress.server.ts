@@ -1,12 +1,12 @@
 /**
- * The story's SQL. Each function is one statement that moves `story_progress` and writes what it moved past to `outbox`:
- * both or neither, so a line is emitted once whoever else works at the same story and whatever dies. When an answer is lost
- * there is nothing to repair: the table says how far the story has come.
+ * The story's SQL. Each function is one statement that moves `story_progress` and writes the passed lines to `outbox`: both
+ * or neither. So each line is emitted once, even with several processes and crashes. When the result of a statement is lost,
+ * nothing must be repaired: the table has the current step.
  */
 import type { Queryable } from '$lib/server/database/client.ts';
 import type { Script } from './script.ts';
 
-/** The script as the statements take it. Times are in milliseconds of the clock on the wall. */
+/** The script as parameters of the statements. Times are in milliseconds of real time. */
 export interface PreparedScript {
 	/** Number of nodes. */
 	length: number;
@@ -19,7 +19,7 @@ export interface PreparedScript {
 /**
  * Prepares a script for a speed.
  *
- * @param speed 1 as written, 2 twice as fast
+ * @param speed 1: as written; 2: twice as fast
  */
 export function prepareScript(script: Script, speed: number): PreparedScript {
 	const nodes = script.map((node, step) => {
@@ -48,12 +48,12 @@ export function prepareScript(script: Script, speed: number): PreparedScript {
 	return { length: script.length, nodes: JSON.stringify(nodes), prompts: JSON.stringify(prompts) };
 }
 
-/** Begins the story of each user who has none. Users that no longer exist are passed over. */
+/** Begins the story of each user who has none. Users that no longer exist are skipped. */
 export async function beginStories(
 	connection: Queryable,
 	userIds: readonly string[]
 ): Promise<void> {
-	// In order of id, so that two processes that begin the same stories wait for each other in one direction only.
+	// In order of id: two processes that begin the same stories then lock them in the same order, without a deadlock.
 	await connection.query(
 		`INSERT INTO story_progress (user_id, due_at)
 		SELECT id, now() FROM users WHERE id = ANY ($1::text::bigint[]) ORDER BY id
@@ -63,12 +63,13 @@ export async function beginStories(
 }
 
 /**
- * Takes every due story one step on.
+ * Moves every due story one step.
  *
- * A node is due from the moment its predecessor was, not from when somebody got round to it, so stories do not drift; one
- * that is more than a second late (nobody ran) starts from now, so that it does not rush.
+ * A node is due relative to the time when its predecessor was due, not to the time when it was processed. So stories do not
+ * drift. A story that is more than a second late (no process ran) continues from now, so that its lines do not come all at
+ * once.
  *
- * @param limit stories at most
+ * @param limit maximum number of stories
  * @returns how many moved
  */
 export async function advanceStories(
@@ -76,8 +77,8 @@ export async function advanceStories(
 	script: PreparedScript,
 	limit: number
 ): Promise<number> {
-	// SKIP LOCKED: what another process is moving right now is not ours to wait for. The conditions stand once more in the
-	// UPDATE because a row may have changed between our snapshot and its lock; `step` then no longer finds its node.
+	// SKIP LOCKED: do not wait for rows that another process is moving. The UPDATE repeats the conditions, because a row may
+	// have changed between the snapshot and the lock. Then `step` does not match any more.
 	const moved = await connection.query(
 		`WITH script AS MATERIALIZED (
 			SELECT * FROM jsonb_to_recordset($1::text::jsonb)
@@ -105,9 +106,9 @@ export async function advanceStories(
 }
 
 /**
- * How long until a story is due.
+ * Returns how long until a story is due.
  *
- * @returns milliseconds, negative when it is late; null when none will be unless somebody acts.
+ * @returns milliseconds, negative when it is late; null when none is due unless a player acts
  */
 export async function untilNextDue(
 	connection: Queryable,
@@ -122,10 +123,10 @@ export async function untilNextDue(
 }
 
 /**
- * Lets the player say what the open prompt asks for.
+ * Says the player's line of the open prompt.
  *
- * @param delay milliseconds until the story answers
- * @returns false, and nothing changed, when no prompt is open.
+ * @param delay milliseconds until the story continues
+ * @returns false when no prompt is open; nothing has changed then
  */
 export async function answerPrompt(
 	connection: Queryable,
@@ -133,8 +134,8 @@ export async function answerPrompt(
 	player: { userId: string; username: string },
 	delay: number
 ): Promise<boolean> {
-	// due_at IS NULL: at a prompt that has been emitted. Of two that answer at once, the second waits for the row, and then
-	// finds that its step has passed.
+	// `due_at IS NULL` means: at a prompt that has been emitted. If two requests come at once, the second waits for the row
+	// and then finds that the step has passed.
 	const moved = await connection.query(
 		`WITH prompts AS MATERIALIZED (
 			SELECT * FROM jsonb_to_recordset($1::text::jsonb) AS prompt(step int, text text)
@@ -154,7 +155,7 @@ export async function answerPrompt(
 	return moved.length > 0;
 }
 
-/** Puts a user's story back to its beginning, due now, whether it had begun or not. */
+/** Restarts a user's story, due now, whether it had begun or not. */
 export async function restartStory(connection: Queryable, userId: string): Promise<void> {
 	await connection.query(
 		`WITH moved AS (

@@ -14,7 +14,7 @@ const reset: ChatEvent = { topic: 'reset', data: { id: 'reset' } };
 
 const fold = (events: ChatEvent[]) => events.reduce(reduceChat, initialChat);
 
-/** A run with a reset in its middle: every kind of event, in every place that matters. */
+/** A run with a reset in the middle. It has every kind of event in every relevant position. */
 const history: ChatEvent[] = [
 	message('1', 'Hello.'),
 	prompt('2', 'Hello, Odile.'),
@@ -61,7 +61,7 @@ test('a reset leaves a chat in which nothing has been said', () => {
 test('a chat begun on the server and continued in the browser is the same, wherever it is split', () => {
 	const whole = fold(history);
 	for (let k = 0; k <= history.length; k++) {
-		// What the server knows travels to the browser as JSON.
+		// The server sends its state to the browser as JSON.
 		const rendered = JSON.parse(JSON.stringify(history.slice(0, k))) as ChatEvent[];
 		expect(history.slice(k).reduce(reduceChat, fold(rendered))).toEqual(whole);
 	}

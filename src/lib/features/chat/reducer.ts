@@ -1,6 +1,6 @@
 /**
- * The chat as a fold over its events. The server-rendered page and the browser use the same function, so it does not matter
- * at which event one hands over to the other.
+ * The chat as a fold over its events. The server-rendered page and the browser use the same function, so the browser can
+ * continue after any event.
  */
 import type { SSETopicsMap } from '$lib/protocol';
 
@@ -11,17 +11,17 @@ export type ChatMessage = SSETopicsMap['message'];
 /** Any event of the chat. */
 export type ChatEvent = { [K in ChatTopic]: { topic: K; data: SSETopicsMap[K] } }[ChatTopic];
 
-/** Everything the chat shows. Never changed in place. */
+/** The state of the chat. It is never changed in place. */
 export interface ChatState {
 	/** Oldest first. */
 	readonly messages: readonly ChatMessage[];
-	/** What the story waits for the player to say; null while it does not wait. */
+	/** The line that the player must say; null while the story does not wait. */
 	readonly expectedPrompt: string | null;
-	/** The story has been told to its end. */
+	/** True when the story has reached its end. */
 	readonly ended: boolean;
 }
 
-/** A chat in which nothing has been said. */
+/** A chat without lines. */
 export const initialChat: ChatState = Object.freeze({
 	messages: Object.freeze([]),
 	expectedPrompt: null,
@@ -29,10 +29,10 @@ export const initialChat: ChatState = Object.freeze({
 });
 
 /**
- * The chat after one more event. Fits `Array.prototype.reduce`: `events.reduce(reduceChat, initialChat)`.
+ * Returns the chat after one more event. Fits `Array.prototype.reduce`: `events.reduce(reduceChat, initialChat)`.
  *
- * @param event the next one in id order; the same event must not be given twice.
- * @returns a new state.
+ * @param event the next event in id order; each event only once
+ * @returns a new state
  */
 export function reduceChat(state: ChatState, event: ChatEvent): ChatState {
 	switch (event.topic) {

@@ -1,6 +1,4 @@
-/**
- * The story, as data: a night at the harbour office of Lanternmouth, where nothing that is written down is ever lost.
- */
+/** The story as data: a night at the harbour office of Lanternmouth, where nothing that is written down is ever lost. */
 
 /** One step of the story. */
 export type ScriptNode =
@@ -8,7 +6,7 @@ export type ScriptNode =
 	| { type: 'npc'; name: string; text: string; delay: number }
 	/** The story waits until the player says `text`. */
 	| { type: 'prompt'; text: string }
-	/** The last line. Nothing follows. */
+	/** The last line. */
 	| { type: 'end'; name?: string; text: string };
 
 export type Script = readonly ScriptNode[];

@@ -1,6 +1,4 @@
-/**
- * For tests: a private database on which servers tell the story, and what a reader of it sees.
- */
+/** For tests: a private database, servers that tell the story, and the view of a reader. */
 import { afterEach, beforeEach, expect } from 'vitest';
 import { openClient, type Sql } from '$lib/server/database/client.ts';
 import type { Viewer } from '$lib/protocol';
@@ -11,23 +9,23 @@ import { initialChat, reduceChat, type ChatEvent, type ChatState } from './reduc
 import { STORY, type Script } from './script.ts';
 import { createStory, type Story } from './story.server.ts';
 
-/** The whole story in about a second. */
+/** Plays the whole story in about a second. */
 export const SPEED = 100;
 
-/** One server process, as far as the story can tell. */
+/** One server process, as far as the story needs it. */
 export interface Server {
 	app: FeatureApp;
 	story: Story;
 }
 
-/** A database and its servers; everything is ended after each test. */
+/** A database and its servers. Everything is ended after each test. */
 export class Stage {
 	sql!: Sql;
 	url!: string;
 	#database!: TestDatabase;
 	readonly #servers: Server[] = [];
 
-	/** Registers what goes before and after each test of the file. */
+	/** Registers setup and cleanup for each test of the file. */
 	static forEachTest(): Stage {
 		const stage = new Stage();
 		beforeEach(async () => {
@@ -75,7 +73,11 @@ export class Stage {
 		return row;
 	}
 
-	/** Presses the button whenever the chat shows a prompt, until the story ends. `story` picks whose button. */
+	/**
+	 * Presses the button whenever the chat shows a prompt, until the story ends.
+	 *
+	 * @param story returns the story on which the button is pressed
+	 */
 	async playToEnd(
 		viewer: Viewer,
 		story: () => Story,
@@ -98,13 +100,13 @@ function unlessNotWaiting(error: unknown): void {
 	expect(error).toMatchObject({ code: 'not_waiting', status: 409 });
 }
 
-/** Events as lines a person can compare. */
+/** Returns events as lines of text. */
 export const said = (events: readonly ChatEvent[]) =>
 	events.map(({ topic, data }) =>
 		'text' in data ? `${topic} | ${data.sender} | ${data.text}` : topic
 	);
 
-/** What an undisturbed run says. */
+/** Returns the lines of an undisturbed run. */
 export function wholeStory(player: string, script: Script = STORY): string[] {
 	return script.flatMap((node) => {
 		switch (node.type) {

@@ -2,7 +2,7 @@ import type { App, StartFeature } from '$lib/server/app.ts';
 import { STORY } from './script.ts';
 import { createStory, type Story } from './story.server.ts';
 
-// By app and not in a variable: in development a server file that is edited starts a second app before the first has ended.
+// Per app, not one variable: in development, an edit starts a second app before the first has ended.
 const stories = new WeakMap<App, Story>();
 
 /** Starts the story engine. */
@@ -20,9 +20,9 @@ export const start: StartFeature = (app) => {
 };
 
 /**
- * The story of a running application.
+ * Returns the story of a running application.
  *
- * @throws Error when the chat has not been started in it.
+ * @throws Error when the chat has not been started in it
  */
 export function getStory(app: App): Story {
 	const story = stories.get(app);
@@ -30,7 +30,7 @@ export function getStory(app: App): Story {
 	return story;
 }
 
-/** LOGLINE_STORY_SPEED is for tests of the built app, which cannot wait for a story told at human pace. */
+/** LOGLINE_STORY_SPEED is for tests of the built app, for which the normal speed is too slow. */
 export function readSpeed(text: string | undefined): number {
 	if (text === undefined || text === '') return 1;
 	const speed = Number(text);

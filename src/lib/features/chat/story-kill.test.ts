@@ -47,7 +47,7 @@ test('a server is killed with -9 again and again: the story is told to its end, 
 		running.add(child);
 		return child;
 	};
-	/** Each server dies after another number of events, wherever in a statement that finds it. */
+	/** Each server is killed after another number of events, so at different places in a statement. */
 	for (const further of [1, 5, 2, 9, 4]) {
 		const before = (await events()).length;
 		const child = startServer();

@@ -1,4 +1,6 @@
-/** For tests: a server as far as the story can tell, with a player who presses whenever it is possible. Made to be killed. */
+/**
+ * For tests: a server process, as far as the story needs it, with a player who presses whenever possible. The test kills it.
+ */
 import { STORY } from './script.ts';
 import { createStory } from './story.server.ts';
 import { startFeatureApp } from '../../../../tests/support/feature-app.ts';

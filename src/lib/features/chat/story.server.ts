@@ -1,11 +1,8 @@
-/**
- * The story engine: one in every process, all of them working on one table.
- */
+/** The story engine. Each process runs one, and all work on one table. */
 import { LoglineError } from '$lib/protocol';
 import type { Viewer } from '$lib/protocol';
 import type { App } from '$lib/server/app.ts';
 import { queryable } from '$lib/server/database/client.ts';
-import { SoleConnection } from '$lib/server/database/sole-connection.ts';
 import { startLoop } from '$lib/server/loop.ts';
 import {
 	advanceStories,
@@ -17,45 +14,47 @@ import {
 } from './progress.server.ts';
 import type { Script } from './script.ts';
 
-/** Stories one statement moves. */
+/** How many stories one statement moves. */
 const BATCH = 200;
-/** Longest time, in milliseconds, until we notice what another process has made due. */
+/** Longest time until a change made by another process is noticed, in milliseconds. */
 const POLL = 1000;
-/** Pause, in milliseconds, when all that is due is just being moved by another process. */
+/** Pause while another process is moving everything that is due, in milliseconds. */
 const YIELD = 20;
-/** Time, in milliseconds, between the player's line and the answer. */
+/** Time between the player's line and the answer, in milliseconds. */
 const ANSWER_DELAY = 900;
-/** Users we know to have a story, so that reconnecting costs no SQL; forgetting one costs one statement. */
+/**
+ * Limit of the users known to have a story. For a known user, a reconnect costs no SQL. Forgetting a user costs one
+ * statement.
+ */
 const MAX_KNOWN = 20_000;
 
 /** The story of this process's users. */
 export interface Story {
 	/**
-	 * Says the player's line at the open prompt, and lets the story go on.
+	 * Says the player's line at the open prompt and continues the story.
 	 *
-	 * @throws LoglineError `not_waiting` (409) when no prompt is open; nothing has changed then.
+	 * @throws LoglineError `not_waiting` (409) when no prompt is open; nothing has changed then
 	 */
 	sendPrompt(viewer: Viewer): Promise<void>;
-	/** Begins the story again, wherever it is. What was said stays in the log; a `reset` event tells readers to start over. */
+	/** Restarts the story. The lines stay in the log; a `reset` event tells readers to start over. */
 	reset(viewer: Viewer): Promise<void>;
-	/** Ends the engine after the statement under way. */
+	/** Ends the engine after the running statement. */
 	stop(): Promise<void>;
 }
 
 type StoryApp = Pick<App, 'database' | 'logger' | 'kickOutbox' | 'onSubscribe'>;
 
 /**
- * Starts the engine. A user's story begins when they first subscribe to `message`, and goes on in whatever process runs.
+ * Starts the engine. A user's story begins when the user first subscribes to `message`. It continues in any process.
  *
- * @param options.speed 1 as the script is written, 10 ten times as fast
+ * @param options.speed 1: as written; 10: ten times as fast
  */
 export function createStory(options: { app: StoryApp; script: Script; speed?: number }): Story {
 	const { app, speed = 1 } = options;
 	const pool = queryable(app.database.sql);
-	// A loop that waits for a connection that has died in silence would tell no story ever again.
-	const connection = new SoleConnection(app.database.url, { name: 'story' });
+	const connection = app.database.background;
 	const script = prepareScript(options.script, speed);
-	/** Users who subscribed and may not have a story yet. A user is known, or about to begin, or neither. */
+	/** Users who subscribed and may not have a story yet. A user is in `known` or in `beginning`, or in neither. */
 	const beginning = new Set<string>();
 	const known = new Set<string>();
 
@@ -83,7 +82,7 @@ export function createStory(options: { app: StoryApp; script: Script; speed?: nu
 	const loop = startLoop({ name: 'story', logger: app.logger, round });
 	const stopListening = app.onSubscribe((viewer, topics) => {
 		if (!topics.includes('message') || known.has(viewer.userId)) return;
-		// Beyond the bound the user's next reconnect begins it.
+		// Above the limit, the user's next reconnect begins the story.
 		if (beginning.size >= MAX_KNOWN) return;
 		beginning.add(viewer.userId);
 		loop.wake();
@@ -109,7 +108,6 @@ export function createStory(options: { app: StoryApp; script: Script; speed?: nu
 		async stop() {
 			stopListening();
 			await loop.stop();
-			await connection.end();
 		}
 	};
 }

@@ -93,7 +93,7 @@ describe('a story', () => {
 			meanwhile: async () => {
 				const [row] = await stage.sql`
 					select count(pg_terminate_backend(pid))::int as n from pg_stat_activity
-					where datname = current_database() and application_name in ('logline story', 'logline relay')`;
+					where datname = current_database() and application_name ~ '(background|relay)$'`;
 				killed += row!.n;
 			}
 		});
@@ -107,11 +107,12 @@ describe('a story', () => {
 		await stage.sql.begin(async (tx) => {
 			await tx`lock table outbox in share mode`;
 			app.subscribe(ada, ['message']);
-			// The row of story_progress has moved, the line waits for the lock: die exactly there.
+			// The row of story_progress has been updated, and the insert waits for the lock: kill the connection exactly
+			// here.
 			const [row] = await until(async () => {
 				const rows = await stage.sql`
 					select pid from pg_stat_activity where datname = current_database()
-					and application_name = 'logline story' and wait_event_type = 'Lock'`;
+					and application_name like '%background' and wait_event_type = 'Lock'`;
 				return rows.length > 0 && rows;
 			});
 			await stage.sql`select pg_terminate_backend(${row!.pid})`;
@@ -134,11 +135,12 @@ describe('a story', () => {
 			await until(
 				async () => {
 					const events = await stage.eventsOf(ada);
-					// Armed again once the story has moved, or no connection would ever get through its greeting.
+					// Set the next cut only after the story has moved; otherwise no connection would get through its
+					// handshake.
 					if (events.length > length) proxy.cutAfter((bytes = (bytes + 29) % 300));
 					length = events.length;
 					const { expectedPrompt, ended } = events.reduce(reduceChat, initialChat);
-					// The answer may be lost here too; what the log says then decides whether to press again.
+					// The answer may be lost here too. The log then decides whether to press again.
 					if (expectedPrompt !== null) await story.sendPrompt(ada).catch(() => undefined);
 					return ended;
 				},
@@ -166,7 +168,8 @@ describe('a story', () => {
 			await until(async () => (await stage.progressOf(user))?.step === 1);
 			return (await stage.progressOf(user))!.due_at!.getTime() - row!.due_at.getTime();
 		};
-		// The story looks once a second, so a quarter of a second is usually on its way: the chain does not care.
+		// The story looks once a second, so a node is usually about a quarter of a second late. This must not shift the next
+		// due time.
 		expect(await dueAfter('ada', '-0.25 s')).toBe(60_000);
 		expect(await dueAfter('bo', '1 hour')).toBeGreaterThanOrEqual(3_600_000 + 60_000);
 	});

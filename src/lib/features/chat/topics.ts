@@ -1,6 +1,4 @@
-/**
- * What the story says, as events. Each belongs to one user; all of them together, folded by `reduceChat`, are the chat.
- */
+/** The events of the story. Each belongs to one user. `reduceChat` folds all of them into the chat. */
 import * as v from 'valibot';
 import { defineTopics } from '$lib/protocol';
 
@@ -15,11 +13,11 @@ declare module '$lib/protocol' {
 			/** True for the player's own line. */
 			isMe?: boolean;
 		};
-		/** The story waits for the player to say `text`. */
+		/** The story waits until the player says `text`. */
 		prompt: { id: string; sender: 'System'; text: string };
 		/** The last line of the story. */
 		end: { id: string; sender: string; text: string };
-		/** The player began again: what was said before no longer counts. */
+		/** The player has restarted: earlier lines no longer count. */
 		reset: { id: string };
 	}
 }

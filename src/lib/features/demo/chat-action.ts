@@ -1,22 +1,23 @@
-/** What the player may do, as `POST /api/chat` knows it. */
+/** The player's actions, as in `POST /api/chat`. */
 export type ChatAction = 'send_prompt' | 'reset';
 
 export interface ChatActionError {
-	/** What was tried, so that it can be tried again. */
+	/** The failed action, so that it can be tried again. */
 	action: ChatAction;
-	/** What to do about it. */
+	/** Text for the reader. */
 	message: string;
-	/** The session has ended: trying again does not help, signing in does. */
+	/** The session has ended: the reader must sign in; trying again does not help. */
 	signedOut: boolean;
 }
 
-/** A request that takes longer is given up; acting twice is harmless, because the story checks what it waits for. */
+/** A longer request is given up. Sending twice is harmless, because the story checks the step it waits for. */
 const TIMEOUT_MS = 15_000;
 
 /**
  * Sends one action of the player.
  *
- * @returns null when the server has taken it. A prompt that another tab has answered first counts: its event is on the way.
+ * @returns null when the server has accepted it; also when another tab has answered the prompt first, because its event is
+ *   on the way
  */
 export async function postChatAction(
 	action: ChatAction,
@@ -31,7 +32,7 @@ export async function postChatAction(
 			signal: AbortSignal.timeout(TIMEOUT_MS)
 		});
 	} catch {
-		// fetch rejects for one reason a reader can act on, whatever the error says.
+		// fetch rejects for several reasons, but for the reader there is only one: no connection.
 		return { action, message: 'The server cannot be reached.', signedOut: false };
 	}
 	if (response.ok || response.status === 409) return null;
@@ -47,7 +48,7 @@ async function messageOf(response: Response): Promise<string> {
 		const body = (await response.json()) as { error?: { message?: unknown } } | null;
 		return typeof body?.error?.message === 'string' ? body.error.message : fallback;
 	} catch {
-		// A proxy's error page, not ours.
+		// An error page of a proxy, not ours.
 		return fallback;
 	}
 }

@@ -2,7 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { DrivenEventSource } from '../../../../tests/client/driven-event-source.ts';
 import { EventsContext, type EventsData } from './events.context.svelte.ts';
 
-/** A server that answers when the test says so. */
+/** A server that responds when the test says so. */
 class Server {
 	readonly requests: unknown[] = [];
 	readonly #waiting: ((response: Response | Error) => void)[] = [];
@@ -49,13 +49,14 @@ const open: EventsContext[] = [];
 function start(data: Partial<EventsData> = {}) {
 	DrivenEventSource.all = [];
 	const server = new Server();
+	let reloaded = 0;
 	const events = new EventsContext(
 		{ events: [], cursor: '0', ...data },
-		{ eventSource: DrivenEventSource, fetch: server.fetch }
+		{ eventSource: DrivenEventSource, fetch: server.fetch, reload: () => void reloaded++ }
 	);
 	open.push(events);
 	const source = () => DrivenEventSource.last;
-	return { events, server, source };
+	return { events, server, source, reloads: () => reloaded };
 }
 
 afterEach(() => {
@@ -67,6 +68,13 @@ const texts = (events: EventsContext) => events.chat.messages.map(({ text }) => 
 const logTexts = (events: EventsContext) => events.logs.map(({ message }) => message);
 
 describe('the page of a reader who comes back', () => {
+	it('shows an event, too, whose data the page could carry only as text', () => {
+		const [first, second] = [line(4, 'one'), line(7, 'two')];
+		const asText = { ...second, data: null, json: JSON.stringify(second.data) };
+		const { events } = start({ events: [first, asText], cursor: '9' });
+		expect(texts(events)).toEqual(['one', 'two']);
+	});
+
 	it('goes on where the server-rendered history ends, without showing its last line twice', () => {
 		const { events, source } = start({ events: [line(4, 'one'), line(7, 'two')], cursor: '9' });
 		expect(source().cursor).toBe('9');
@@ -178,6 +186,21 @@ describe('when the log says that history is missing', () => {
 		expect(events.expectedPrompt).toBe('Go');
 		expect(events.trimmed.has('chat')).toBe(true);
 		expect(events.trimmed.has('logs')).toBe(false);
+	});
+
+	it('keeps what it shows when only what lies between is missing', () => {
+		const { events, source } = start({ events: [line(1, 'one')], cursor: '1' });
+		source().emit('gap', 2, { topic: 'message', after: '1', oldest: '3' });
+		source().emit('message', 3, line(3, 'three').data);
+		source().emit('caught-up', 3, caughtUp(3));
+		expect(texts(events)).toEqual(['one', 'three']);
+		expect(events.trimmed.has('chat')).toBe(true);
+	});
+
+	it('is loaded anew when the log has lost what it shows', () => {
+		const { reloads, source } = start({ events: [line(1, 'one'), line(5, 'five')], cursor: '5' });
+		source().emit('gap', '', { topic: 'message', after: '1', oldest: '1', lost: '5' });
+		expect(reloads()).toBe(1);
 	});
 });
 

@@ -1,11 +1,11 @@
 /**
- * What the demo page knows: one stream, and views folded from its events. The server-rendered events go through the same
- * reducers as the live ones, so the page goes on where the server stopped.
+ * The state of the demo page: one stream, and views folded from its events. Server-rendered events and live events go
+ * through the same reducers, so the page continues where the server stopped.
  */
 import { getContext, setContext } from 'svelte';
 import { SvelteSet } from 'svelte/reactivity';
 import { SSEClient, type SSEClientOptions } from '$lib/client';
-import type { SSETopicsMap } from '$lib/protocol';
+import { compareIds, type Gap, type SSETopicsMap } from '$lib/protocol';
 import { initialChat, reduceChat, type ChatState } from '../chat/reducer.ts';
 import { initialLogs, reduceLogs, type LogsState } from '../logs/reducer.ts';
 import {
@@ -15,21 +15,21 @@ import {
 } from '../notifications/reducer.ts';
 import { postChatAction, type ChatAction, type ChatActionError } from './chat-action.ts';
 
-/** Topics the reader may turn off. */
+/** Topics that the reader can turn off. */
 export type OptionalTopic = 'notifications' | 'logs';
 
 /** A part of the page that shows a fold. */
 export type View = 'chat' | OptionalTopic;
 
-/** What `load` of the page returns for the stream. */
+/** What the page's `load` returns for the stream. */
 export interface EventsData {
-	/** Visible history, in id order. */
-	events: readonly { id: string; topic: string; data: unknown }[];
-	/** Position of the log for which `events` is true. */
+	/** Visible history in id order. `json` is set for data that the page could not carry as a value. */
+	events: readonly { id: string; topic: string; data: unknown; json?: string }[];
+	/** Position of the log up to which `events` is complete. */
 	cursor: string;
 	/** Epoch of the log that the position belongs to. */
 	log?: string;
-	/** Whose history it is. */
+	/** Id of the user whose history it is. */
 	userID?: string;
 }
 
@@ -48,23 +48,24 @@ const VIEW_OF: Readonly<Record<DemoTopic, View>> = {
 	logs: 'logs'
 };
 
-/** For tests: what the browser would provide. */
+/** For tests: replaces parts of the browser. */
 export interface EventsEnvironment {
 	eventSource?: SSEClientOptions<DemoTopics>['eventSource'];
 	fetch?: typeof fetch;
+	reload?: () => void;
 	autoConnect?: boolean;
 }
 
 /**
- * Read values through the instance (`events.chat`): they are reactive there and plain copies once destructured. Methods may
- * be destructured.
+ * Read values through the instance (`events.chat`): there they are reactive, but destructured they are plain copies. Methods
+ * may be destructured.
  */
 export class EventsContext {
 	/** The connection: status, last event id, counters, `connect`, `close`. */
 	readonly stream: SSEClient<DemoTopics>;
-	/** Optional topics that are subscribed to now. Change it with {@link toggleTopic}. */
+	/** Optional topics that are subscribed now. Change it with {@link toggleTopic}. */
 	readonly activeTopics = new SvelteSet<OptionalTopic>(['notifications', 'logs']);
-	/** Views of whose older history the server said that it is no longer kept. */
+	/** Views whose older history is no longer kept, as the server has reported. */
 	readonly trimmed = new SvelteSet<View>();
 
 	#chat = $state.raw<ChatState>(initialChat);
@@ -72,21 +73,25 @@ export class EventsContext {
 	#logs = $state.raw<LogsState>(initialLogs);
 	#signedOut = $state(false);
 
-	/** Views whose history is on its way again, until `caught-up`; each is emptied once, so that nothing shows twice. */
+	/** Views whose history is being sent again, until `caught-up`. Each is emptied once, so that no event appears twice. */
 	readonly #refilling = new Set<View>();
-	/** Those of them that still show the old state: an empty panel for an instant would be a flicker. */
+	/** Views of {@link #refilling} that still show the old state: an empty panel for a moment would flicker. */
 	readonly #stale = new Set<View>();
 
 	readonly #fetch: typeof fetch;
 	#inFlight = $state.raw<ChatAction | null>(null);
-	/** The last accepted action and what the chat was then: it takes effect with the event that changes the chat. */
+	/** The last accepted action and the chat at that time. The action takes effect with the event that changes the chat. */
 	#accepted = $state.raw<{ action: ChatAction; before: ChatState } | null>(null);
-	#actionError = $state.raw<ChatActionError | null>(null);
+	/** The last failure and the chat at that time. It is hidden once the chat has changed. */
+	#failed = $state.raw<{ error: ChatActionError; before: ChatState } | null>(null);
 
 	constructor(data: EventsData, environment: EventsEnvironment = {}) {
 		this.#fetch = environment.fetch ?? ((input, init) => fetch(input, init));
+		const reload = environment.reload ?? (() => location.reload());
 		for (const event of data.events) {
-			if (event.topic in VIEW_OF) this.#fold(event.topic as DemoTopic, event.data);
+			if (!(event.topic in VIEW_OF)) continue;
+			const value = event.json === undefined ? event.data : (JSON.parse(event.json) as unknown);
+			this.#fold(event.topic as DemoTopic, value);
 		}
 		const handle =
 			<K extends DemoTopic>(topic: K) =>
@@ -106,11 +111,17 @@ export class EventsContext {
 			userID: data.userID,
 			autoConnect: environment.autoConnect ?? true,
 			eventSource: environment.eventSource,
-			onGap: ({ topic }) => {
-				const view = topic in VIEW_OF ? VIEW_OF[topic as DemoTopic] : undefined;
+			onGap: (gap) => {
+				const view = gap.topic in VIEW_OF ? VIEW_OF[gap.topic as DemoTopic] : undefined;
 				if (!view) return;
+				if (gap.lost !== undefined) {
+					// The page shows events that the log has lost, and the story may tell some of them again.
+					reload();
+					return;
+				}
 				this.trimmed.add(view);
-				this.#refill(view);
+				// What follows is either the whole topic, or the events after the ones shown.
+				if (isFromTheStart(gap)) this.#refill(view);
 			},
 			onCaughtUp: () => {
 				for (const view of this.#stale) this.#empty(view);
@@ -138,33 +149,33 @@ export class EventsContext {
 		return this.#logs;
 	}
 
-	/** What the story waits for the player to say, or null. */
+	/** The line that the player must say, or null. */
 	get expectedPrompt(): string | null {
 		return this.#chat.expectedPrompt;
 	}
 
-	/** Whether the story has been told to its end. */
+	/** True when the story has reached its end. */
 	get ended(): boolean {
 		return this.#chat.ended;
 	}
 
-	/** The session has ended; the stream will not come back without signing in. */
+	/** The session has ended. The stream returns only after a sign-in. */
 	get signedOut(): boolean {
 		return this.#signedOut;
 	}
 
-	/** What the player did last, while its event has not arrived yet. */
+	/** The player's last action, until its event has arrived. */
 	get pending(): ChatAction | null {
 		if (this.#inFlight) return this.#inFlight;
 		return this.#accepted?.before === this.#chat ? this.#accepted.action : null;
 	}
 
-	/** Why the player's last action did not reach the server; null once one does. */
+	/** Why the player's last action failed; null after a later action succeeds or the chat changes. */
 	get actionError(): ChatActionError | null {
-		return this.#actionError;
+		return this.#failed?.before === this.#chat ? this.#failed.error : null;
 	}
 
-	/** Turns an optional topic off (its list stays as it is) or on again (its list is filled anew from the log). */
+	/** Turns an optional topic off (its list stays) or on again (its list is filled again from the log). */
 	toggleTopic = (topic: OptionalTopic): void => {
 		if (this.activeTopics.delete(topic)) {
 			this.#refilling.delete(topic);
@@ -177,15 +188,15 @@ export class EventsContext {
 		}
 	};
 
-	/** Says what the story waits for. Does nothing when it does not wait, or when it was said already. */
+	/** Says the line that the story waits for. Does nothing when it does not wait, or when the line was said already. */
 	sendPrompt = async (): Promise<void> => {
 		if (this.expectedPrompt !== null) await this.#act('send_prompt');
 	};
 
-	/** Starts the story anew. */
+	/** Restarts the story. */
 	resetChat = (): Promise<void> => this.#act('reset');
 
-	/** Empties the list on this page; the log keeps the events. */
+	/** Empties the list on this page. The log keeps the events. */
 	clearNotifications = (): void => {
 		this.#notifications = initialNotifications;
 	};
@@ -194,15 +205,15 @@ export class EventsContext {
 		if (this.pending) return;
 		const before = this.#chat;
 		this.#inFlight = action;
-		this.#actionError = null;
+		this.#failed = null;
 		const error = await postChatAction(action, this.#fetch);
 		this.#inFlight = null;
-		this.#actionError = error;
+		this.#failed = error && { error, before };
 		if (!error) this.#accepted = { action, before };
 	}
 
 	#fold(topic: DemoTopic, data: unknown): void {
-		// Any SQL client may publish, so not every payload was checked; one that is no object has nothing to show.
+		// Any SQL client may publish, so not every payload is checked. A payload that is no object cannot be shown.
 		if (typeof data !== 'object' || data === null) return;
 		const view = VIEW_OF[topic];
 		if (this.#stale.delete(view)) this.#empty(view);
@@ -234,17 +245,24 @@ export class EventsContext {
 	}
 }
 
+/**
+ * @returns true when the topic begins again, because the cursor is not of this log or because the topic is new to this
+ *   client
+ */
+const isFromTheStart = ({ after, oldest }: Gap) =>
+	after === '0' || oldest === null || compareIds(oldest, after) <= 0;
+
 const KEY = Symbol('logline.events');
 
-/** Creates the page's {@link EventsContext} and hands it down. Call while a component is being set up. */
+/** Creates the page's {@link EventsContext} and sets it as a context. Call it during the initialization of a component. */
 export function setEventsContext(data: EventsData): EventsContext {
 	return setContext(KEY, new EventsContext(data));
 }
 
 /**
- * The page's {@link EventsContext}.
+ * Returns the page's {@link EventsContext}.
  *
- * @throws Error outside a component tree in which {@link setEventsContext} was called.
+ * @throws Error outside a component tree in which {@link setEventsContext} was called
  */
 export function getEventsContext(): EventsContext {
 	const context = getContext<EventsContext | undefined>(KEY);

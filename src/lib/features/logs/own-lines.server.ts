@@ -1,30 +1,32 @@
 import { randomUUID } from 'node:crypto';
 import type { App } from '$lib/server/app.ts';
+import { watchAudience } from '$lib/server/audience.ts';
 import type { NewEvent } from '$lib/server/log/types.ts';
 import { startLoop } from '$lib/server/loop.ts';
 import type { LogEntry } from './reducer.ts';
 
-/** Lines that may wait; what comes while so many do is dropped. */
+/** Maximum lines that wait. More lines are dropped. */
 const MAX_WAITING = 50;
-/** Lines in one append, and the time between two in milliseconds: five a second at most. */
+/** Lines in one append, and milliseconds between two appends: at most five lines a second. */
 const PER_APPEND = 5;
 const PAUSE = 1000;
-/** Our own complaints about an append that fails must not become the next thing to append. */
+/** Log lines about a failing append must not be appended themselves. */
 const OWN_SOURCE = 'logs';
 
 /**
- * Shows the application's own log lines on the topic `logs`, while somebody of this process watches.
+ * Emits the application's own log lines on the topic `logs`, while a client of this process is subscribed or was recently.
  *
- * Showing a line must not cause a line to show. So what is said while an append is under way is dropped, and so are debug
- * lines, in which the machinery speaks of each event.
+ * Emitting a line must not cause another line. So lines logged during an append are dropped. Debug lines are dropped too,
+ * because some are logged for each event.
  *
- * @returns how to end it; lines that still wait are dropped.
+ * @returns a function that ends it; waiting lines are dropped
  */
 export function showOwnLines(
-	app: Pick<App, 'logger' | 'isSubscribed' | 'onLogLine'> & {
+	app: Pick<App, 'logger' | 'isSubscribed' | 'onSubscribe' | 'onLogLine'> & {
 		append(events: NewEvent[]): Promise<unknown>;
 	}
 ): () => Promise<void> {
+	const audience = watchAudience(app, 'logs');
 	const waiting: LogEntry[] = [];
 	let appending = false;
 
@@ -33,7 +35,7 @@ export function showOwnLines(
 		logger: app.logger,
 		async round() {
 			if (waiting.length === 0) return PAUSE;
-			// Taken out first: an append whose outcome is unknown is not made again.
+			// Remove them first: an append with an unknown outcome is not repeated.
 			const entries = waiting.splice(0, PER_APPEND);
 			appending = true;
 			try {
@@ -46,11 +48,12 @@ export function showOwnLines(
 	});
 	const stopListening = app.onLogLine((line) => {
 		if (line.level === 'debug' || line.source === OWN_SOURCE || appending) return;
-		if (waiting.length >= MAX_WAITING || !app.isSubscribed('logs')) return;
+		if (waiting.length >= MAX_WAITING || !audience.isThere()) return;
 		waiting.push({ id: randomUUID(), ...line, timestamp: new Date().toISOString() });
 	});
 	return async () => {
 		stopListening();
+		audience.stop();
 		await loop.stop();
 	};
 }

@@ -23,6 +23,7 @@ beforeEach(() => {
 	const app: Parameters<typeof showOwnLines>[0] = {
 		logger: pino({ enabled: false }),
 		isSubscribed: (topic) => topic === 'logs' && subscribed,
+		onSubscribe: () => () => {},
 		onLogLine: (listener) => {
 			listeners.add(listener);
 			return () => listeners.delete(listener);

@@ -10,15 +10,15 @@ export interface LogEntryEvent {
 /** Newest first. Never changed in place. */
 export type LogsState = readonly LogEntry[];
 
-/** How many are kept in view of the reader; the log has the rest. */
+/** How many lines the view keeps. The log has the rest. */
 export const MAX_LOGS = 200;
 
 export const initialLogs: LogsState = Object.freeze([]);
 
 /**
- * The log lines after one more, at most {@link MAX_LOGS}.
+ * Returns the log lines after one more, at most {@link MAX_LOGS}.
  *
- * @returns a new state.
+ * @returns a new state
  */
 export function reduceLogs(state: LogsState, event: LogEntryEvent): LogsState {
 	return [event.data, ...state.slice(0, MAX_LOGS - 1)];

@@ -1,6 +1,6 @@
 import type { LogEntry } from './reducer.ts';
 
-/** What the machines of a small company's product might write. */
+/** Sample log lines of a small company's product. */
 export const SAMPLES: readonly Pick<LogEntry, 'level' | 'source' | 'message'>[] = [
 	{ level: 'info', source: 'gateway', message: 'GET /catalogue 200 in 23 ms' },
 	{ level: 'debug', source: 'cache', message: 'hit ratio 0.94 over the last minute' },

@@ -7,7 +7,7 @@ import { SAMPLES } from './samples.ts';
 
 const EVERY_MS = 2000;
 
-/** With the demo on: a made-up line about every two seconds, and between them what this application itself logs. */
+/** With the demo on: a sample line about every two seconds, and the log lines of this application. */
 export const start: StartFeature = (app) => {
 	if (!app.config.demo) return () => {};
 	const stopTicker = startTicker({ app, topic: 'logs', everyMs: EVERY_MS, next: sampleLogEntry });
@@ -17,8 +17,8 @@ export const start: StartFeature = (app) => {
 	};
 };
 
-/** A made-up log line. Slots that follow each other go through all samples. */
-export function sampleLogEntry(slot: number): LogEntry {
-	const sample = SAMPLES[slot % SAMPLES.length]!;
+/** Returns a sample log line. Rising counts go through all samples. */
+export function sampleLogEntry(count: number): LogEntry {
+	const sample = SAMPLES[count % SAMPLES.length]!;
 	return { id: randomUUID(), ...sample, timestamp: new Date().toISOString() };
 }

@@ -6,11 +6,11 @@ export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const;
 
 declare module '$lib/protocol' {
 	interface SSETopicsMap {
-		/** A line of a program's log. For everyone: nothing about users may be in it. */
+		/** A line of a program's log. For everyone, so it must contain nothing about users. */
 		logs: {
 			id: string;
 			level: 'debug' | 'info' | 'warn' | 'error';
-			/** The part of the system that speaks. */
+			/** The part of the system that logged it. */
 			source: string;
 			message: string;
 			/** ISO 8601, UTC. */

@@ -10,15 +10,15 @@ export interface NotificationEvent {
 /** Newest first. Never changed in place. */
 export type NotificationsState = readonly Notification[];
 
-/** How many are kept in view of the reader; the log has the rest. */
+/** How many notifications the view keeps. The log has the rest. */
 export const MAX_NOTIFICATIONS = 50;
 
 export const initialNotifications: NotificationsState = Object.freeze([]);
 
 /**
- * The notifications after one more, at most {@link MAX_NOTIFICATIONS}.
+ * Returns the notifications after one more, at most {@link MAX_NOTIFICATIONS}.
  *
- * @returns a new state.
+ * @returns a new state
  */
 export function reduceNotifications(
 	state: NotificationsState,

@@ -1,6 +1,6 @@
 import type { Notification } from './reducer.ts';
 
-/** What a small company's product might tell its people. */
+/** Sample notifications of a small company's product. */
 export const SAMPLES: readonly Pick<Notification, 'type' | 'message'>[] = [
 	{ type: 'success', message: 'Release 4.12 is live in all regions.' },
 	{ type: 'info', message: 'Mira left a comment on “Autumn price list”.' },

@@ -7,7 +7,7 @@ import { SAMPLES } from './samples.ts';
 const TOPIC = 'notifications';
 const EVERY_MS = 3000;
 
-/** Tells people of sign-ins from new devices; with the demo on, also a notification about every three seconds. */
+/** Notifies users of sign-ins from new devices. With the demo on, also emits a notification about every three seconds. */
 export const start: StartFeature = (app) => {
 	const stopNotices = app.onNewDevice(async ({ user, description, key }) => {
 		const message = `New sign-in from ${description}`;
@@ -29,7 +29,7 @@ export const start: StartFeature = (app) => {
 
 const identity = () => ({ id: randomUUID(), timestamp: new Date().toISOString() });
 
-/** A made-up notification. Slots that follow each other go through all samples. */
-export function sampleNotification(slot: number): Notification {
-	return { ...identity(), ...SAMPLES[slot % SAMPLES.length]! };
+/** Returns a sample notification. Rising counts go through all samples. */
+export function sampleNotification(count: number): Notification {
+	return { ...identity(), ...SAMPLES[count % SAMPLES.length]! };
 }

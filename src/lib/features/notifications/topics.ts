@@ -1,12 +1,12 @@
 import * as v from 'valibot';
 import { defineTopics } from '$lib/protocol';
 
-/** How a notification is meant, mildest first. */
+/** Types of a notification, mildest first. */
 export const NOTIFICATION_TYPES = ['info', 'success', 'warning', 'error'] as const;
 
 declare module '$lib/protocol' {
 	interface SSETopicsMap {
-		/** Something a person should hear of. For everyone, or for the one user it belongs to. */
+		/** A notification for everyone, or for one user. */
 		notifications: {
 			id: string;
 			type: 'info' | 'success' | 'warning' | 'error';

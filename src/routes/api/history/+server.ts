@@ -1,12 +1,12 @@
-import { json } from '@sveltejs/kit';
 import { LoglineError, parseCursor } from '$lib/protocol';
 import { getApp } from '$lib/server/app.ts';
 import { errorResponse } from '$lib/server/errors.ts';
+import { historyJson } from '$lib/server/log/history.ts';
 import type { RequestHandler } from './$types';
 
 const MAX_LIMIT = 200;
 
-/** A topic's history, newest first, a page at a time. */
+/** Returns a page of a topic's history, newest first. */
 export const GET: RequestHandler = async ({ url, locals }) => {
 	try {
 		if (!locals.user) throw new LoglineError('unauthorized', 'Sign in first.', 401);
@@ -20,7 +20,8 @@ export const GET: RequestHandler = async ({ url, locals }) => {
 			throw new LoglineError('invalid_limit', `\`limit\` is a number from 1 to ${MAX_LIMIT}.`);
 		}
 		const topic = url.searchParams.get('topic') ?? '';
-		return json(await getApp().streams.history(locals.user, topic, cursor, Number(limit)));
+		const page = await getApp().streams.history(locals.user, topic, cursor, Number(limit));
+		return new Response(historyJson(page), { headers: { 'content-type': 'application/json' } });
 	} catch (error) {
 		return errorResponse(error);
 	}

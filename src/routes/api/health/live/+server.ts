@@ -1,4 +1,4 @@
 import type { RequestHandler } from './$types';
 
-/** Answers while the process runs, whatever the database does. */
+/** Responds while the process runs, even if the database is down. */
 export const GET: RequestHandler = () => Response.json({ status: 'ok' });
