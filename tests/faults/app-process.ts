@@ -1,6 +1,6 @@
 /**
- * An application in a process of its own, as the checker kills it: the stream endpoint, and routes to append through the
- * application and to read what a page shows at first. Run by apps.ts, which it tells when it serves.
+ * An application in its own process, which the checker can kill: the stream endpoint, and routes that append through the
+ * application or return the first state of a page. Started by apps.ts, to which it reports when it serves.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { startApp, type App } from '../../src/lib/server/app.ts';
@@ -11,15 +11,16 @@ import { errorResponse } from '../../src/lib/server/errors.ts';
 import type { NewEvent } from '../../src/lib/server/log/types.ts';
 import { endWithProcess } from '../../src/lib/server/process.ts';
 import { sql } from 'drizzle-orm';
-import { answerStream, TEST_TOPICS } from '../support/app-server.ts';
-import { GRACE_MS, KEEP_ALIVE_MS } from './timing.ts';
+import { answerStream } from '../../src/lib/server/http/door.ts';
+import { GRACE_MS, KEEP_ALIVE_MS, STALL_MS } from './timing.ts';
+import { TOPICS } from './topics.ts';
 
 class RolledBack extends Error {}
 
 async function main(): Promise<void> {
 	const url = process.env.DATABASE_URL ?? '';
 	const port = Number(process.env.PORT);
-	// Whoever started us has died: nobody would end us any more.
+	// The parent process has died, so nobody would end this one.
 	process.on('disconnect', () => process.exit(1));
 
 	const probe = openClient(url, { max: 1, name: 'checker start' });
@@ -33,10 +34,10 @@ async function main(): Promise<void> {
 		maxAgeMs: 20_000,
 		maxConnectionsPerUser: 100,
 		bufferBytes: 16_384,
-		stallMs: 5000,
+		stallMs: STALL_MS,
 		shutdownGraceMs: GRACE_MS
 	};
-	const app = await startApp(config, url, TEST_TOPICS);
+	const app = await startApp(config, url, TOPICS);
 	const server = createServer((request, response) => {
 		answer(app, request, response).catch((error: unknown) => {
 			console.error('a request failed:', error);
@@ -48,23 +49,19 @@ async function main(): Promise<void> {
 		server.once('error', reject);
 		server.listen(port, '127.0.0.1', resolve);
 	});
-	endWithProcess(
-		GRACE_MS,
-		async () => {
-			await app.stop();
-			server.close();
-			server.closeAllConnections();
-		},
-		{ served: false }
-	);
+	endWithProcess(GRACE_MS, async () => {
+		await app.stop();
+		server.close();
+		server.closeAllConnections();
+	});
 	process.send?.('ready');
 }
 
 async function answer(app: App, request: IncomingMessage, response: ServerResponse): Promise<void> {
 	const url = new URL(request.url ?? '/', 'http://localhost');
-	// No connection is used twice: a pool of half-dead ones would be the client's trouble, not ours.
+	// Use each connection once: a pool with half-dead connections would be a problem of the test's client.
 	response.setHeader('connection', 'close');
-	if (url.pathname === '/api/events') return answerStream(app, request, response);
+	if (url.pathname === '/api/events') return answerStream(() => app, request, response);
 	let result: Response;
 	try {
 		const end = app.begin();

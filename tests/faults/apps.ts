@@ -6,17 +6,17 @@ import { until } from '../support/until.ts';
 import { ask } from './http.ts';
 import { GRACE_MS, within } from './timing.ts';
 
-/** One application process, which is started again whenever it has ended. */
+/** One application process. It is started again whenever it has ended. */
 export class AppProcess {
 	readonly port: number;
-	/** What it did that no process should: ended unasked, or did not end when asked. */
+	/** Failures of the process: it ended by itself, or did not end on request. */
 	readonly failures: string[] = [];
-	/** Attempts to start that failed because the database was away. */
+	/** Starts that failed because the database was away. */
 	startsFailed = 0;
 	starts = 0;
-	/** Whether a fault is under way that must be over before the next. */
+	/** True while a fault runs that must be over before the next one. */
 	busy = false;
-	/** The end of what it has written. */
+	/** The last part of its output. */
 	output = '';
 	readonly #url: string;
 	#child: ChildProcess | null = null;
@@ -37,7 +37,7 @@ export class AppProcess {
 		return app;
 	}
 
-	/** Starts it, however often that takes. */
+	/** Starts it, with as many attempts as needed. */
 	restart(): Promise<void> {
 		this.#ready = this.#start();
 		return this.#ready;
@@ -47,7 +47,7 @@ export class AppProcess {
 		await this.#end('SIGKILL');
 	}
 
-	/** Asks it to end; one that has not ended after its grace is killed, and that is a failure. */
+	/** Asks it to end. If it has not ended after its grace period, it is killed, and that is a failure. */
 	async terminate(): Promise<void> {
 		this.#expectEnd = true;
 		this.#child?.kill('SIGTERM');
@@ -100,13 +100,13 @@ export class AppProcess {
 		}
 	}
 
-	/** Whether it serves now. */
+	/** @returns true when it serves */
 	async #attempt(): Promise<boolean> {
 		this.#expectEnd = false;
 		const child = spawn(process.execPath, ['--import', 'tsx', 'tests/faults/app-process.ts'], {
 			env: { ...process.env, DATABASE_URL: this.#url, PORT: String(this.port), VITEST: undefined },
 			stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-			// Not in our group: a Ctrl-C in our terminal is for us to pass on.
+			// Not in our process group: the checker itself must pass on a Ctrl-C.
 			detached: true
 		});
 		this.#child = child;

@@ -1,19 +1,27 @@
 import type { Sql } from '../../src/lib/server/database/client.ts';
-import type { Journal, Track } from './journal.ts';
+import { readArchive, type Row } from './archive.ts';
+import { auditReader } from './audit-reader.ts';
+import type { Journal } from './journal.ts';
 import type { Ledger } from './ledger.ts';
 
-/** What must not be; each with the cases that were found. */
+/** What must never happen, each with the cases found. */
 export const FINDINGS = [
 	'lost',
+	'lost without a word',
 	'doubled',
 	'out of order',
 	'not entitled',
+	'seen after the session',
 	'acknowledged, not in the log',
 	'phantom',
 	'written twice',
+	'id given twice',
 	'torn',
+	'not set aside',
+	'wrong answer',
 	'cursor moved back',
 	'false alarm',
+	'not disconnected',
 	'process failed',
 	'did not settle'
 ] as const;
@@ -25,51 +33,112 @@ export function noFindings(): Findings {
 	return Object.fromEntries(FINDINGS.map((finding) => [finding, [] as string[]])) as Findings;
 }
 
-interface Row {
-	id: number;
-	topic: string;
-	userId: string | null;
-	tag: string;
+/** Ids that were skipped when the log moved. Events that had these ids before may be lost. */
+export interface Hole {
+	after: number;
+	upto: number;
 }
 
-/** The log as it stands in the table. */
+/** The log in the database at the end, with every event that was ever in it. */
 export interface Log {
+	/** In id order. */
 	rows: Row[];
 	byId: Map<number, Row>;
 	/** Rows of the business table. */
 	business: Set<string>;
+	/** Tag → how many times it was set aside. */
+	setAside: Map<string, number>;
+	/** Topic and audience (0: everyone) → horizon. */
+	horizons: Map<string, number>;
+	holes: Hole[];
+	/** Tags of events that may have been lost in the outbox. */
+	lostFromOutbox: ReadonlySet<string>;
 }
 
-export async function readLog(sql: Sql): Promise<Log> {
-	const rows = await sql<Row[]>`
-		select id::int, topic, user_id::text as "userId", data ->> 'tag' as tag
-		from events where topic not like '$%' order by events.id`;
+/** What earlier primaries had and a promoted replica did not. */
+export interface Lost {
+	readonly lost: readonly Row[];
+	readonly lostFromOutbox: ReadonlySet<string>;
+}
+
+export async function readLog(sql: Sql, { lost, lostFromOutbox }: Lost): Promise<Log> {
+	const kept = await readArchive(sql);
+	const here = new Set(kept.map(({ id, tag }) => `${id} ${tag}`));
+	const rows = [...kept, ...lost.filter(({ id, tag }) => !here.has(`${id} ${tag}`))];
+	rows.sort((a, b) => a.id - b.id);
 	const business = await sql<{ tag: string }[]>`select tag from checker_business`;
+	const setAside = await sql<{ tag: string; count: number }[]>`
+		select data ->> 'tag' as tag, count(*)::int as count from dead_letters group by 1`;
+	const horizons = await sql<{ topic: string; audience: string; horizon: number }[]>`
+		select topic, audience::text, horizon::float8 as horizon from topic_horizons`;
+	const holes = await sql<Hole[]>`
+		select after::float8 as after, upto::float8 as upto from log_holes`;
 	return {
-		rows: [...rows],
+		rows,
 		byId: new Map(rows.map((row) => [row.id, row])),
-		business: new Set(business.map(({ tag }) => tag))
+		business: new Set(business.map(({ tag }) => tag)),
+		setAside: new Map(setAside.map(({ tag, count }) => [tag, count])),
+		horizons: new Map(horizons.map((h) => [`${h.topic} ${h.audience}`, h.horizon])),
+		holes: [...holes],
+		lostFromOutbox
 	};
 }
 
-/** Holds the log against what its writers were told. */
-export function auditWriters(log: Log, ledger: Ledger, findings: Findings): void {
+/** Compares the log with what its writers were told, and with what its readers received. */
+export function audit(
+	log: Log,
+	ledger: Ledger,
+	journals: readonly Journal[],
+	findings: Findings
+): void {
+	auditWriters(log, ledger, findings);
+	for (const journal of journals) auditReader(log, journal, findings);
+}
+
+function auditWriters(log: Log, ledger: Ledger, findings: Findings): void {
 	const byTag = new Map<string, Row>();
+	const lost = new Map<string, Row>();
+	let before: Row | undefined;
 	for (const row of log.rows) {
-		if (byTag.has(row.tag)) findings['written twice'].push(`${row.tag} (${row.id})`);
-		byTag.set(row.tag, row);
+		if (row.id === before?.id)
+			findings['id given twice'].push(`${row.id}: ${before.tag}, ${row.tag}`);
+		before = row;
 		const fact = ledger.facts.get(row.tag);
-		if (!fact || fact.outcome === 'refused') {
-			findings.phantom.push(`${row.tag} (${row.id}) was ${fact ? 'refused' : 'never written'}`);
+		if (!fact || fact.outcome === 'refused' || fact.poison) {
+			findings.phantom.push(
+				`${row.tag} (${row.id}) was ${fact ? (fact.poison ? 'not to be moved' : 'refused') : 'never written'}`
+			);
 		} else if (fact.topic !== row.topic || fact.userId !== row.userId) {
 			findings.phantom.push(`${row.tag} (${row.id}) has another topic or user`);
 		}
+		if (row.gone?.how === 'failover') {
+			lost.set(row.tag, row);
+			continue;
+		}
+		if (byTag.has(row.tag)) findings['written twice'].push(`${row.tag} (${row.id})`);
+		byTag.set(row.tag, row);
 	}
 	for (const fact of ledger.facts.values()) {
 		const row = byTag.get(fact.tag);
-		if (fact.outcome === 'acknowledged' && (!row || (fact.id !== null && fact.id !== row.id))) {
+		if (fact.poison) {
+			const count = log.setAside.get(fact.tag) ?? 0;
+			if (count > 1 || (count === 0 && fact.outcome === 'acknowledged')) {
+				findings['not set aside'].push(`${fact.tag} is in dead_letters ${count} times`);
+			}
+			continue;
+		}
+		// An event lost by a failover was in the log when its writer got the acknowledgement.
+		const was = lost.get(fact.tag);
+		const holds = (id: number) => id === row?.id || id === was?.id;
+		const isThere = (row ?? was) !== undefined || log.lostFromOutbox.has(fact.tag);
+		if (fact.outcome === 'acknowledged' && !(isThere && fact.ids.every(holds))) {
 			findings['acknowledged, not in the log'].push(
-				`${fact.tag} (answered ${fact.id}, is ${row?.id ?? 'not there'})`
+				`${fact.tag} (answered ${fact.ids.join(', ')}, is ${row?.id ?? 'not there'})`
+			);
+		}
+		if (fact.ids.length > 1 && !was) {
+			findings['acknowledged, not in the log'].push(
+				`${fact.tag} was answered ${fact.ids.join(', ')}`
 			);
 		}
 		if (fact.business && log.business.has(fact.tag) !== (row !== undefined)) {
@@ -78,39 +147,9 @@ export function auditWriters(log: Log, ledger: Ledger, findings: Findings): void
 			);
 		}
 	}
-	findings['acknowledged, not in the log'].push(...ledger.contradictions);
-}
-
-/** Holds the log against what a reader's handlers saw. */
-export function auditReader(log: Log, journal: Journal, findings: Findings): void {
-	for (const track of journal.tracks) auditTrack(log, journal, track, findings);
-	const named = (texts: string[]) => texts.map((text) => `${journal.name}: ${text}`);
-	findings['out of order'].push(...named(journal.disorder));
-	findings['cursor moved back'].push(...named(journal.cursorsMovedBack));
-	findings['false alarm'].push(...named(journal.falseAlarms));
-}
-
-function auditTrack(log: Log, journal: Journal, track: Track, findings: Findings): void {
-	const describe = (id: number) => `${journal.name}: ${track.topic} ${id}`;
-	const seen = new Set<number>();
-	let last = 0;
-	track.ids.forEach((id, i) => {
-		if (seen.has(id)) findings.doubled.push(describe(id));
-		else if (id <= last) findings['out of order'].push(describe(id));
-		seen.add(id);
-		last = Math.max(last, id);
-		const row = log.byId.get(id);
-		if (!row || row.tag !== track.tags[i] || row.topic !== track.topic) {
-			findings.phantom.push(`${describe(id)} was seen and is not in the log like that`);
-		} else if (row.userId !== null && row.userId !== journal.userId) {
-			findings['not entitled'].push(describe(id));
-		}
-	});
-	// A subscription that ended is owed what came before the last that it saw: nothing may be missing in between.
-	const end = track.open ? Infinity : last;
-	for (const row of log.rows) {
-		if (row.id > end) break;
-		if (row.topic !== track.topic || row.id <= track.start || seen.has(row.id)) continue;
-		if (row.userId === null || row.userId === journal.userId) findings.lost.push(describe(row.id));
+	for (const tag of log.setAside.keys()) {
+		if (!ledger.facts.get(tag)?.poison)
+			findings['not set aside'].push(`${tag} was, without reason`);
 	}
+	findings['wrong answer'].push(...ledger.wrongAnswers);
 }

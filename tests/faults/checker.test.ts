@@ -6,7 +6,7 @@ test('whatever is killed, cut and stalled for a while, nothing is lost, doubled,
 	const child = spawn(
 		process.execPath,
 		['--import', 'tsx', 'tests/faults/checker.ts', '--seconds', '25', '--seed', '1'],
-		// What the test runner sets would make Vite compile the client as for a test.
+		// With the variables of the test runner, Vite would compile the client as for a test.
 		{ env: { ...process.env, VITEST: undefined, NODE_ENV: undefined } }
 	);
 	onTestFinished(() => void child.kill());
@@ -17,7 +17,7 @@ test('whatever is killed, cut and stalled for a while, nothing is lost, doubled,
 	const [code] = (await once(child, 'close')) as [number | null];
 	expect(code, output).toBe(0);
 	const done = (what: string) => Number(new RegExp(`^${what} +([0-9]+)$`, 'm').exec(output)?.[1]);
-	// A run in which little happened proves little.
+	// A run with little activity proves little.
 	expect(done('acknowledged'), output).toBeGreaterThan(500);
 	expect(done('seen by handlers'), output).toBeGreaterThan(5000);
 }, 240_000);

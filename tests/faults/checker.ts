@@ -1,10 +1,10 @@
 /**
- * Breaks everything at random for a while, and then holds the log against what every client's handlers saw. Ends with 1
- * unless nothing was lost, doubled, out of order or otherwise wrong.
+ * Injects random faults for a while, and then compares the log with the events that every client's handlers received. The
+ * exit code is 1 if anything was lost, doubled, out of order or otherwise wrong.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { sweepServers } from '../support/private-server.ts';
-import { auditReader, auditWriters, noFindings, readLog } from './audit.ts';
+import { audit, noFindings, readLog } from './audit.ts';
 import { loadClient } from './client-bundle.ts';
 import { Injector } from './injector.ts';
 import { Ledger } from './ledger.ts';
@@ -21,7 +21,7 @@ const world = new World();
 let closing: Promise<void> | null = null;
 const close = () => (closing ??= world.close());
 
-async function check({ seed, durationMs, without, only, verbose }: Options): Promise<boolean> {
+async function check({ seed, durationMs, only, verbose, ...how }: Options): Promise<boolean> {
 	const random = new Random(seed);
 	const ledger = new Ledger();
 	const findings = noFindings();
@@ -30,10 +30,15 @@ async function check({ seed, durationMs, without, only, verbose }: Options): Pro
 		if (verbose) console.log(`${((performance.now() - started) / 1000).toFixed(1)} s  ${line}`);
 	};
 	await sweepServers();
-	const [Client] = await Promise.all([loadClient(), world.open(random.fork('world'), without)]);
+	const [Client] = await Promise.all([loadClient(), world.open(random.fork('world'), how)]);
 	const writers = new Writers(world, random.fork('writers'), ledger);
 	const readers = new Readers(world, random.fork('readers'), Client);
-	const injector = new Injector(world, random.fork('injector'), writers, { only, tell });
+	const deeds = new Map<string, number>();
+	const deed = (what: string, count = 1) => void deeds.set(what, (deeds.get(what) ?? 0) + count);
+	const injector = new Injector(
+		{ world, random: random.fork('injector'), writers, readers, ledger, findings, deed },
+		{ only, tell }
+	);
 
 	tell('begin');
 	writers.start();
@@ -43,7 +48,7 @@ async function check({ seed, durationMs, without, only, verbose }: Options): Pro
 	tell('no more faults');
 	try {
 		await within(SETTLE_MS, 'the faults are mended', injector.stop());
-		// Writers first: they need an application that is well to learn the outcome of what they have tried.
+		// Writers first: they need a working application to learn the outcome of their attempts.
 		const stopped = writers.stop();
 		await settle(world, readers, stopped);
 		tell('settled');
@@ -53,9 +58,8 @@ async function check({ seed, durationMs, without, only, verbose }: Options): Pro
 	}
 	readers.stop();
 	tell('audit');
-	const log = await world.admin(readLog);
-	auditWriters(log, ledger, findings);
-	for (const { journal } of readers.all) auditReader(log, journal, findings);
+	const journals = readers.all.map(({ journal }) => journal);
+	audit(await world.insist((sql) => readLog(sql, world)), ledger, journals, findings);
 	for (const app of world.apps) findings['process failed'].push(...app.failures);
 
 	const sum = (count: (app: (typeof world.apps)[number]) => number) =>
@@ -64,8 +68,9 @@ async function check({ seed, durationMs, without, only, verbose }: Options): Pro
 		seed,
 		seconds: durationMs / 1000,
 		ledger,
-		journals: readers.all.map(({ journal }) => journal),
+		journals,
 		faults: injector.counts,
+		deeds,
 		starts: sum((app) => app.starts),
 		startsFailed: sum((app) => app.startsFailed)
 	};
@@ -94,7 +99,7 @@ function end(code: number): void {
 	void close().finally(() => process.exit(code));
 }
 
-// However it ends, nothing of it is left running.
+// However it ends, no child process may remain.
 for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(130));
 process.once('uncaughtException', (error) => {
 	console.error(error);

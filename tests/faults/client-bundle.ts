@@ -7,7 +7,7 @@ import { build } from 'vite';
 
 type ClientModule = typeof import('../../src/lib/client/index.ts');
 
-/** Our SSEClient in the form that browsers get: runes must be compiled. */
+/** Loads our SSEClient compiled as for browsers, because runes must be compiled. */
 export async function loadClient(): Promise<ClientModule['SSEClient']> {
 	const folder = await mkdtemp(join(tmpdir(), 'logline-client-'));
 	try {

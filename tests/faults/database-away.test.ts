@@ -8,18 +8,18 @@ import { openScene, type Scene } from '../support/scene.ts';
 import { StreamClient } from '../support/stream-client.ts';
 import { until } from '../support/until.ts';
 
-/** How long an append may take; see `WriterOptions.timeoutMs`. */
+/** Time limit of an append; see `WriterOptions.timeoutMs`. */
 const APPEND_MS = 15_000;
-/** How long Postgres is gone: longer than an append waits, so that some give up and later ones come through. */
+/** How long Postgres is away: longer than the time limit, so that some appends fail and later ones succeed. */
 const AWAY_MS = 20_000;
-/** Between two events of one writer: steady work, and not all that the machine can do. */
+/** Pause between two events of one writer: steady load, but not the maximum. */
 const PACE_MS = 5;
 const WRITERS = 6;
 
 let database: PrivateServer;
 let scene: Scene;
 let strangers: StreamClient | undefined;
-/** Until the test has what it needs, or has failed. */
+/** True until the test has what it needs, or has failed. */
 let writing: boolean;
 let writers: Promise<unknown>;
 
@@ -49,7 +49,10 @@ interface Attempt {
 	error: unknown;
 }
 
-/** Appends one event after the other. With keys it repeats what was refused; without, that could double an event. */
+/**
+ * Appends one event after the other. With keys, it repeats refused appends. Without keys it does not, because that could
+ * double an event.
+ */
 async function write(name: string, keyed: boolean, attempts: Attempt[]): Promise<void> {
 	for (let n = 0; writing;) {
 		const value = `${name} ${n}`;
@@ -75,7 +78,7 @@ async function write(name: string, keyed: boolean, attempts: Attempt[]): Promise
 	}
 }
 
-/** What the log holds for a user, in order. */
+/** Returns the events of a user in the log, in order. */
 const visible = (userId: string, ...topics: string[]) =>
 	scene.sql<{ id: string; event: string; data: unknown }[]>`
 		select id::text, topic as event, data from events
@@ -121,17 +124,18 @@ test('Postgres is gone for 20 s: streams stay open, appends wait and then say so
 	writing = false;
 	await writers;
 
-	// Who asked when Postgres had gone waited for the whole time that an append may take, and no longer than that.
+	// Callers that started when Postgres was away waited for the full time limit, and no longer.
 	const refused = attempts.filter(({ id }) => id === null);
 	expect(refused.length).toBeGreaterThanOrEqual(WRITERS);
 	for (const { error, from, to } of refused) {
 		expect(error).toBeInstanceOf(LoglineError);
-		expect(error).toMatchObject({ code: 'append_timeout', status: 503 });
-		expect((error as LoglineError).message).toContain('append it again with a key');
+		// A batch that had been sent may be written. One that had not been sent is not written.
+		expect((error as LoglineError).code).toMatch(/^(append_timeout|log_unavailable)$/);
+		expect(error).toMatchObject({ status: 503 });
 		expect(to - from).toBeGreaterThanOrEqual(APPEND_MS - 1);
 		expect(to, 'refused while Postgres was still gone').toBeLessThan(back);
 	}
-	// What was asked while it was gone and still had time came through by itself.
+	// An append that was called during the outage and still had time succeeded by itself.
 	expect(again.from).toBeGreaterThan(gone);
 	expect(again.from).toBeLessThan(back);
 
@@ -139,7 +143,7 @@ test('Postgres is gone for 20 s: streams stay open, appends wait and then say so
 	const values = new Map(log.map(({ id, data }) => [id, data]));
 	expect(new Set(values.values()).size, 'each event is in the log once').toBe(log.length);
 	for (const { id, value } of attempts) if (id !== null) expect(values.get(id)).toBe(value);
-	// Every keyed event was acknowledged in the end, so the log holds them all.
+	// Every keyed event was acknowledged in the end, so the log has all of them.
 	const keyed = new Set(attempts.filter((attempt) => attempt.keyed).map(({ value }) => value));
 	for (const value of keyed) {
 		expect(attempts.some((attempt) => attempt.value === value && attempt.id !== null)).toBe(true);
@@ -151,7 +155,7 @@ test('Postgres is gone for 20 s: streams stay open, appends wait and then say so
 			what: 'everything has arrived'
 		});
 		expect(client.of(...topics)).toEqual(owed);
-		// The stream is the one that was opened at the beginning: it has never been told a second time.
+		// It is still the first stream: there was no second `caught-up`.
 		expect(client.of('caught-up')).toHaveLength(1);
 		expect(client.ended).toBe(false);
 	}

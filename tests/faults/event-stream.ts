@@ -1,7 +1,7 @@
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { SILENCE_MS } from './timing.ts';
 
-/** One block of an event stream, as the HTML standard reads it. */
+/** One block of an event stream, parsed as in the HTML standard. */
 export interface Block {
 	/** null: the block has no id field. */
 	id: string | null;
@@ -13,11 +13,11 @@ export interface Block {
 export interface EventStreamEvents {
 	onStatus(status: number, body: string): void;
 	onBlock(block: Block): void;
-	/** Called once, when it is over for whatever reason; not after `close`. */
+	/** Called once when it ends, for any reason. Not called after `close`. */
 	onEnd(): void;
 }
 
-/** One connection that reads a stream; gives up when nothing comes. */
+/** One connection that reads a stream. It ends when nothing arrives for too long. */
 export class EventStream {
 	readonly #request: ClientRequest;
 	readonly #events: EventStreamEvents;
@@ -35,13 +35,18 @@ export class EventStream {
 		this.#heard();
 	}
 
-	/** Takes nothing from the socket for so many milliseconds. */
-	pause(ms: number): void {
-		if (this.#ended || !this.#response) return;
+	/**
+	 * Stops reading from the socket for `ms` milliseconds.
+	 *
+	 * @returns false when there is no open response
+	 */
+	pause(ms: number): boolean {
+		if (this.#ended || !this.#response) return false;
 		clearTimeout(this.#silence);
 		clearTimeout(this.#paused);
 		this.#response.pause();
 		this.#paused = setTimeout(() => this.resume(), ms);
+		return true;
 	}
 
 	resume(): void {
@@ -51,7 +56,7 @@ export class EventStream {
 		this.#heard();
 	}
 
-	/** Ends it without a word; what has arrived and was not read is lost. */
+	/** Closes it without calling `onEnd`. Bytes that have arrived but were not read are lost. */
 	close(): void {
 		this.#ended = true;
 		clearTimeout(this.#silence);

@@ -3,7 +3,7 @@ import type { TestUser } from '../support/app-server.ts';
 import type { Fact, Ledger, Payload } from './ledger.ts';
 import type { Random } from './random.ts';
 
-/** Topics by how much is written to them. The rarer ones are the ones that readers toggle, so that replays end. */
+/** Topics with their share of the events. Readers toggle the rarer ones, so that replays can end. */
 const TOPICS = [
 	[35, 'a'],
 	[25, 'b'],
@@ -12,7 +12,17 @@ const TOPICS = [
 	[5, 'e']
 ] as const;
 
-/** Makes events for one writer, each with a name of its own, and declares them in the ledger. */
+/** Properties that are not random. */
+export interface MakeOptions {
+	keyed?: boolean;
+	business?: boolean;
+	poison?: boolean;
+	topic?: string;
+	/** null: for everyone. */
+	userId?: string | null;
+}
+
+/** Creates events for one writer, each with a unique tag, and declares them in the ledger. */
 export class EventMaker {
 	readonly #random: Random;
 	readonly ledger: Ledger;
@@ -27,19 +37,25 @@ export class EventMaker {
 		this.#users = users;
 	}
 
-	make(options: { keyed?: boolean; business?: boolean; topic?: string } = {}): Fact {
+	make(options: MakeOptions = {}): Fact {
 		const tag = `${this.#writer}-${++this.#count}`;
 		return this.ledger.declare({
 			tag,
 			topic: options.topic ?? this.#random.weighted(TOPICS),
-			userId: this.#random.chance(0.4) ? this.#random.pick(this.#users).userId : null,
+			userId:
+				options.userId !== undefined
+					? options.userId
+					: this.#random.chance(0.4)
+						? this.#random.pick(this.#users).userId
+						: null,
 			key: options.keyed ? `key-${tag}` : null,
-			business: options.business ?? false
+			business: options.business ?? false,
+			poison: options.poison ?? false
 		});
 	}
 
-	/** As many as the dice say, mostly one. */
-	some(options: { keyed?: boolean; business?: boolean; topic?: string } = {}): Fact[] {
+	/** Creates a random number of events, mostly one. */
+	some(options: MakeOptions = {}): Fact[] {
 		const count = this.#random.chance(0.7) ? 1 : this.#random.between(2, 6);
 		return Array.from({ length: count }, () => this.make(options));
 	}
@@ -49,7 +65,7 @@ export class EventMaker {
 		return { tag: fact.tag, pad };
 	}
 
-	/** As the application's `append` takes it. */
+	/** In the form of the application's `append`. */
 	toEvent(fact: Fact): NewEvent {
 		const { topic, userId, key } = fact;
 		return { topic, userId, data: this.payload(fact), ...(key === null ? {} : { key }) };

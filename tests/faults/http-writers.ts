@@ -4,7 +4,7 @@ import type { Fact } from './ledger.ts';
 import type { EventMaker } from './events.ts';
 import type { Random } from './random.ts';
 
-/** How long a writer waits for an answer, in milliseconds; longer than the application's own bound for an append. */
+/** How long a writer waits for a response, in milliseconds: longer than the application's own limit for an append. */
 const ANSWER_MS = 18_000;
 
 /** What writers over HTTP need. */
@@ -12,17 +12,27 @@ export interface HttpWriterParts {
 	origin: string;
 	random: Random;
 	maker: EventMaker;
-	/** Aborted when writers are to come to an end. */
+	/** Aborts when writers must finish. */
 	signal: AbortSignal;
 }
 
-/** Codes of answers that promise that nothing was written. */
-const REFUSALS = new Set(['draining', 'closed', 'log_busy', 'unknown_topic', 'invalid_data']);
+/** Error codes that promise that nothing was written. */
+const REFUSALS = new Set([
+	'draining',
+	'closed',
+	'log_busy',
+	'log_unavailable',
+	'unknown_topic',
+	'invalid_data'
+]);
 
-/** Appends once; whatever comes of it. */
+/** Error codes that mean: unknown, or try later. */
+const PASSING = new Set(['append_timeout', 'database_unavailable']);
+
+/** Appends once, whatever the result. */
 export async function appendOnce({ origin, random, maker }: HttpWriterParts): Promise<void> {
 	const facts = maker.some();
-	// Whole request or nothing: one bad event, and none of them may appear.
+	// All or nothing: with one bad event in a request, none of its events may appear.
 	if (random.chance(0.03)) facts.push(maker.make({ topic: 'no-such-topic' }));
 	settle(await send(origin, maker, facts), facts, maker);
 }
@@ -39,14 +49,14 @@ export async function appendKeyed(parts: HttpWriterParts): Promise<void> {
 		);
 		for (const answer of answers) settle(answer, facts, maker, { keepUnknown: true });
 		if (facts.every((fact) => fact.outcome === 'acknowledged')) return;
-		// Once the faults are over, a few more attempts must do.
+		// After the faults are over, a few more attempts must be enough.
 		if (signal.aborted) patience = (patience ?? 5) - 1;
 		if (patience === 0) return;
 		await new Promise((resolve) => setTimeout(resolve, random.between(20, 300)));
 	}
 }
 
-/** A transaction of the application that writes a row and tells of it. */
+/** A transaction of the application that writes a row and emits an event about it. */
 export async function appendInTransaction(parts: HttpWriterParts): Promise<void> {
 	const { origin, random, maker } = parts;
 	const facts = maker.some({ business: true });
@@ -60,8 +70,9 @@ export async function appendInTransaction(parts: HttpWriterParts): Promise<void>
 		},
 		timeoutMs: ANSWER_MS
 	});
+	judge(answer, maker);
 	for (const fact of facts) {
-		// The application never asked for the commit of one that it rolls back.
+		// The application never commits a transaction that it rolls back.
 		if (rollback) maker.ledger.refuse(fact);
 		else if (answer?.status === 200) maker.ledger.acknowledge(fact);
 		else if (isRefusal(answer)) maker.ledger.refuse(fact);
@@ -83,12 +94,21 @@ function settle(
 	maker: EventMaker,
 	options: { keepUnknown?: boolean } = {}
 ): void {
+	judge(answer, maker);
 	if (answer?.status === 200) {
 		const appended = answer.body as Appended[];
 		facts.forEach((fact, i) => maker.ledger.acknowledge(fact, Number(appended[i]!.id)));
 	} else if (isRefusal(answer) && !options.keepUnknown) {
 		for (const fact of facts) maker.ledger.refuse(fact);
 	}
+}
+
+/** Checks the response: whatever happens to Postgres, a writer must get a code that tells it what to do. */
+function judge(answer: Sent, { ledger }: EventMaker): void {
+	if (!answer || answer.status === 200 || isRefusal(answer)) return;
+	const { error } = (answer.body ?? {}) as { error?: { code: string } };
+	if (error && PASSING.has(error.code)) return;
+	ledger.wrongAnswers.push(`${answer.status} ${JSON.stringify(answer.body)}`);
 }
 
 function isRefusal(answer: Sent): boolean {

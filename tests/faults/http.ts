@@ -6,9 +6,9 @@ export interface Answer {
 }
 
 /**
- * One request on a connection of its own.
+ * Sends one request on its own connection.
  *
- * @returns null when it was cut off or took too long: whether it was carried out is not known then
+ * @returns null when it was cut off or took too long: it is unknown then whether it was processed
  */
 export function ask(
 	url: string,

@@ -1,74 +1,77 @@
-import type { Proxy } from '../support/proxy.ts';
-import type { AppProcess } from './apps.ts';
+import type { Fault, FaultMaker, Stage } from './fault.ts';
+import { connectionFaults } from './kinds/connections.ts';
+import { databaseFaults } from './kinds/database.ts';
+import { endedSessionFaults } from './kinds/ended-session.ts';
+import { fatRowFaults } from './kinds/fat-rows.ts';
+import { lostAnswerFaults } from './kinds/lost-answer.ts';
+import { partitionEndFaults } from './kinds/partition-end.ts';
+import { poisonFaults } from './kinds/poison.ts';
+import { processFaults } from './kinds/processes.ts';
+import { promotionFaults } from './kinds/promotion.ts';
+import { readOnlyFaults } from './kinds/read-only.ts';
+import { stalledSocketFaults } from './kinds/stalled-socket.ts';
+import { trimmedHeadFaults } from './kinds/trimmed-head.ts';
 import type { Random } from './random.ts';
-import type { World } from './world.ts';
-import type { Writers } from './writers.ts';
 
-/** Faults that may be under way at the same time. */
+/** Maximum number of faults at the same time. */
 const AT_ONCE = 3;
 
-/** Connections of an application, by name. */
-const BACKENDS = [
-	'listener',
-	'writer',
-	'relay',
-	'tailer',
-	'history',
-	'streams',
-	'app',
-	'app drizzle'
+const MAKERS: readonly FaultMaker[] = [
+	processFaults,
+	connectionFaults,
+	databaseFaults,
+	trimmedHeadFaults,
+	readOnlyFaults,
+	partitionEndFaults,
+	stalledSocketFaults,
+	fatRowFaults,
+	endedSessionFaults,
+	poisonFaults,
+	lostAnswerFaults,
+	promotionFaults
 ];
 
-/** What it is called, and how it is done: resolves when it is over and mended. */
-type Fault = readonly [kind: string, inject: () => Promise<void>];
-type Weighted = readonly [weight: number, fault: Fault];
-
 /**
- * For how long the same few kinds of fault go on, in milliseconds: one that mends what another has broken must not always be
- * near.
+ * How long the same few kinds of fault are used, in milliseconds. In this time, a fault that repairs the effect of another
+ * one may not occur at all.
  */
 const ERA_MS = [5000, 20_000] as const;
 
-/** Breaks things at random until it is told to stop; what it has broken for a while it mends. */
+/** Injects random faults until it is stopped. Temporary faults are repaired. */
 export class Injector {
-	/** Kind of fault → how often. */
+	/** Kind of fault → how often it was injected. */
 	readonly counts = new Map<string, number>();
-	readonly #world: World;
 	readonly #random: Random;
-	readonly #writers: Writers;
 	readonly #tell: (line: string) => void;
+	readonly #faults: readonly Fault[];
 	readonly #underWay = new Set<Promise<void>>();
 	#stopped = false;
 	#wake: () => void = () => {};
 	#running: Promise<void> = Promise.resolve();
-	#databaseIsDown = false;
-	#held = 0;
-	#era: readonly Weighted[] = [];
+	#era: readonly Fault[] = [];
 	#eraEnds = 0;
-	readonly #only: string;
 
 	/**
-	 * @param options.only part of the names of the kinds to choose from
-	 * @param options.tell told each fault
+	 * @param options.only parts of the names of the kinds to choose from, separated by commas
+	 * @param options.tell called for each fault
 	 */
-	constructor(
-		world: World,
-		random: Random,
-		writers: Writers,
-		options: { only: string; tell: (line: string) => void }
-	) {
-		this.#world = world;
-		this.#random = random;
-		this.#writers = writers;
-		this.#only = options.only;
+	constructor(stage: Stage, options: { only: string; tell: (line: string) => void }) {
+		this.#random = stage.random;
 		this.#tell = options.tell;
+		const wanted = options.only.split(',');
+		this.#faults = MAKERS.flatMap((make) => make(stage)).filter(({ kind }) =>
+			wanted.some((part) => kind.includes(part))
+		);
+		if (this.#faults.length === 0) throw new Error(`No fault is called "${options.only}"`);
 	}
 
 	start(): void {
 		this.#running = this.#run();
+		// Awaited in `stop`. An error must not end the process before.
+		this.#running.catch(() => {});
 	}
 
-	/** No fault begins any more; resolves when those under way are mended. */
+	/** Starts no more faults. Resolves when the running ones are repaired. */
 	async stop(): Promise<void> {
 		this.#stopped = true;
 		this.#wake();
@@ -86,159 +89,26 @@ export class Injector {
 				};
 			});
 			if (this.#stopped || this.#underWay.size >= AT_ONCE) continue;
-			const [kind, inject] = this.#choose();
-			this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
-			this.#tell(kind);
-			const fault: Promise<void> = inject().finally(() => this.#underWay.delete(fault));
-			this.#underWay.add(fault);
+			const fault = this.#choose();
+			if (fault.alone) await Promise.all(this.#underWay);
+			const done = this.#inject(fault).finally(() => this.#underWay.delete(done));
+			this.#underWay.add(done);
+			if (fault.alone) await done;
 		}
+	}
+
+	async #inject({ kind, inject }: Fault): Promise<void> {
+		this.#tell(kind);
+		if ((await inject()) === false) return;
+		this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
 	}
 
 	#choose(): Fault {
 		if (performance.now() >= this.#eraEnds) {
 			this.#eraEnds = performance.now() + this.#random.between(...ERA_MS);
-			const all = this.#faults();
-			const some = all.filter(() => this.#random.chance(0.4));
-			this.#era = some.length > 0 ? some : all;
+			const some = this.#faults.filter(() => this.#random.chance(0.4));
+			this.#era = some.length > 0 ? some : this.#faults;
 		}
-		return this.#random.weighted(this.#era);
+		return this.#random.weighted(this.#era.map((fault) => [fault.weight, fault] as const));
 	}
-
-	/** Every fault there is, with its weight. */
-	#faults(): Weighted[] {
-		const { databaseProxy, clientProxy } = this.#world;
-		const all: Weighted[] = [
-			[6, ['kill -9 an application', () => this.#app((app) => this.#kill(app))]],
-			[4, ['SIGTERM an application', () => this.#app((app) => this.#terminate(app))]],
-			[4, ['SIGSTOP an application', () => this.#app((app) => this.#suspend(app))]],
-			[10, ['terminate one backend', () => this.#terminateBackends(false)]],
-			[2, ['terminate all backends', () => this.#terminateBackends(true)]],
-			[2, ['kill -9 Postgres', () => this.#killDatabase()]],
-			[3, ['hold a transaction open', () => this.#hold()]],
-			...this.#faultsOf('database', databaseProxy),
-			...this.#faultsOf('clients', clientProxy)
-		];
-		const wanted = all.filter(([, [kind]]) => kind.includes(this.#only));
-		if (wanted.length === 0) throw new Error(`No fault is called "${this.#only}"`);
-		return wanted;
-	}
-
-	#faultsOf(what: string, proxy: Proxy): Weighted[] {
-		const now = (act: () => void) => () => {
-			act();
-			return Promise.resolve();
-		};
-		const during = (begin: () => void, end: () => void) => async () => {
-			begin();
-			await pause(this.#random.between(300, 4000));
-			end();
-		};
-		return [
-			[4, [`cut the ${what}`, now(() => proxy.cut())]],
-			[
-				6,
-				[`cut the ${what} at a byte`, now(() => proxy.cutAfter(this.#random.between(1, 60_000)))]
-			],
-			[
-				2,
-				[
-					`pause the ${what}`,
-					during(
-						() => proxy.pause(),
-						() => proxy.resume()
-					)
-				]
-			],
-			[
-				2,
-				[
-					`refuse the ${what}`,
-					during(
-						() => proxy.refuse(true),
-						() => proxy.refuse(false)
-					)
-				]
-			],
-			[
-				2,
-				[
-					`silence the ${what}`,
-					during(() => proxy.halfOpen(), what === 'clients' ? () => proxy.cut() : () => {})
-				]
-			]
-		];
-	}
-
-	/** On an application that nothing else is being done to. */
-	async #app(act: (app: AppProcess) => Promise<void>): Promise<void> {
-		const free = this.#world.apps.filter((app) => !app.busy);
-		if (free.length === 0) return;
-		const app = this.#random.pick(free);
-		app.busy = true;
-		try {
-			await act(app);
-		} finally {
-			app.busy = false;
-		}
-	}
-
-	async #kill(app: AppProcess): Promise<void> {
-		await app.kill9();
-		await pause(this.#random.between(0, 1500));
-		await app.restart();
-	}
-
-	async #terminate(app: AppProcess): Promise<void> {
-		await app.terminate();
-		await pause(this.#random.between(0, 1500));
-		await app.restart();
-	}
-
-	async #suspend(app: AppProcess): Promise<void> {
-		app.suspend();
-		await pause(this.#random.between(1000, 4000));
-		app.resume();
-	}
-
-	async #terminateBackends(all: boolean): Promise<void> {
-		const name = all ? null : `logline ${this.#random.pick(BACKENDS)}`;
-		await terminateBackends(this.#world, name);
-	}
-
-	async #killDatabase(): Promise<void> {
-		if (this.#databaseIsDown) return;
-		this.#databaseIsDown = true;
-		await this.#world.server.kill9();
-		await pause(this.#random.between(0, 2000));
-		await this.#world.server.start();
-		this.#databaseIsDown = false;
-	}
-
-	async #hold(): Promise<void> {
-		const writer = this.#writers.sqlWriter(`held${++this.#held}`);
-		await writer.hold(this.#random.between(2000, 5000));
-		await writer.end();
-	}
-}
-
-/**
- * Ends connections to Postgres of the given name; null: everybody's but the checker's own. Does nothing where Postgres is
- * away: then there are none.
- */
-export async function terminateBackends(world: World, name: string | null): Promise<void> {
-	try {
-		await world.admin(
-			(sql) => sql`
-				select pg_terminate_backend(pid) from pg_stat_activity
-				where pid <> pg_backend_pid() and datname = current_database()
-					and (application_name = ${name} or ${name}::text is null)`
-		);
-	} catch (error) {
-		const { code } = error as { code?: unknown };
-		if (typeof code !== 'string' || !/^(CONNECTION_|ECONN|57P0)/.test(code)) throw error;
-	}
-}
-
-function pause(ms: number): Promise<void> {
-	return new Promise((resolve) => setTimeout(resolve, ms));
 }

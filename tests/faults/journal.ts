@@ -1,28 +1,53 @@
-/** What one subscription of a reader (a topic, from when it was added until it was removed) has handed to its handler. */
+import type { Gap } from '../../src/lib/protocol/index.ts';
+
+/** A `gap` that a reader received. */
+export interface ToldGap {
+	after: number;
+	/** null: trimmed, not lost by a failover. */
+	lost: number | null;
+	/** Milliseconds since 1970. */
+	at: number;
+	/** How many events of the topic it had received before. */
+	place: number;
+}
+
+/**
+ * What one subscription of a reader handed to its handler. A subscription is a topic from when it was added until it was
+ * removed.
+ */
 export interface Track {
 	readonly topic: string;
-	/** Everything after it is owed; 0: everything. */
+	/** Every event after this id is owed. 0: all events. */
 	readonly start: number;
-	/** In the order in which the handler saw them. */
+	/** In the order in which the handler received them. */
 	readonly ids: number[];
 	readonly tags: string[];
-	/** Whether it is still subscribed: then everything up to the end of the log is owed, else up to what it saw last. */
+	readonly gaps: ToldGap[];
+	/** Connections that began with a cursor below the ids received: they broke off inside old history. */
+	readonly setBack: { cursor: number; place: number }[];
+	/** When the server is first known to have served the subscription, in milliseconds since 1970. */
+	servedAt: number | null;
+	/**
+	 * True while it is subscribed: then every event up to the end of the log is owed, otherwise up to the last one received.
+	 */
 	open: boolean;
 }
 
-/** What a reader saw and did. Nothing is judged here but what can only be judged at once. */
+/** What a reader received and did. It only checks what can only be checked at once. */
 export class Journal {
 	readonly name: string;
 	readonly userId: string;
 	readonly tracks: Track[] = [];
-	/** Things told that were not true: `gap`, `signed-out`, a refusal. */
+	/** False messages to the reader, for example `signed-out` or a refusal. */
 	readonly falseAlarms: string[] = [];
-	/** Times that old history moved a client's cursor back and left it there. */
+	/** Cases in which old history moved a client's cursor back and left it there. */
 	readonly cursorsMovedBack: string[] = [];
-	/** Within one connection, an event behind a later one of its topic. */
+	/** Cases of an event after a later one of its topic, within one connection. */
 	readonly disorder: string[] = [];
+	/** True for a client that uses the last id of the wire as its cursor. Old history can move such a cursor back. */
+	mayGoBack = false;
 	connections = 0;
-	/** When it was last told that it has caught up, in milliseconds of `performance.now()`. */
+	/** When it last received `caught-up`, in milliseconds of `performance.now()`. */
 	caughtUpAt = -Infinity;
 	readonly #current = new Map<string, Track>();
 
@@ -35,10 +60,23 @@ export class Journal {
 		return this.tracks.reduce((sum, track) => sum + track.ids.length, 0);
 	}
 
+	get gaps(): number {
+		return this.tracks.reduce((sum, track) => sum + track.gaps.length, 0);
+	}
+
 	/** A subscription begins. */
 	open(topic: string, start = 0): void {
 		this.close(topic);
-		const track = { topic, start, ids: [], tags: [], open: true };
+		const track = {
+			topic,
+			start,
+			ids: [],
+			tags: [],
+			gaps: [],
+			setBack: [],
+			servedAt: null,
+			open: true
+		};
 		this.tracks.push(track);
 		this.#current.set(topic, track);
 	}
@@ -54,7 +92,36 @@ export class Journal {
 		for (const topic of [...this.#current.keys()]) this.close(topic);
 	}
 
-	/** An event came with this data as text. */
+	/** It received `caught-up` for these topics. */
+	caughtUp(topics: readonly string[]): void {
+		this.caughtUpAt = performance.now();
+		for (const topic of topics) this.#served(topic);
+	}
+
+	/** It received a `gap`. */
+	told(gap: Gap): void {
+		const track = this.#current.get(gap.topic);
+		if (!track) {
+			this.falseAlarms.push(`a gap of "${gap.topic}", which is not subscribed to`);
+			return;
+		}
+		track.gaps.push({
+			after: Number(gap.after),
+			lost: gap.lost === undefined ? null : Number(gap.lost),
+			at: Date.now(),
+			place: track.ids.length
+		});
+	}
+
+	/** A connection begins with this cursor. */
+	connects(cursor: number): void {
+		this.connections++;
+		for (const { ids, setBack } of this.#current.values()) {
+			if (cursor < (ids.at(-1) ?? 0)) setBack.push({ cursor, place: ids.length });
+		}
+	}
+
+	/** An event arrived with this data as text. */
 	received(topic: string, id: string, text: string): void {
 		try {
 			this.saw(topic, id, JSON.parse(text));
@@ -70,17 +137,23 @@ export class Journal {
 			this.falseAlarms.push(`an event of "${topic}", which is not subscribed to`);
 			return;
 		}
+		this.#served(topic);
 		track.ids.push(Number(id));
 		track.tags.push((data as { tag?: string } | null)?.tag ?? '');
 	}
 
-	/** Whether the handlers have seen this event in the current subscription. */
+	/** @returns true when the handlers have received this event in the current subscription */
 	hasSeen(topic: string, tag: string): boolean {
 		return this.#current.get(topic)?.tags.includes(tag) ?? false;
 	}
 
-	/** Topics subscribed to. */
+	/** The subscribed topics. */
 	get topics(): string[] {
 		return [...this.#current.keys()];
+	}
+
+	#served(topic: string): void {
+		const track = this.#current.get(topic);
+		if (track) track.servedAt ??= Date.now();
 	}
 }

@@ -10,13 +10,13 @@ import { backends, underWay, withLogHeld } from './held-log.ts';
 import { ask, type Answer } from './http.ts';
 import { ReturningReader } from './returning-reader.ts';
 
-/** Longer than an append may take. */
+/** Longer than the time limit of an append. */
 const ANSWER_MS = 25_000;
 
 let database: PrivateServer;
 /** Between the application and Postgres. */
 let toDatabase: Proxy;
-/** Between clients and the application; requests that append go past it. */
+/** Between clients and the application. Append requests do not use it. */
 let toApp: Proxy;
 let app: AppProcess;
 let sql: Sql;
@@ -46,7 +46,7 @@ afterAll(async () => {
 
 beforeEach(async () => {
 	await app.healthy(30_000);
-	// Our own connections may have died with Postgres in the test before.
+	// The test's own connections may have died with Postgres in the previous test.
 	await until(() => Promise.all(Array.from({ length: 8 }, () => sql`select 1`)));
 	count++;
 	reader = openReader(`client${count}`);
@@ -65,10 +65,10 @@ const openReader = (client: string) =>
 		user.cookie
 	);
 
-/** Of this test alone. */
+/** Returns a value that is unique to this test. */
 const value = (what: string) => `${what} ${count}`;
 
-/** Appends through the application; null: no answer. */
+/** Appends through the application; null: no response. */
 function append(data: string, key = data): Promise<Answer | null> {
 	return ask(`http://127.0.0.1:${app.port}/append`, {
 		body: [{ topic: 'a', data, ...(key && { key }) }],
@@ -76,7 +76,7 @@ function append(data: string, key = data): Promise<Answer | null> {
 	});
 }
 
-/** Appends through the outbox, in a transaction of the application that writes something else, too. */
+/** Appends through the outbox, in a transaction of the application that also writes another row. */
 function transact(data: string, tag = data): Promise<Answer | null> {
 	return ask(`http://127.0.0.1:${app.port}/transaction`, {
 		body: { events: [{ topic: 'a', data, key: data }], tags: [tag], rollback: false, holdMs: 0 },
@@ -104,13 +104,13 @@ async function takeAway(name: string): Promise<void> {
 	);
 }
 
-/** Kills the application. What the proxy has kept silent of it ends with it. */
+/** Kills the application. The connections that the proxy holds end with it. */
 async function kill(): Promise<void> {
 	await app.kill9();
 	toDatabase.cut();
 }
 
-/** Lets what the killed one has left in Postgres come to its end. */
+/** Waits until the killed process's connections in Postgres have ended. */
 async function orphansGone(): Promise<void> {
 	for (const name of ['writer', 'relay']) {
 		await until(async () => (await backends(sql, name)).length === 0, {
@@ -119,17 +119,19 @@ async function orphansGone(): Promise<void> {
 	}
 }
 
-/** A second process serves: the client comes back, and has received the whole log, each event once, in order. */
+/** Starts a second process: the client reconnects and must have received the whole log, each event once, in order. */
 async function expectNothingLost(): Promise<void> {
 	toDatabase.refuse(false);
 	await app.restart();
 	reader.reconnect();
 	await append(value('last'));
 	await reader.has(value('last'));
+	// Events from the outbox may arrive before or after that one.
+	await until(async () => reader.all().length >= (await log()).length);
 	expect(reader.all()).toEqual([...(await log())]);
 }
 
-/** The caller whose answer was lost asks once more, with its key. */
+/** The caller whose response was lost sends the request again with its key. */
 async function expectRetryToMakeOne(data: string): Promise<Answer> {
 	const answer = await until(() => append(data), { what: 'the append is answered' });
 	expect(answer.status).toBe(200);
@@ -142,7 +144,7 @@ async function expectRetryToMakeOne(data: string): Promise<Answer> {
 test('killed after append was called and before its statement left: nothing is there, and asking again makes it one', async () => {
 	await takeAway('writer');
 	const answer = append(value('unsent'));
-	// Requests are taken in order: the one that is answered came behind it.
+	// Requests are handled in order: this one came after the append.
 	await ask(`http://127.0.0.1:${app.port}/health`, { timeoutMs: ANSWER_MS });
 	await kill();
 	expect(await answer).toBeNull();
@@ -193,7 +195,7 @@ test('killed after the answer and before the log was read for clients: the event
 
 test('killed when the frame has been written and has not reached the client: the event is delivered once', async () => {
 	toApp.halfOpen();
-	// One whose connection works shows that the event was on its way.
+	// A reader with a working connection shows that the event was sent.
 	const witness = openReader('witness');
 	await witness.has(value('first'));
 	expect((await append(value('unseen')))?.status).toBe(200);
@@ -206,7 +208,7 @@ test('killed when the frame has been written and has not reached the client: the
 });
 
 test('killed after the business transaction committed and before the relay saw it: the event follows, once', async () => {
-	// The connection that the transaction will use is there before no other can be opened.
+	// The transaction's connection must exist before new connections are refused.
 	await transact(value('warm'));
 	await committed(value('warm'));
 	await takeAway('relay');
@@ -217,7 +219,8 @@ test('killed after the business transaction committed and before the relay saw i
 	expect(await times(value('outbox'))).toBe(0);
 	await expectNothingLost();
 	await reader.has(value('outbox'));
-	// A caller that does not know asks again, in a transaction of its own: the key makes nothing of it.
+	// A caller that does not know the outcome sends the request again, in a new transaction. The key prevents a second
+	// event.
 	await transact(value('outbox'), value('again'));
 	await until(async () => (await sql`select from outbox`).length === 0);
 	expect(await times(value('outbox'))).toBe(1);
@@ -238,11 +241,11 @@ test('killed while the relay moves rows: each becomes an event, once', async () 
 	expect(reader.all()).toEqual([...(await log())]);
 });
 
-/** Nobody is told before it is known: the answer holds the id that is in the log, and without any key there is one. */
+/** Checks that the response is correct: it has the id that is in the log, and even without a key there is only one event. */
 async function expectTruth(answer: Promise<Answer | null>, data: string): Promise<void> {
 	const told = await answer;
 	expect(told?.status).toBe(200);
-	// Our own connection has to find out, too.
+	// The test's own connection must reconnect, too.
 	const events = (await until(log)).filter((event) => event.data === data);
 	expect(events).toHaveLength(1);
 	expect(told?.body).toMatchObject([{ id: events[0]!.id }]);
@@ -263,7 +266,7 @@ test('the backend that executes the statement is ended: the append finds out and
 
 test('the backend that executes the statement is killed, and Postgres starts anew: the append finds out and answers the truth', async () => {
 	let answer: Promise<Answer | null> = Promise.resolve(null);
-	// The session that holds the log goes down with all others.
+	// The session that holds the log's lock ends with all others.
 	await withLogHeld(sql, async () => {
 		answer = append(value('signal'), '');
 		const { pid } = await underWay(sql, 'writer');

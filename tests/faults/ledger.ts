@@ -1,6 +1,6 @@
-/** What a writer knows of an event it has tried to write. */
+/** What a writer knows about an event that it tried to write. */
 export interface Fact {
-	/** Unique; stands in the event's data. */
+	/** Unique. It is part of the event's data. */
 	readonly tag: string;
 	readonly topic: string;
 	/** null: for everyone. */
@@ -8,42 +8,41 @@ export interface Fact {
 	readonly key: string | null;
 	/** Written in one transaction with a row of `checker_business`. */
 	readonly business: boolean;
+	/** Put into the outbox but cannot be moved: it must end in `dead_letters`. */
+	readonly poison: boolean;
 	/**
-	 * `acknowledged`: the writer was told that it is durable. `refused`: told that it is not, or rolled back by its writer.
-	 * `unknown`: cut off before it was told anything.
+	 * `acknowledged`: the writer was told that it is committed. `refused`: the writer was told that it is not, or rolled it
+	 * back. `unknown`: the writer was told nothing.
 	 */
 	outcome: 'unknown' | 'acknowledged' | 'refused';
-	/** Id it was answered, where the door tells one. */
-	id: number | null;
+	/** Ids that were returned, if the call returns ids. */
+	ids: number[];
 }
 
-/** Data of every event the checker writes. */
+/** Data of every event that the checker writes. */
 export interface Payload {
 	tag: string;
-	pad?: string;
+	pad?: string | number[];
 }
 
-/** Everything that was ever tried to be written. */
+/** Every event that was ever tried. */
 export class Ledger {
 	readonly facts = new Map<string, Fact>();
-	/** Answers that contradict one another: two ids for one key. */
-	readonly contradictions: string[] = [];
+	/** Responses that no writer may get, whatever happens to Postgres. */
+	readonly wrongAnswers: string[] = [];
 
-	declare(fact: Omit<Fact, 'outcome' | 'id'>): Fact {
-		const declared: Fact = { ...fact, outcome: 'unknown', id: null };
+	declare(fact: Omit<Fact, 'outcome' | 'ids' | 'poison'> & { poison?: boolean }): Fact {
+		const declared: Fact = { poison: false, ...fact, outcome: 'unknown', ids: [] };
 		this.facts.set(fact.tag, declared);
 		return declared;
 	}
 
 	acknowledge(fact: Fact, id: number | null = null): void {
 		fact.outcome = 'acknowledged';
-		if (id !== null && fact.id !== null && fact.id !== id) {
-			this.contradictions.push(`${fact.tag} was answered ${fact.id} and ${id}`);
-		}
-		fact.id ??= id;
+		if (id !== null && !fact.ids.includes(id)) fact.ids.push(id);
 	}
 
-	/** Does not overrule an acknowledgement: a keyed event may be tried several times. */
+	/** Does not overwrite an acknowledgement: a keyed event may be tried several times. */
 	refuse(fact: Fact): void {
 		if (fact.outcome === 'unknown') fact.outcome = 'refused';
 	}

@@ -1,22 +1,24 @@
 import { parseArgs } from 'node:util';
 
-/** A mechanism that can be taken out, to see that the checker notices. */
+/** A mechanism that can be removed, to see that the checker notices it. */
 export type Mechanism = 'order';
 
 export interface Options {
 	seed: number;
-	/** How long writers, readers and faults go on, in milliseconds. */
+	/** How long writers, readers and faults run, in milliseconds. */
 	durationMs: number;
 	without: Mechanism | null;
-	/** Part of the names of the faults to choose from; empty: all. */
+	/** True: there is a second server, a replica that is promoted. Default: for every other seed. */
+	promotion: boolean;
+	/** Parts of the names of the faults to choose from, separated by commas; empty: all. */
 	only: string;
-	/** Tell each fault as it happens. */
+	/** Print each fault when it happens. */
 	verbose: boolean;
 }
 
-export const USAGE = `npm run test:faults -- [--minutes N | --seconds N] [--seed N] [--only "part of a fault's name"] [--without order] [--verbose]`;
+export const USAGE = `npm run test:faults -- [--minutes N | --seconds N] [--seed N] [--only "part of a fault's name,…"] [--promotion] [--without order] [--verbose]`;
 
-/** @throws Error that says what is wrong with the command line. */
+/** @throws Error that says what is wrong with the command line */
 export function readOptions(args: string[]): Options {
 	const { values } = parseArgs({
 		args,
@@ -26,6 +28,7 @@ export function readOptions(args: string[]): Options {
 			seed: { type: 'string' },
 			without: { type: 'string' },
 			only: { type: 'string', default: '' },
+			promotion: { type: 'boolean', default: false },
 			verbose: { type: 'boolean', default: false }
 		}
 	});
@@ -38,8 +41,10 @@ export function readOptions(args: string[]): Options {
 	if (values.without !== undefined && values.without !== 'order') {
 		throw new Error('--without knows "order" only');
 	}
+	const seed = Math.floor(number('seed', Date.now() % 1_000_000));
 	return {
-		seed: Math.floor(number('seed', Date.now() % 1_000_000)),
+		seed,
+		promotion: values.promotion || seed % 2 === 0,
 		durationMs: number('minutes', 0) * 60_000 + number('seconds', values.minutes ? 0 : 60) * 1000,
 		without: values.without ?? null,
 		only: values.only,

@@ -1,10 +1,10 @@
 import { EventSource } from 'eventsource';
-import { CONTROL } from '../../src/lib/protocol/index.ts';
+import { CONTROL, type CaughtUp, type Gap } from '../../src/lib/protocol/index.ts';
 import type { Reader, ReaderParts } from './reader.ts';
 
 /**
- * npm `eventsource` as anybody would use it: bare topic names, its own reconnection; its owner only starts another one
- * where it gives up (an HTTP error), and drops what it has had by id.
+ * npm `eventsource`, used in the usual way: bare topic names and its own reconnection. The reader only creates another one
+ * when it gives up (an HTTP error), and drops events with known ids.
  */
 export class PlainReader implements Reader {
 	readonly journal;
@@ -50,13 +50,14 @@ export class PlainReader implements Reader {
 		source.addEventListener(CONTROL.keepAlive, (event) => this.#moveTo(event.lastEventId));
 		source.addEventListener(CONTROL.caughtUp, (event) => {
 			this.#moveTo(event.lastEventId);
-			this.journal.caughtUpAt = performance.now();
+			this.journal.caughtUp((JSON.parse(String(event.data)) as CaughtUp).topics);
 		});
-		for (const alarm of [CONTROL.gap, CONTROL.signedOut]) {
-			source.addEventListener(alarm, (event) => {
-				this.journal.falseAlarms.push(`${alarm} ${String(event.data)}`);
-			});
-		}
+		source.addEventListener(CONTROL.gap, (event) => {
+			this.journal.told(JSON.parse(String(event.data)) as Gap);
+		});
+		source.addEventListener(CONTROL.signedOut, (event) => {
+			this.journal.falseAlarms.push(`signed-out ${String(event.data)}`);
+		});
 	}
 
 	settle(): void {
@@ -74,7 +75,7 @@ export class PlainReader implements Reader {
 	}
 }
 
-/** Node's fetch keeps no cookies. */
+/** Node's fetch stores no cookies. */
 export function withCookie(cookie: string) {
 	return (url: string | URL, init: { headers: Record<string, string> }) =>
 		fetch(url, { ...init, headers: { ...init.headers, cookie } });

@@ -1,6 +1,6 @@
 /**
- * The checker's dice: the same seed makes the same decisions. Each actor has dice of its own, so that what one of them
- * decides does not depend on how often another has thrown.
+ * The checker's random numbers: the same seed gives the same decisions. Each actor has its own generator, so that its
+ * decisions do not depend on the number of decisions of other actors.
  */
 export class Random {
 	#state: number;
@@ -9,7 +9,7 @@ export class Random {
 		this.#state = seed | 0;
 	}
 
-	/** Dice of their own for an actor of that name. */
+	/** Returns a separate generator for an actor with that name. */
 	fork(name: string): Random {
 		let hash = this.#state ^ 0x9e3779b9;
 		for (let i = 0; i < name.length; i++) hash = Math.imul(hash ^ name.charCodeAt(i), 0x01000193);
@@ -25,7 +25,7 @@ export class Random {
 		return ((t ^ (t >>> 14)) >>> 0) / 4_294_967_296;
 	}
 
-	/** A whole number from `low` to `high`, both included. */
+	/** Returns an integer from `low` to `high`, both included. */
 	between(low: number, high: number): number {
 		return low + Math.floor(this.next() * (high - low + 1));
 	}

@@ -1,16 +1,17 @@
-import { CONTROL } from '../../src/lib/protocol/index.ts';
+import { CONTROL, type CaughtUp, type Gap } from '../../src/lib/protocol/index.ts';
 import { EventStream, type Block } from './event-stream.ts';
 import { Habit, readPage, type Reader, type ReaderParts } from './reader.ts';
 
 /**
- * A client written by hand: it keeps its cursor as the HTML standard says, counts how often it has added each topic, drops
- * what it has had by id, and comes back by itself.
+ * A client written by hand. It keeps its cursor as in the HTML standard, counts how many times it has added each topic,
+ * drops events with known ids, and reconnects by itself.
  */
 export class RawReader implements Reader {
 	readonly journal;
+	stalled = false;
 	readonly #parts: ReaderParts;
 	readonly #habits: Habit[] = [];
-	/** Topic → how often it was added, and the ids that were handled since. */
+	/** Topic → how many times it was added, and the ids handled since then. */
 	readonly #topics = new Map<string, { n: number; handled: Set<string> }>();
 	readonly #added = new Map<string, number>();
 	#client: string;
@@ -19,13 +20,16 @@ export class RawReader implements Reader {
 	#stream: EventStream | null = null;
 	#timer: NodeJS.Timeout | undefined;
 	#stopped = false;
-	/** Breaks the connection when so many more events have arrived. */
+	/** Breaks the connection after this many more events. */
 	#allowance = Infinity;
-	/** Of the habit that is going on. */
+	/** Timer of the running habit. */
 	#soon: NodeJS.Timeout | undefined;
 	#late: NodeJS.Timeout | undefined;
 	#nobodys: EventStream | null = null;
-	/** Of the connection that is open: what it began with, whether it was left behind that, and each topic's last id. */
+	/**
+	 * State of the open connection: the cursor it began with, whether its cursor is now behind that one, and the last id of
+	 * each topic.
+	 */
 	#began = 0;
 	#behind: string | null = null;
 	#wire = new Map<string, number>();
@@ -33,6 +37,7 @@ export class RawReader implements Reader {
 	constructor(parts: ReaderParts) {
 		this.#parts = parts;
 		this.journal = parts.journal;
+		this.journal.mayGoBack = true;
 		this.#client = `${parts.journal.name}-1`;
 		for (const topic of parts.topics) this.#add(topic, 0, 0);
 	}
@@ -53,12 +58,27 @@ export class RawReader implements Reader {
 		}
 	}
 
+	/**
+	 * Stops reading from the socket until `resume`.
+	 *
+	 * @returns false when it has no socket
+	 */
+	stall(): boolean {
+		this.stalled = this.#stream?.pause(60_000) ?? false;
+		return this.stalled;
+	}
+
+	resume(): void {
+		this.stalled = false;
+		this.#stream?.resume();
+	}
+
 	settle(): void {
 		for (const habit of this.#habits) habit.stop();
 		clearTimeout(this.#soon);
 		clearTimeout(this.#late);
 		this.#nobodys?.close();
-		this.#stream?.resume();
+		this.resume();
 	}
 
 	stop(): void {
@@ -84,7 +104,7 @@ export class RawReader implements Reader {
 		if (this.#stopped) return;
 		clearTimeout(this.#timer);
 		this.#stream?.close();
-		this.journal.connections++;
+		this.journal.connects(this.cursor);
 		this.#began = this.cursor;
 		this.#behind = null;
 		this.#wire = new Map();
@@ -116,13 +136,13 @@ export class RawReader implements Reader {
 		if (id !== null) this.#cursor = id;
 		this.#behind = this.cursor < this.#began ? this.#cursor : null;
 		if (data === null) return;
-		if (event === CONTROL.caughtUp) this.journal.caughtUpAt = performance.now();
-		else if (event === CONTROL.gap || event === CONTROL.signedOut) {
-			this.journal.falseAlarms.push(`${event} ${data}`);
-		}
+		if (event === CONTROL.caughtUp) this.journal.caughtUp((JSON.parse(data) as CaughtUp).topics);
+		else if (event === CONTROL.gap) this.#passGap(JSON.parse(data) as Gap);
+		else if (event === CONTROL.signedOut) this.journal.falseAlarms.push(`${event} ${data}`);
 		const topic = this.#topics.get(event);
 		if (!topic || id === null) return;
-		if (Number(id) <= (this.#wire.get(event) ?? 0)) this.journal.disorder.push(`${event} ${id}`);
+		if (Number(id) <= (this.#wire.get(event) ?? 0))
+			this.journal.disorder.push(`${event} ${id} on one connection`);
 		this.#wire.set(event, Number(id));
 		if (!topic.handled.has(id)) {
 			topic.handled.add(id);
@@ -131,15 +151,22 @@ export class RawReader implements Reader {
 		if (--this.#allowance <= 0) this.#break();
 	}
 
+	#passGap(gap: Gap): void {
+		this.journal.told(gap);
+		// After a loss, the cursor is correctly set back to before the lost events.
+		if (gap.lost !== undefined) this.#began = Math.min(this.#began, Number(gap.after));
+	}
+
 	#toggle(): void {
 		const { random, habits } = this.#parts;
 		const topic = random.pick(habits.toggles!);
 		const before = this.#url();
 		if (!this.#topics.has(topic)) {
-			// Never 0: a page's first request may not have arrived, and 0 would say that the page shows the topic's history.
+			// Never 0: the first request of the page may not have arrived, and 0 would mean that the page shows the topic's
+			// history.
 			this.#add(topic, (this.#added.get(topic) ?? 0) + 1, 0);
 		} else if (random.chance(0.3)) {
-			// Removed and added again at once: no request without it ever leaves.
+			// Removed and added again at once: no request without the topic is sent.
 			this.#add(topic, this.#added.get(topic)! + 1, 0);
 		} else {
 			this.#topics.delete(topic);
@@ -147,15 +174,15 @@ export class RawReader implements Reader {
 		}
 		const headers = this.#headers();
 		this.#connect();
-		// A request that was given up, on its way for longer than the one that followed it.
+		// An abandoned request that arrives later than the request that followed it.
 		if (random.chance(0.2)) this.#sendLate(before, headers, random.between(0, 100));
-		// The connection dies while the history comes in.
+		// The connection dies during the replay.
 		clearTimeout(this.#soon);
 		this.#allowance = random.chance(0.4) ? random.between(1, 40) : Infinity;
 		if (random.chance(0.3)) this.#soon = setTimeout(() => this.#break(), random.between(0, 150));
 	}
 
-	/** Sends a request whose answer nobody reads. */
+	/** Sends a request whose response nobody reads. */
 	#sendLate(url: string, headers: Record<string, string>, delay: number): void {
 		clearTimeout(this.#late);
 		this.#late = setTimeout(() => {
@@ -174,7 +201,7 @@ export class RawReader implements Reader {
 		this.#later();
 	}
 
-	/** The client is gone with all it knew; another one begins with what a page shows. */
+	/** The client is gone with its whole state. Another one begins with the first state of a page. */
 	async #die(): Promise<void> {
 		const topics = [...this.#topics.keys()];
 		if (topics.length === 0) return;

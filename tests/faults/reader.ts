@@ -3,20 +3,20 @@ import { ask } from './http.ts';
 import type { Journal } from './journal.ts';
 import type { Random } from './random.ts';
 
-/** A client of some make, with a life of its own until it is told to settle. */
+/** A client of some implementation. It toggles, pauses or dies at random until it is told to settle. */
 export interface Reader {
 	readonly journal: Journal;
 	start(): void;
-	/** No more toggling, pausing or dying: from now on it only reads. */
+	/** Stops toggling, pausing and dying. From now on it only reads. */
 	settle(): void;
-	/** Id up to which it believes to have everything. */
+	/** Id up to which it believes it has received everything. */
 	readonly cursor: number;
 	stop(): void;
 }
 
 /** What every reader needs. */
 export interface ReaderParts {
-	/** Of an application, through the proxy. */
+	/** Origin of an application, through the proxy. */
 	origin: string;
 	user: TestUser;
 	random: Random;
@@ -29,19 +29,19 @@ export interface ReaderParts {
 export interface Habits {
 	/** Topics that it removes and adds again. */
 	toggles?: readonly string[];
-	/** Stops reading its socket now and then. */
+	/** Sometimes stops reading its socket. */
 	pauses?: boolean;
-	/** Dies now and then, and another client goes on where its page was. */
+	/** Sometimes dies, and another client continues from the state of its page. */
 	dies?: boolean;
 }
 
-/** What a page shows at first. */
+/** The first state of a page. */
 export interface Page {
 	events: { id: string; topic: string; data: unknown }[];
 	cursor: string;
 }
 
-/** Reads what a page would be rendered from; null: the application could not be asked. */
+/** Reads the first state of a page; null: the application did not respond. */
 export async function readPage(
 	parts: ReaderParts,
 	topics: readonly string[]
@@ -54,7 +54,7 @@ export async function readPage(
 	return answer?.status === 200 ? (answer.body as Page) : null;
 }
 
-/** Does something now and then until it is stopped. */
+/** Runs an action at random intervals until it is stopped. */
 export class Habit {
 	readonly #random: Random;
 	readonly #act: () => void;
@@ -62,7 +62,10 @@ export class Habit {
 	readonly #high: number;
 	#timer: NodeJS.Timeout | undefined;
 
-	/** @param low shortest and longest pause between two acts, in milliseconds */
+	/**
+	 * @param low shortest pause between two actions, in milliseconds
+	 * @param high longest pause, in milliseconds
+	 */
 	constructor(random: Random, low: number, high: number, act: () => void) {
 		this.#random = random;
 		this.#low = low;

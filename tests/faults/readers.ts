@@ -1,4 +1,5 @@
 import type { SSEClient } from '../../src/lib/client/index.ts';
+import type { TestUser } from '../support/app-server.ts';
 import { until } from '../support/until.ts';
 import { Journal } from './journal.ts';
 import { PlainReader } from './plain-reader.ts';
@@ -6,6 +7,7 @@ import type { Random } from './random.ts';
 import { RawReader } from './raw-reader.ts';
 import type { Habits, Reader, ReaderParts } from './reader.ts';
 import { SSEClientReader } from './sse-client-reader.ts';
+import { FAT } from './topics.ts';
 import type { World } from './world.ts';
 
 type Make = 'client' | 'plain' | 'raw';
@@ -21,26 +23,32 @@ const READERS: readonly { make: Make; topics: string[]; habits: Habits }[] = [
 	{ make: 'raw', topics: ['c', 'd'], habits: { dies: true, toggles: ['d', 'e'], pauses: true } }
 ];
 
-/** Everybody who reads. */
+/** All readers. */
 export class Readers {
 	readonly all: Reader[];
+	/** Readers that stall on request: one per user. */
+	readonly stallers: readonly RawReader[];
 
 	constructor(world: World, random: Random, Client: typeof SSEClient) {
+		const partsOf = (user: TestUser, name: string): ReaderParts => ({
+			origin: world.origin,
+			user,
+			random: random.fork(name),
+			journal: new Journal(name, user.userId),
+			topics: [FAT],
+			habits: {}
+		});
+		this.stallers = world.users.map(
+			(user) => new RawReader(partsOf(user, `${user.username}-staller`))
+		);
 		this.all = world.users.flatMap((user) =>
 			READERS.map(({ make, topics, habits }, i) => {
-				const name = `${user.username}-${make}-${i}`;
-				const parts: ReaderParts = {
-					origin: world.origin,
-					user,
-					random: random.fork(name),
-					journal: new Journal(name, user.userId),
-					topics,
-					habits
-				};
+				const parts = { ...partsOf(user, `${user.username}-${make}-${i}`), topics, habits };
 				if (make === 'client') return new SSEClientReader(parts, Client);
 				return make === 'plain' ? new PlainReader(parts) : new RawReader(parts);
 			})
 		);
+		this.all.push(...this.stallers);
 	}
 
 	start(): void {
@@ -56,9 +64,9 @@ export class Readers {
 	}
 
 	/**
-	 * Resolves when each has been told, after `since`, that it has caught up, and has a cursor at or beyond `head`.
+	 * Resolves when each reader has received `caught-up` after `since`, and has a cursor at or beyond `head`.
 	 *
-	 * @throws Error that names those that have not.
+	 * @throws Error that names the readers that have not
 	 */
 	async caughtUp(head: number, since: number, timeoutMs: number): Promise<void> {
 		const late = () =>
@@ -69,7 +77,7 @@ export class Readers {
 		await this.#none(late, `caught up to ${head}`, timeoutMs);
 	}
 
-	/** Resolves when each that is subscribed to the topic has seen an event that is for everyone. */
+	/** Resolves when each reader that is subscribed to the topic has received an event for everyone. */
 	async haveSeen(topic: string, tag: string, timeoutMs: number): Promise<void> {
 		const late = () =>
 			this.all.filter(

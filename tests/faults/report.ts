@@ -2,24 +2,26 @@ import { FINDINGS, type Findings } from './audit.ts';
 import type { Journal } from './journal.ts';
 import type { Ledger } from './ledger.ts';
 
-/** Cases told of each finding. */
+/** How many cases are shown of each finding. */
 const EXAMPLES = 5;
 
-/** What was done, in numbers. */
+/** Numbers of the run. */
 export interface Work {
 	seed: number;
 	seconds: number;
 	ledger: Ledger;
 	journals: readonly Journal[];
 	faults: ReadonlyMap<string, number>;
-	/** Application processes started, and attempts among them that met an absent database. */
+	/** Results of the faults. */
+	deeds: ReadonlyMap<string, number>;
+	/** Application processes started, and how many of these starts failed because the database was away. */
 	starts: number;
 	startsFailed: number;
 }
 
-/** The result as text: a table of what was done, one of what was found, and examples. */
+/** Returns the result as text: a table of the work, a table of the findings, and examples. */
 export function report(work: Work, findings: Findings): string {
-	const { ledger, journals, faults } = work;
+	const { ledger, journals, faults, deeds } = work;
 	const sum = (count: (journal: Journal) => number) =>
 		journals.reduce((total, journal) => total + count(journal), 0);
 	const lines = [
@@ -32,10 +34,12 @@ export function report(work: Work, findings: Findings): string {
 			['connections', sum((journal) => journal.connections)],
 			['subscriptions', sum((journal) => journal.tracks.length)],
 			['seen by handlers', sum((journal) => journal.delivered)],
+			['gaps told', sum((journal) => journal.gaps)],
 			['application starts', work.starts],
 			['of these, database away', work.startsFailed]
 		]),
 		...table('faults', [...faults].sort()),
+		...table('what came of them', [...deeds].sort()),
 		...table(
 			'found',
 			FINDINGS.map((finding) => [finding, findings[finding].length])

@@ -1,21 +1,21 @@
 import { StreamClient } from '../support/stream-client.ts';
 import { until } from '../support/until.ts';
 
-/** A client that comes back with its cursor, and what it has received in all. */
+/** A client that reconnects with its cursor, and all events it has received. */
 export class ReturningReader {
 	readonly #url: string;
 	readonly #cookie: string;
 	readonly #earlier: { id: string; data: unknown }[] = [];
 	#client: StreamClient;
 
-	/** @param url with the topic a, and the name of the client */
+	/** @param url with the topic a and the name of the client */
 	constructor(url: string, cookie: string) {
 		this.#url = url;
 		this.#cookie = cookie;
 		this.#client = this.#open();
 	}
 
-	/** Drops the connection and opens another from where it was. */
+	/** Drops the connection and opens another one at its cursor. */
 	reconnect(): void {
 		this.close();
 		this.#earlier.push(...this.#seen());

@@ -1,18 +1,18 @@
 import { until } from '../support/until.ts';
-import { terminateBackends } from './injector.ts';
+import { terminateBackends } from './backends.ts';
 import type { Ledger } from './ledger.ts';
 import type { Readers } from './readers.ts';
 import { SETTLE_MS, within } from './timing.ts';
 import type { World } from './world.ts';
 
-/** How soon an event must arrive although nothing tells of it and nothing follows it, in milliseconds. */
+/** Time within which an event must arrive although no notification announces it and no event follows it. Milliseconds. */
 const UNTOLD_MS = 15_000;
 
 /**
- * Lets everything come to rest after the last fault: each client comes back, and has caught up with the end of the log.
+ * Waits after the last fault until each client has reconnected and has caught up with the end of the log.
  *
  * @param written settled when nothing is being written any more
- * @throws Error that says what did not settle.
+ * @throws Error that says what did not settle
  */
 export async function settle(
 	world: World,
@@ -32,16 +32,16 @@ export async function settle(
 		}
 	);
 	const [row] = await world.admin(
-		(sql) => sql<{ head: number }[]>`select coalesce(max(id), 0)::int as head from events`
+		(sql) => sql<{ head: number }[]>`select coalesce(max(id), 0)::float8 as head from events`
 	);
 	await readers.caughtUp(row!.head, since, SETTLE_MS);
 }
 
 /**
- * In the silence at the end, when no later event could make up for it: something is written in the moment in which those
- * who would be told of it are not listening.
+ * At the end no later event can hide a missed one. So this writes events exactly while the connections that would be
+ * notified are dead.
  *
- * @throws Error that says what did not arrive.
+ * @throws Error that says what did not arrive
  */
 export async function lastWords(world: World, readers: Readers, ledger: Ledger): Promise<void> {
 	const write = async (n: number, table: 'events' | 'outbox', victims: string | null) => {

@@ -6,7 +6,7 @@ import { SILENCE_MS } from './timing.ts';
 
 type Topics = Record<string, unknown>;
 
-/** Our own client. It promises that handlers see each event once: nothing is dropped here. */
+/** Our own client. It promises that handlers get each event once, so this reader drops nothing. */
 export class SSEClientReader implements Reader {
 	readonly journal;
 	readonly #parts: ReaderParts;
@@ -15,7 +15,7 @@ export class SSEClientReader implements Reader {
 	#client: SSEClient<Topics> | null = null;
 	#lives = 0;
 	#stopped = false;
-	/** Breaks the connection when so many more events have been handled. */
+	/** Breaks the connection after this many more handled events. */
 	#allowance = Infinity;
 	#timer: NodeJS.Timeout | undefined;
 
@@ -48,7 +48,7 @@ export class SSEClientReader implements Reader {
 		this.#client?.close();
 	}
 
-	/** @param page what is shown already */
+	/** @param page the first state that is already shown */
 	#begin(topics: readonly string[], page: Page | null): void {
 		const { journal } = this;
 		const { cookie } = this.#parts.user;
@@ -68,10 +68,8 @@ export class SSEClientReader implements Reader {
 			reconnectWait: 300,
 			keepAliveTimeout: SILENCE_MS,
 			eventSource: WithCookie,
-			onGap: (gap) => journal.falseAlarms.push(`gap ${JSON.stringify(gap)}`),
-			onCaughtUp: () => {
-				journal.caughtUpAt = performance.now();
-			},
+			onGap: (gap) => journal.told(gap),
+			onCaughtUp: ({ topics }) => journal.caughtUp(topics),
 			onSignedOut: (reason) => journal.falseAlarms.push(`signed-out ${reason}`)
 		});
 	}
@@ -94,7 +92,7 @@ export class SSEClientReader implements Reader {
 			this.journal.close(topic);
 			this.#client?.updateTopics({ removeTopics: [topic] });
 		}
-		// The connection dies while the history comes in.
+		// The connection dies during the replay.
 		clearTimeout(this.#timer);
 		this.#allowance = random.chance(0.4) ? random.between(1, 40) : Infinity;
 		if (random.chance(0.3)) this.#timer = setTimeout(() => this.#break(), random.between(0, 150));
@@ -106,7 +104,7 @@ export class SSEClientReader implements Reader {
 		this.#client?.connect();
 	}
 
-	/** The page is closed; another one is rendered and opened. */
+	/** The page is closed, and another one is rendered and opened. */
 	async #die(): Promise<void> {
 		const { topics } = this.journal;
 		const page = await readPage(this.#parts, topics);

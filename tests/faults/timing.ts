@@ -1,18 +1,20 @@
-/** How often the applications prove that they are alive, in milliseconds. */
+/** Keep-alive interval of the applications, in milliseconds. */
 export const KEEP_ALIVE_MS = 500;
-/** A reader that hears nothing for so long takes the connection for dead, in milliseconds. */
+/** A reader that receives nothing for this long treats the connection as dead. Milliseconds. */
 export const SILENCE_MS = 3000;
-/** Within which an application must have ended after SIGTERM, in milliseconds. */
+/** A client that takes no bytes for this long is disconnected. Milliseconds. */
+export const STALL_MS = 5000;
+/** Time within which an application must end after SIGTERM, in milliseconds. */
 export const GRACE_MS = 4000;
-/** A connection to Postgres that answers nothing for so long is given up by the checker's own writers, in milliseconds. */
+/** After this silence, the checker's own writers give up a connection to Postgres. Milliseconds. */
 export const SQL_ANSWER_MS = 8000;
-/** How long everything may take to come to rest after the last fault, in milliseconds. */
+/** How long everything may take to settle after the last fault, in milliseconds. */
 export const SETTLE_MS = 60_000;
 
 /**
- * What must be over in time, or be told of: a run that hangs finds nothing.
+ * Fails when the work does not end in time: a run that hangs would find nothing.
  *
- * @throws Error that says what is not over
+ * @throws Error that says what has not ended
  */
 export async function within<T>(ms: number, what: string, work: Promise<T>): Promise<T> {
 	let timer: NodeJS.Timeout | undefined;

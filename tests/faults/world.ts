@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import postgres from 'postgres';
 import { migrate } from '../../drizzle/migrate.ts';
 import type { Sql } from '../../src/lib/server/database/client.ts';
@@ -5,72 +6,135 @@ import { createUser, type TestUser } from '../support/app-server.ts';
 import { startServer, type PrivateServer } from '../support/private-server.ts';
 import { startProxy, type Proxy } from '../support/proxy.ts';
 import { AppProcess } from './apps.ts';
+import { installArchive, type Row } from './archive.ts';
+import { installPoison } from './kinds/poison.ts';
 import type { Mechanism } from './options.ts';
 import type { Random } from './random.ts';
-import { SQL_ANSWER_MS } from './timing.ts';
+import { Standby } from './standby.ts';
+import { SETTLE_MS, SQL_ANSWER_MS } from './timing.ts';
 
 const USERS = 3;
 const APPS = 2;
 
-/** What the checker's work goes on in: a Postgres, applications, and proxies before both. `close` ends it all. */
+/** The applications' own role, so that its login can be disabled. */
+export const APP_ROLE = 'checker_app';
+export const APP_PASSWORD = 'checker';
+
+/** The environment of a run: a Postgres, applications, and proxies in front of both. `close` ends all of it. */
 export class World {
 	readonly apps: AppProcess[] = [];
 	readonly users: TestUser[] = [];
 	server!: PrivateServer;
-	/** Between everybody and Postgres. */
+	/** Between all others and Postgres. */
 	databaseProxy!: Proxy;
 	/** Between clients and the applications. */
 	clientProxy!: Proxy;
+	/** Set when there is a second server. */
+	standby: Standby | null = null;
+	/** Events of earlier primaries that the next primary did not have. */
+	readonly lost: Row[] = [];
+	/** Tags that were still in the outbox of an earlier primary. The next one may have them or not. */
+	readonly lostFromOutbox = new Set<string>();
 	#admin: Sql | null = null;
 
-	async open(random: Random, without: Mechanism | null): Promise<void> {
-		// Processes are killed here, not machines: what has been handed to the operating system is not lost.
-		this.server = await startServer({ fsync: 'off' });
+	/** @param options.promotion true: create a replica */
+	async open(
+		random: Random,
+		{ without, promotion }: { without: Mechanism | null; promotion: boolean }
+	): Promise<void> {
+		// Only processes are killed here, not machines. Data that was passed to the operating system is not lost.
+		this.server = await startServer({ fsync: 'off', wal_keep_size: '1GB' });
 		await migrate(this.server.url);
 		await this.admin(async (sql) => {
 			await sql`create table checker_business (tag text primary key)`;
+			await sql.unsafe(`create role ${APP_ROLE} login superuser password '${APP_PASSWORD}'`);
+			await installArchive(sql);
+			await installPoison(sql);
 			if (without === 'order') await dropOrder(sql);
 		});
 		for (let i = 0; i < USERS; i++) this.users.push(await createUser(this.server.url, `user-${i}`));
-		this.databaseProxy = await startProxy(this.server.port);
+		if (promotion) {
+			this.standby = new Standby(() => this.server);
+			await this.standby.prepare();
+		}
+		this.databaseProxy = await startProxy(() => this.server.port);
 		this.clientProxy = await startProxy(() => random.pick(this.apps).port);
 		this.apps.push(
-			...(await Promise.all(Array.from({ length: APPS }, () => AppProcess.start(this.databaseUrl))))
+			...(await Promise.all(Array.from({ length: APPS }, () => AppProcess.start(this.#appUrl))))
 		);
 	}
 
-	/** Postgres through the proxy. */
+	/** Address of Postgres through the proxy. */
 	get databaseUrl(): string {
 		const url = new URL(this.server.url);
 		url.port = String(this.databaseProxy.port);
 		return url.href;
 	}
 
-	/** An application through the proxy. */
+	get #appUrl(): string {
+		const url = new URL(this.databaseUrl);
+		url.username = APP_ROLE;
+		url.password = APP_PASSWORD;
+		return url.href;
+	}
+
+	/** Origin of the applications through the proxy. */
 	get origin(): string {
 		return `http://127.0.0.1:${this.clientProxy.port}`;
 	}
 
-	/** Works on Postgres directly, on a connection that no fault is meant for. */
+	/** Works directly on Postgres, on a connection that no fault affects. */
 	async admin<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
 		this.#admin ??= postgres(this.server.url, {
-			max: 1,
-			connection: { application_name: 'checker admin' },
+			max: 3,
+			connection: {
+				application_name: 'checker admin',
+				// Sent as text: the driver omits false values.
+				default_transaction_read_only: 'off' as unknown as boolean,
+				statement_timeout: SETTLE_MS
+			},
 			backoff: () => 0.05,
 			onnotice: () => {}
 		});
 		return work(this.#admin);
 	}
 
-	/** Ends every fault that goes on by itself, and waits until all is well again. */
+	/** Like `admin`, but repeats while Postgres is away. Only for work that may be done twice. */
+	async insist<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
+		const until = performance.now() + SETTLE_MS;
+		for (;;) {
+			try {
+				return await this.admin(work);
+			} catch (error) {
+				if (!isAway(error) || performance.now() > until) throw error;
+				await pause(100);
+			}
+		}
+	}
+
+	/** The log is on another server from now on. The caller must remove the old one. */
+	async moveTo(server: PrivateServer): Promise<void> {
+		this.server = server;
+		const admin = this.#admin;
+		this.#admin = null;
+		await admin?.end({ timeout: 1 });
+	}
+
+	/** Ends every lasting fault and waits until all applications are healthy. */
 	async heal(timeoutMs: number): Promise<void> {
 		for (const proxy of [this.clientProxy, this.databaseProxy]) {
 			proxy.refuse(false);
 			proxy.resume();
+			proxy.release();
 		}
-		// Connections that are half-open towards Postgres stay so: the applications have to notice by themselves. A client
-		// made of a bare EventSource never does; the operating system would, after a while.
+		// Half-open connections to Postgres are not cut: the applications must notice them by themselves. A client with a
+		// bare EventSource never notices; the operating system would do it after a while.
 		this.clientProxy.cut();
+		await this.healthy(timeoutMs);
+	}
+
+	/** Resolves when all applications are healthy. */
+	async healthy(timeoutMs: number): Promise<void> {
 		await Promise.all(this.apps.map((app) => app.healthy(timeoutMs)));
 	}
 
@@ -79,11 +143,18 @@ export class World {
 		await this.#admin?.end({ timeout: 1 });
 		await this.clientProxy?.close();
 		await this.databaseProxy?.close();
+		await this.standby?.close();
 		await this.server?.remove();
 	}
 }
 
-/** A connection as a careful program opens it: one that holds the log and falls silent is ended by Postgres. */
+/** @returns true when an error says that Postgres is away */
+export function isAway(error: unknown): boolean {
+	const { code } = error as { code?: unknown };
+	return typeof code === 'string' && /^(CONNECTION_|CONNECT_TIMEOUT|ECONN|EPIPE|57P0)/.test(code);
+}
+
+/** Opens a connection as a careful program does: if it holds the log's lock and is idle, Postgres ends it. */
 export function openWriterClient(url: string): Sql {
 	return postgres(url, {
 		max: 1,
@@ -98,7 +169,7 @@ export function openWriterClient(url: string): Sql {
 	});
 }
 
-/** The triggers without the lock and what depends on it: ids become visible in any order, notifications stay. */
+/** Replaces the triggers by versions without the lock: ids become visible in any order, but notifications stay. */
 async function dropOrder(sql: Sql): Promise<void> {
 	await sql`
 		create or replace function logline_before_insert() returns trigger language plpgsql as $$

@@ -10,12 +10,12 @@ import type { Random } from './random.ts';
 import { SqlWriter } from './sql-writers.ts';
 import type { World } from './world.ts';
 
-/** How many of each kind write at the same time. */
+/** How many writers of each kind run at the same time. */
 const CREWS = { append: 2, keyed: 3, transaction: 2, sql: 3 };
 /** Longest pause of a writer between two writes, in milliseconds. */
 const PAUSE_MS = 120;
 
-/** Everybody who writes. */
+/** All writers. */
 export class Writers {
 	readonly #world: World;
 	readonly #random: Random;
@@ -49,7 +49,7 @@ export class Writers {
 		}
 	}
 
-	/** One more program with a connection of its own. */
+	/** Creates one more program with its own connection. */
 	sqlWriter(name: string): SqlWriter {
 		const { random, maker } = this.#parts(name);
 		const writer = new SqlWriter(this.#world.databaseUrl, random, maker);
@@ -57,7 +57,7 @@ export class Writers {
 		return writer;
 	}
 
-	/** No write begins any more; resolves when those under way are over. */
+	/** Starts no more writes. Resolves when the running ones are over. */
 	async stop(): Promise<void> {
 		this.#stop.abort();
 		await Promise.all(this.#running);
@@ -69,7 +69,7 @@ export class Writers {
 		return { random, maker: new EventMaker(name, random, this.#ledger, this.#world.users) };
 	}
 
-	#run(random: Random, work: () => Promise<void>): void {
+	#run(random: Random, work: () => Promise<unknown>): void {
 		const loop = async () => {
 			while (!this.#stop.signal.aborted) {
 				await work();

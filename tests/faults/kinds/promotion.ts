@@ -1,0 +1,88 @@
+import { setTimeout as pause } from 'node:timers/promises';
+import postgres from 'postgres';
+import type { Sql } from '../../../src/lib/server/database/client.ts';
+import { readArchive } from '../archive.ts';
+import type { FaultMaker } from '../fault.ts';
+import { within } from '../timing.ts';
+
+/** How long a replica may take to catch up, in milliseconds. After that it is discarded. */
+const CATCH_UP_MS = 10_000;
+
+/**
+ * The primary dies, and a replica without the last commits is promoted. Readers that received some of the lost events must
+ * get a gap, and the events of the new primary must reach everybody.
+ */
+export const promotionFaults: FaultMaker = ({ world, random, ledger, deed }) => {
+	const { standby } = world;
+	if (!standby) return [];
+	let count = 0;
+	return [
+		{
+			kind: 'promote a replica',
+			weight: 8,
+			alone: true,
+			inject: async () => {
+				const replica = standby.take();
+				if (!replica) return false;
+				const old = world.server;
+				try {
+					await within(CATCH_UP_MS, 'the replica has caught up', replica.caughtUp());
+				} catch {
+					await replica.remove();
+					void standby.prepare();
+					return false;
+				}
+				replica.cutOff();
+				await pause(random.between(0, 2500));
+				const proxy = world.databaseProxy;
+				proxy.refuse(true);
+				proxy.cut();
+				await old.kill9();
+				await replica.promote();
+				await world.moveTo(replica);
+				if (random.chance(0.5)) {
+					// The first writer is not one of the applications: they have not looked yet.
+					const fact = ledger.declare({
+						tag: `promoted-${++count}`,
+						topic: 'a',
+						userId: null,
+						key: null,
+						business: false
+					});
+					await world.admin(
+						(sql) =>
+							sql`insert into events (topic, data) values ('a', ${sql.json({ tag: fact.tag })})`
+					);
+					ledger.acknowledge(fact);
+				}
+				proxy.refuse(false);
+				// No client is connected to the old primary any more. It is only started to read what it had.
+				await old.start();
+				const before = await onServer(old.url, readArchive);
+				const outbox = await onServer(
+					old.url,
+					(on) => on<{ tag: string }[]>`select data ->> 'tag' as tag from outbox`
+				);
+				await old.remove();
+				const kept = await world.insist(readArchive);
+				const here = new Set(kept.map(({ id, tag }) => `${id} ${tag}`));
+				const lost = before.filter(({ id, tag }) => !here.has(`${id} ${tag}`));
+				const gone = { how: 'failover', at: Date.now() } as const;
+				world.lost.push(...lost.map((row) => ({ ...row, gone })));
+				for (const { tag } of outbox) world.lostFromOutbox.add(tag);
+				deed('events lost by failovers', lost.length);
+				void standby.prepare();
+				return true;
+			}
+		}
+	];
+};
+
+async function onServer<T>(url: string, work: (sql: Sql) => Promise<T>): Promise<T> {
+	const sql = postgres(url, { max: 1, onnotice: () => {} });
+	try {
+		return await work(sql);
+	} finally {
+		await sql.end({ timeout: 5 });
+	}
+}

@@ -1,0 +1,20 @@
+import {
+	createRegistry,
+	type Retention,
+	type TopicRegistry
+} from '../../src/lib/protocol/index.ts';
+import { TEST_TOPICS } from '../support/app-server.ts';
+
+/** A topic of large events, each for one user. Only readers that stall subscribe to it. */
+export const FAT = 'fat';
+
+/** Topics of the checker's applications. They have no retention. */
+export const TOPICS: TopicRegistry = new Map([...TEST_TOPICS, [FAT, TEST_TOPICS.get('a')!]]);
+
+/** Returns a registry in which some topics have retention. */
+export function trimmed(topics: readonly string[], retention: Retention): TopicRegistry {
+	const { schema } = TEST_TOPICS.get('a')!;
+	return createRegistry([
+		Object.fromEntries(topics.map((topic) => [topic, { schema, retention }]))
+	]);
+}
