@@ -1,4 +1,4 @@
-/** What the tests of accounts share. */
+/** Helpers for the tests of accounts. */
 import { pino } from 'pino';
 import { loadConfig } from '../../src/lib/server/config.ts';
 import { createAuth, type AuthOptions } from '../../src/lib/server/auth/auth.ts';
@@ -10,19 +10,29 @@ export const PASSWORD = 'correct horse battery';
 export const CHROME =
 	'Mozilla/5.0 (Windows NT 10.0; Win64; x64) AppleWebKit/537.36 (KHTML, like Gecko) Chrome/138.0.0.0 Safari/537.36';
 
-/** A browser without cookies. */
+/** Returns a browser without cookies. */
 export function newBrowser(cookies: Partial<Browser> = {}): Browser {
-	return { userAgent: CHROME, deviceToken: null, sessionToken: null, ...cookies };
+	return {
+		userAgent: CHROME,
+		network: '192.0.2.7',
+		deviceToken: null,
+		sessionToken: null,
+		...cookies
+	};
 }
 
-/** Accounts whose log lines can be read. */
-export function startAuth(database: Database, options: AuthOptions = {}) {
+/** Creates accounts whose log lines can be read. */
+export function startAuth(
+	database: Database,
+	options: AuthOptions = {},
+	environment: Record<string, string> = {}
+) {
 	const lines: string[] = [];
 	const logger = pino({ level: 'trace' }, { write: (line: string) => lines.push(line) });
-	return { auth: createAuth(database, loadConfig({}), logger, options), lines };
+	return { auth: createAuth(database, loadConfig(environment), logger, options), lines };
 }
 
-/** Every row of every table of accounts, as text. */
+/** Returns every row of the accounts' tables, as text. */
 export async function wholeTables(database: Database): Promise<string> {
 	const rows = await database.sql<{ row: string }[]>`
 		select sessions::text as row from sessions

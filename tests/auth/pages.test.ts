@@ -21,7 +21,7 @@ beforeAll(async () => {
 	drop = () => test.drop();
 	database = openDatabase(test.url);
 	({ auth } = startAuth(database));
-	// What `getApp` finds; of the application the forms use nothing else.
+	// The application that `getApp` returns. The forms use nothing else of it.
 	Object.assign(globalThis, { [Symbol.for('logline.app')]: { auth } });
 });
 
@@ -33,9 +33,10 @@ afterAll(async () => {
 
 beforeEach(async () => {
 	await database.sql`delete from users`;
+	await database.sql`delete from rate_limits`;
 });
 
-/** Sends a form as a browser does, and tells what came of it. */
+/** Sends a form as a browser does, and returns the result. */
 async function send(
 	page: string,
 	body: FormData | URLSearchParams | string,
@@ -48,6 +49,7 @@ async function send(
 	const event = {
 		url,
 		request: new Request(url, { method: 'POST', body, ...init }),
+		getClientAddress: () => '192.0.2.7',
 		cookies: {
 			get: (name: string) => cookies.get(name),
 			set: (name: string, value: string) => cookies.set(name, value)
@@ -158,10 +160,28 @@ describe('when the server has too much to do', () => {
 	});
 });
 
+describe('after too many attempts', () => {
+	it('the form comes back with 429, when to try again, and what was typed', async () => {
+		const { auth: server } = startAuth(database);
+		const guess = () =>
+			send('/login', fields({ ...ada, password: 'wrong horse' }), (_, credentials, browser) =>
+				server.signIn(credentials, browser)
+			);
+		for (let n = 0; n < 10; n++) expect((await guess()).status).toBe(400);
+		const answer = await guess();
+		expect(answer.status).toBe(429);
+		expect(answer.data).toMatchObject({ username: 'ada' });
+		expect(answer.data?.problems.form).toMatch(/^Too many attempts to sign in\. Try again in /);
+		expect(Number(answer.headers.get('retry-after'))).toBeGreaterThan(0);
+	});
+});
+
 describe('opening the page', () => {
-	const open = (page: string, user: Viewer | null) => {
+	const open = (page: string, user: Viewer | null, method = 'GET') => {
+		const url = new URL(page, ORIGIN);
+		const request = new Request(url, { method });
 		try {
-			return openAccountPage({ url: new URL(page, ORIGIN), locals: { user, sessionHash: null } });
+			return openAccountPage({ url, request, locals: { user, sessionHash: null } });
 		} catch (thrown) {
 			if (!isRedirect(thrown)) throw thrown;
 			return { location: thrown.location };
@@ -179,5 +199,9 @@ describe('opening the page', () => {
 		expect(open('/login?redirectTo=/log', user)).toEqual({ location: '/log' });
 		expect(open('/login?redirectTo=/login', user)).toEqual({ location: '/' });
 		expect(open('/signup', user)).toEqual({ location: '/' });
+	});
+
+	it('shows what was refused to who is signed in already, instead of sending them on', () => {
+		expect(open('/login?redirectTo=/log', user, 'POST')).toEqual({ redirectTo: '/log' });
 	});
 });

@@ -29,7 +29,7 @@ async function signedUp(username = 'ada') {
 	return { auth, ...(await auth.signUp({ username, password: PASSWORD }, newBrowser())) };
 }
 
-/** Moves the end of a session, in days from now. */
+/** Sets the expiry of all sessions, in days from now. */
 async function setExpiry(days: number): Promise<void> {
 	await database.sql`update sessions set expires_at = now() + ${days} * interval '1 day'`;
 }
@@ -72,7 +72,7 @@ describe('a session', () => {
 		const other = await signedUp('grace');
 		expect(token).not.toBe(other.token);
 		expect(deviceToken).not.toBe(other.deviceToken);
-		// Base 32 and base 64: at least 128 bits in each.
+		// Base 32 and base 64: at least 128 bits each.
 		expect(token).toMatch(/^[a-z2-7]{40}$/);
 		expect(deviceToken).toMatch(/^[A-Za-z0-9_-]{22}$/);
 	});
@@ -84,7 +84,7 @@ describe('a session', () => {
 		expect(renewed?.fresh).toBe(true);
 		expect(renewed?.expiresAt.getTime()).toBeGreaterThan(Date.now() + 29 * DAY);
 		expect(await expiry()).toBeGreaterThan(29 * DAY);
-		// The same token again, as the browser will send it.
+		// The same token again, as the browser sends it.
 		expect((await auth.validate(token))?.user.username).toBe('ada');
 		expect(await database.sql`select from sessions`).toHaveLength(1);
 	});
@@ -117,7 +117,7 @@ describe('a session', () => {
 		await auth.signOut(token);
 		expect(await auth.validate(token)).toBeNull();
 		expect(await auth.validate(other.token)).not.toBeNull();
-		// Twice does no harm.
+		// Signing out twice does no harm.
 		await auth.signOut(token);
 	});
 

@@ -1,6 +1,6 @@
 import type { EventSourceLike } from '../../src/lib/client/index.ts';
 
-/** An EventSource without a network: a test speaks for the server, in the very tick it wants. */
+/** An EventSource without a network. The test acts as the server, in exactly the tick it wants. */
 export class DrivenEventSource extends EventTarget implements EventSourceLike {
 	static all: DrivenEventSource[] = [];
 	readyState = 0;
@@ -12,7 +12,7 @@ export class DrivenEventSource extends EventTarget implements EventSourceLike {
 		DrivenEventSource.all.push(this);
 	}
 
-	/** The newest one. */
+	/** The newest instance. */
 	static get last(): DrivenEventSource {
 		return DrivenEventSource.all.at(-1)!;
 	}
@@ -31,14 +31,14 @@ export class DrivenEventSource extends EventTarget implements EventSourceLike {
 		return this;
 	}
 
-	/** Delivers, even after `close`, as a browser may that had the event queued. */
+	/** Delivers an event, even after `close`, like a browser that had queued the event. */
 	emit(name: string, id: string | number, data: unknown): this {
 		const text = typeof data === 'string' ? data : JSON.stringify(data);
 		this.dispatchEvent(new MessageEvent(name, { data: text, lastEventId: String(id) }));
 		return this;
 	}
 
-	/** @param readyState 0: the network failed; 2: an HTTP error */
+	/** @param readyState 0: network error; 2: HTTP error */
 	fail(readyState: 0 | 2 = 0): this {
 		this.readyState = readyState;
 		this.dispatchEvent(new Event('error'));

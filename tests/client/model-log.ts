@@ -7,8 +7,8 @@ interface Block {
 }
 
 /**
- * A log and its server in a few lines, as docs and contract describe them: topics are safe from `since` on, new ones are
- * replayed, one scan in id order serves both. It serves one client, block by block, whenever the test says.
+ * A small model of the log and its server, as documented: topics are safe from `since` on, new topics replay, and one scan
+ * in id order serves both. It serves one client, block by block, when the test says so.
  */
 export class ModelLog {
 	readonly events: { id: number; topic: string }[] = [];
@@ -31,7 +31,7 @@ export class ModelLog {
 		return this.events.filter((event) => event.topic === topic).map(({ id }) => String(id));
 	}
 
-	/** Goes back to an earlier state, as a restore from backup does. */
+	/** Goes back to an earlier state, like a restore from backup. */
 	restore(head: number): void {
 		this.head = head;
 		this.events.splice(this.events.findIndex(({ id }) => id > head) >>> 0);
@@ -47,13 +47,15 @@ export class ModelLog {
 			text !== null &&
 			(Number(text) > this.head || (query.has('log') && query.get('log') !== String(this.epoch)));
 		const cursor = text === null || foreign ? null : Number(text);
-		const fresh = this.#rows.size === 0 && topics.every((topic) => topic.endsWith('@0'));
-		const missing = topics.filter((topic) => !this.#rows.has(topic));
+		const fresh = this.#rows.size === 0 && topics.every((topic) => countOf(topic) === 0);
+		const missing = topics.map(keyOf).filter((topic) => !this.#rows.has(topic));
 		const starts = new Map<string, number>();
 		for (const topic of topics) {
-			const since = this.#rows.get(topic);
+			const since = this.#rows.get(keyOf(topic));
 			const safe = cursor !== null && (fresh || (since !== undefined && cursor >= since));
-			starts.set(nameOf(topic), safe ? cursor : 0);
+			// A replay that broke off continues after the last handled event.
+			const last = cursor !== null && lastOf(topic) <= cursor ? lastOf(topic) : 0;
+			starts.set(nameOf(topic), safe ? cursor : last);
 		}
 		if (missing.length > 0) {
 			let since = 0;
@@ -84,7 +86,7 @@ export class ModelLog {
 		});
 	}
 
-	/** Delivers up to `count` blocks that are owed. */
+	/** Delivers up to `count` owed blocks. */
 	deliver(count: number): void {
 		for (const block of this.#queue.splice(0, count)) {
 			this.#serving?.emit(block.name, block.id, block.data);
@@ -92,10 +94,13 @@ export class ModelLog {
 	}
 
 	keepAlive(): void {
-		// Only a connection that is owed nothing is at the head.
+		// Only a connection without owed blocks is at the head.
 		if (this.#queue.length === 0) this.#serving?.emit('keep-alive', this.head, {});
 	}
 }
 
 const nameOf = (wanted: string): string => wanted.slice(0, wanted.indexOf('@'));
-const countOf = (wanted: string): number => Number(wanted.slice(wanted.indexOf('@') + 1));
+const countOf = (wanted: string): number => Number(/@([0-9]+)/.exec(wanted)![1]);
+/** Returns the id of the last event that the client handled; 0: none. */
+const lastOf = (wanted: string): number => Number(/:([0-9]+)$/.exec(wanted)?.[1] ?? 0);
+const keyOf = (wanted: string): string => wanted.replace(/:.*$/, '');

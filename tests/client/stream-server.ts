@@ -2,18 +2,18 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import type { AddressInfo } from 'node:net';
 import { until } from '../support/until.ts';
 
-/** An event as it stands on the wire. */
+/** Returns an event in wire format. */
 export function frame(id: string | number | null, event: string, data: unknown): string {
 	const text = typeof data === 'string' ? data : JSON.stringify(data);
 	return `${id === null ? '' : `id: ${id}\n`}event: ${event}\ndata: ${text}\n\n`;
 }
 
-/** A keep-alive that tells a position. */
+/** Returns a keep-alive with a position. */
 export function keepAlive(position: string | number): string {
 	return `: keep-alive\nid: ${position}\nevent: keep-alive\ndata: {}\n\n`;
 }
 
-/** One request to the server, and the hand that writes its answer. */
+/** One request to the server, with methods to write its response. */
 export class Served {
 	readonly query: URLSearchParams;
 	closed = false;
@@ -32,7 +32,7 @@ export class Served {
 		return this.query.getAll('topics');
 	}
 
-	/** Cursor the client sent, or null. */
+	/** Cursor that the client sent, or null. */
 	get cursor(): string | null {
 		return this.query.get('lastEventID');
 	}
@@ -41,23 +41,27 @@ export class Served {
 		this.response.write(frames.join(''));
 	}
 
-	/** Ends the answer as a server that stops does. */
+	/** Ends the response like a server that shuts down. */
 	end(): void {
 		this.response.end();
 	}
 
-	/** Cuts the wire. */
+	/** Cuts the connection. */
 	cut(): void {
 		this.response.socket?.destroy();
 	}
 }
 
-/** An event stream server that says only what a test tells it to. */
+/** An event stream server that sends only what a test tells it to send. */
 export class StreamServer {
 	readonly served: Served[] = [];
-	/** While set, every request is answered with this status and no stream. */
+	/** Called when a client asks why it was refused, before the response. */
+	onAsked: () => void = () => {};
+	/** While set, every request gets this status and no stream. */
 	status: number | null = null;
-	/** While set, requests get no answer at all. */
+	/** Headers and body of such a response. */
+	refusal: { headers?: Record<string, string>; body?: unknown } = {};
+	/** While true, requests get no response. */
 	mute = false;
 	readonly #server: Server;
 
@@ -69,11 +73,14 @@ export class StreamServer {
 		const server = createServer();
 		const self = new StreamServer(server);
 		server.on('request', (request, response) => {
-			const served = new Served(request, response);
-			self.served.push(served);
+			if (request.headers.accept === 'application/json') self.onAsked();
+			else self.served.push(new Served(request, response));
 			if (self.mute) return;
 			if (self.status !== null) {
-				response.writeHead(self.status).end();
+				const { headers = {}, body } = self.refusal;
+				response
+					.writeHead(self.status, headers)
+					.end(body === undefined ? '' : JSON.stringify(body));
 				return;
 			}
 			response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
@@ -87,7 +94,7 @@ export class StreamServer {
 		return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}/api/events`;
 	}
 
-	/** The n-th request (from 1), as soon as it has come. */
+	/** Returns the n-th request (from 1), as soon as it has arrived. */
 	async request(n: number): Promise<Served> {
 		await until(() => this.served.length >= n);
 		return this.served[n - 1]!;

@@ -1,108 +1,11 @@
-/** The commands of package.json, as somebody at a terminal sees them. */
-import { spawn } from 'node:child_process';
+/** The commands of package.json, as a user at a terminal sees them. */
 import { appendFile, cp, mkdtemp, readdir, rm, symlink } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
+import { command } from '../support/command.ts';
 import { createTestDatabase } from '../support/database.ts';
-
-interface Outcome {
-	code: number | null;
-	out: string;
-	err: string;
-}
-
-function command(
-	name: string,
-	args: string[],
-	options: { env?: Record<string, string>; cwd?: string; input?: string } = {}
-): Promise<Outcome> {
-	const root = process.cwd();
-	const child = spawn(
-		process.execPath,
-		['--import', 'tsx', join(options.cwd ?? root, `src/bin/${name}.ts`), ...args],
-		{ cwd: options.cwd ?? root, env: { ...process.env, ...options.env }, stdio: 'pipe' }
-	);
-	child.stdin.end(options.input ?? '');
-	let out = '';
-	let err = '';
-	child.stdout.on('data', (bytes: Buffer) => (out += bytes.toString()));
-	child.stderr.on('data', (bytes: Buffer) => (err += bytes.toString()));
-	return new Promise((resolve, reject) => {
-		child.once('error', reject);
-		child.once('close', (code) => resolve({ code, out, err }));
-	});
-}
-
-describe('npm run sql', () => {
-	it('shows what each statement answers, aligned, with the number of rows', async () => {
-		const { url } = await createTestDatabase();
-		const { code, out } = await command(
-			'sql',
-			[`select 7 as n, 'ä;' as text, null as nothing union all select 1234, E'two\\nlines', ''; `],
-			{ env: { DATABASE_URL: url } }
-		);
-		expect(out.trimEnd().split('\n')).toEqual([
-			' n    | text      | nothing',
-			'------+-----------+---------',
-			'    7 | ä;        | ∅',
-			' 1234 | two↵lines |',
-			'(2 rows)'
-		]);
-		expect(code).toBe(0);
-	});
-
-	it('runs several statements, and publishes with a plain INSERT', async () => {
-		const { url } = await createTestDatabase();
-		const { code, out } = await command(
-			'sql',
-			[`insert into events (topic, data) values ('logs', '{}'); select topic from events`],
-			{ env: { DATABASE_URL: url } }
-		);
-		expect(out).toMatch(/^INSERT 1\n topic\n-+\n logs\n\(1 row\)\n$/);
-		expect(code).toBe(0);
-	});
-
-	it('says what is wrong, where, and what to do, and fails', async () => {
-		const { url } = await createTestDatabase();
-		const env = { DATABASE_URL: url };
-		const wrong = await command('sql', ['select 1,\n\tnope from users'], { env });
-		expect(wrong.err).toBe(
-			'ERROR: column "nope" does not exist (42703)\nLINE 2: \tnope from users\n        \t^\n'
-		);
-		expect(wrong.code).toBe(1);
-		const late = await command(
-			'sql',
-			[
-				`begin; delete from users; insert into demo_ticks values ('a', 1); insert into events (topic, data) values ('logs', '{}')`
-			],
-			{ env }
-		);
-		expect(late.err).toContain('HINT: Inside a larger transaction, insert the same columns into');
-		expect(late.code).toBe(1);
-	});
-
-	it('reads statements over several lines from its input', async () => {
-		const { url } = await createTestDatabase();
-		const { code, out, err } = await command('sql', [], {
-			env: { DATABASE_URL: url },
-			input: "begin;\nselect 'a;\nb'\n as x;\nrollback;\n\\q\nselect 'not run';"
-		});
-		expect(err).toBe('');
-		expect(out).toBe('BEGIN\n x\n------\n a;↵b\n(1 row)\nROLLBACK\n');
-		expect(code).toBe(0);
-	});
-
-	it('says which database is away, without its password', async () => {
-		const { code, err } = await command('sql', ['select 1'], {
-			env: { DATABASE_URL: 'postgres://me:secret@127.0.0.1:1/mine' }
-		});
-		expect(err).toContain('127.0.0.1:1');
-		expect(err).not.toContain('secret');
-		expect(code).toBe(1);
-	});
-});
 
 describe('npm run db:*', () => {
 	it('db:migrate brings an empty database up to date, and can be repeated', async () => {

@@ -1,6 +1,7 @@
 /**
- * What patches/ cures in the driver. Each of these tests fails with the driver as it comes from npm: it crashes, hangs, or
- * writes outside of the transaction. When a new version of the driver makes them pass without the patch, drop the patch.
+ * What patches/ repairs in the driver. With the unpatched driver from npm, each of these tests fails: the driver crashes,
+ * hangs, or writes outside the transaction. When a new version of the driver passes them without the patch, remove the
+ * patch.
  */
 import { spawn } from 'node:child_process';
 import postgres from 'postgres';
@@ -18,7 +19,7 @@ afterEach(async () => {
 	for (const end of cleanUp.splice(0).reverse()) await end();
 });
 
-/** A table `written`, one pool through a proxy that can be cut, and one that goes straight. */
+/** Creates a table `written`, one pool through a proxy that can be cut, and one direct pool. */
 async function setUp(options: { max?: number; max_pipeline?: number; backoffMs?: number } = {}) {
 	const { backoffMs = 10, ...driverOptions } = options;
 	const database: TestDatabase = await createTestDatabase({ empty: true });
@@ -111,7 +112,7 @@ describe('when the connection of a transaction is lost', () => {
 				await Promise.all(statements);
 			})
 		);
-		// Other work makes the pool reconnect while the transaction's function is still at it.
+		// Other work makes the pool reconnect while the transaction's function is still running.
 		await until(() => sql`select 1`);
 		goOn();
 		expect(await transaction).toEqual(closed);
@@ -243,7 +244,7 @@ describe('when a pool is ended', () => {
 		const before = proxy.accepted;
 		await sql.end({ timeout: 0 });
 		expect(await due).toMatchObject({ code: 'CONNECTION_DESTROYED' });
-		// That nothing happens can only be seen by giving it the time to happen.
+		// To see that nothing happens, wait long enough for it to happen.
 		await new Promise((resolve) => setTimeout(resolve, 600));
 		expect(proxy.accepted).toBe(before);
 	});

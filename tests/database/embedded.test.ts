@@ -15,7 +15,7 @@ afterEach(async () => {
 	for (const end of cleanUp.splice(0).reverse()) await end();
 });
 
-/** A folder as a project's; what runs in it at the end of the test is stopped, and it is removed. */
+/** Creates a project folder. At the end of the test, what runs in it is stopped, and it is removed. */
 async function project(mode = 0o755): Promise<string> {
 	const root = await mkdtemp(join(tmpdir(), 'logline-project-'));
 	await chmod(root, mode);
@@ -46,7 +46,7 @@ async function query<Row extends object>(url: string, text: string): Promise<Row
 	}
 }
 
-/** Another process of ours that uses the server. */
+/** Starts another process that uses the server. */
 function user(root: string) {
 	const child: ChildProcess = spawn(
 		process.execPath,
@@ -201,7 +201,7 @@ describe('the embedded server', () => {
 	});
 });
 
-// Postgres refuses to run as root, so what follows only happens to root.
+// Postgres refuses to run as root, so these cases only exist for root.
 describe.runIf(process.getuid?.() === 0)('for root', () => {
 	it('works in a folder that nobody else may enter, and says where the data went', async () => {
 		const root = await project(0o700);
@@ -220,7 +220,7 @@ describe.runIf(process.getuid?.() === 0)('for root', () => {
 
 	it('works when the programs, too, are where nobody else may enter', async () => {
 		const root = await project(0o700);
-		// A clone whose every file is closed to others.
+		// A clone in which no file is readable for others.
 		const clone = join(root, 'clone');
 		execFileSync('sh', [
 			'-c',

@@ -16,9 +16,9 @@ afterEach(async () => {
 	expect(strays).toEqual([]);
 });
 
-const quiet = { debug: () => {}, warn: () => {} };
+const quiet = { info: () => {}, warn: () => {} };
 
-/** A listener of two channels that is told of everything; it may reach the database by another way than the sender. */
+/** Creates a listener on two channels that records everything. It may connect in a different way than the sender. */
 async function listen(url: string, sql: Sql, options: Partial<ListenerOptions> = {}) {
 	const heard: string[] = [];
 	let begun = 0;
@@ -60,7 +60,7 @@ describe('the listener', () => {
 				select pg_terminate_backend(pid) from pg_stat_activity
 				where datname = current_database() and application_name = 'logline listener'`;
 			await until(() => begun() === 1 + round, { what: 'it listens again' });
-			expect(listener.state).toBe('up');
+			await until(() => listener.state === 'up');
 			await sql.notify('second', String(round));
 			await until(() => heard.at(-1) === `second ${round}`);
 		}
@@ -106,7 +106,7 @@ describe('the listener', () => {
 		await until(() => proxy.accepted >= 3, { what: 'it tries again and again' });
 		proxy.resume();
 		await until(() => begun() === 1);
-		expect(listener.state).toBe('up');
+		await until(() => listener.state === 'up');
 	});
 
 	it('outlives the server, by whatever way that dies', async () => {
@@ -122,6 +122,20 @@ describe('the listener', () => {
 			await until(() => sql.notify('first', String(round)));
 			await until(() => heard.at(-1) === `first ${round}`);
 		}
+	});
+
+	it('is not up, and says why, where LISTEN is answered and nothing is heard, as behind a pooler', async () => {
+		const { url } = await createTestDatabase({ empty: true });
+		// A notification sent in another database does not arrive in this one.
+		const elsewhere = open((await createTestDatabase({ empty: true })).url);
+		const told: { err: Error }[] = [];
+		const logger = { info: () => {}, warn: (what: unknown) => void told.push(what as never) };
+		const { listener, begun } = await listen(url, elsewhere, { silenceMs: 100, logger });
+		await until(() => begun() >= 3, { what: 'it has begun to listen three times' });
+		expect(listener.state).toBe('down');
+		expect(told.map(({ err }) => err.message)).toEqual([
+			expect.stringContaining('connect to Postgres itself')
+		]);
 	});
 
 	it('can be stopped while the database is away', async () => {

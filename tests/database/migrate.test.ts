@@ -1,4 +1,7 @@
+import { mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { migrate } from '../../drizzle/migrate.ts';
 import { openClient } from '../../src/lib/server/database/client.ts';
@@ -12,9 +15,10 @@ describe('migrations', () => {
 		const sql = openClient(url, { max: 1, name: 'test' });
 		try {
 			const [count] = await sql`
-				select count(*)::int as rows, count(distinct hash)::int as migrations from drizzle.__drizzle_migrations`;
-			expect(count?.rows).toBeGreaterThan(0);
-			expect(count?.rows).toBe(count?.migrations);
+				select count(*)::int as rows from logline_migrations`;
+			expect(count?.rows).toBe(
+				(await readdir('migrations')).filter((name) => name.endsWith('.sql')).length
+			);
 			const [state] = await sql`select count(*)::int as rows from log_state`;
 			expect(state?.rows).toBe(1);
 		} finally {
@@ -27,7 +31,7 @@ describe('migrations', () => {
 		const sql = openClient(url, { max: 1, name: 'test' });
 		try {
 			const look = () => sql`
-				select (select epoch from log_state), (select count(*)::int from drizzle.__drizzle_migrations)`;
+				select (select epoch from log_state), (select count(*)::int from logline_migrations)`;
 			const before = await look();
 			await migrate(url);
 			expect(await look()).toEqual(before);
@@ -70,5 +74,78 @@ describe('migrations', () => {
 		await expect(
 			migrate('postgres://127.0.0.1/none', { folder: '/nowhere/migrations' })
 		).rejects.toThrow('Start Logline from the folder of its package.json');
+	});
+
+	/** Applies a folder with these files. */
+	async function apply(url: string, files: Record<string, string>) {
+		const folder = await mkdtemp(join(tmpdir(), 'logline-migrations-'));
+		try {
+			for (const [name, text] of Object.entries(files)) {
+				await writeFile(join(folder, `${name}.sql`), text);
+			}
+			return await migrate(url, { folder });
+		} finally {
+			await rm(folder, { recursive: true });
+		}
+	}
+	const first = { '0000_a': 'create table a (\n\ti int);', '0002_c': 'create table c (i int)' };
+
+	it('one that came with a merged branch, older than what was applied, is applied', async () => {
+		const { url } = await createTestDatabase({ empty: true });
+		expect((await apply(url, first)).applied).toEqual(['0000_a', '0002_c']);
+		const merged = { ...first, '0001_b': 'create table b (i int)' };
+		expect((await apply(url, merged)).applied).toEqual(['0001_b']);
+		expect((await apply(url, merged)).applied).toEqual([]);
+	});
+
+	it('one that was changed after it was applied is refused by name, and nothing else is done', async () => {
+		const { url } = await createTestDatabase({ empty: true });
+		await apply(url, first);
+		const changed = { ...first, '0000_a': 'create table a (i bigint);', '0003_d': 'select 1' };
+		await expect(apply(url, changed)).rejects.toThrow(/0000_a\.sql was changed after/);
+		// Different line endings are no change.
+		const windows = { ...first, '0000_a': first['0000_a'].replace('\n', '\r\n') };
+		expect((await apply(url, windows)).applied).toEqual([]);
+	});
+
+	it('one that fails is named with its line, leaves nothing behind, and those before it stay', async () => {
+		const { url } = await createTestDatabase({ empty: true });
+		const failing = { ...first, '0003_d': 'create table d (i int);\nselect nothing' };
+		await expect(apply(url, failing)).rejects.toThrow(/0003_d\.sql, line 2 cannot be applied/);
+		const cured = { ...first, '0003_d': 'create table d (i int)' };
+		expect((await apply(url, cured)).applied).toEqual(['0003_d']);
+	});
+
+	it('an index can be made concurrently, by a migration that says that it needs no transaction', async () => {
+		const { url } = await createTestDatabase({ empty: true });
+		await apply(url, first);
+		const index = '-- logline: no transaction\ncreate index concurrently a_i on a (i)';
+		expect((await apply(url, { ...first, '0003_d': index })).applied).toEqual(['0003_d']);
+	});
+
+	it('a database that a newer version has migrated is left as it is, and says so', async () => {
+		const { url } = await createTestDatabase({ empty: true });
+		await apply(url, first);
+		const { applied, unknown } = await apply(url, { '0000_a': first['0000_a'] });
+		expect({ applied, unknown }).toEqual({ applied: [], unknown: ['0002_c'] });
+	});
+
+	it('the migrations of another program in the same database are neither read nor touched', async () => {
+		const { url } = await createTestDatabase({ empty: true });
+		const sql = openClient(url, { max: 1, name: 'test' });
+		try {
+			await sql.unsafe(`create schema drizzle; create table drizzle.__drizzle_migrations
+				(id serial primary key, hash text not null, created_at bigint);
+				insert into drizzle.__drizzle_migrations (hash, created_at) values ('theirs', 9999999999999)`);
+			expect((await migrate(url)).applied).toContain('0001_append');
+			expect(await sql`select hash from drizzle.__drizzle_migrations`).toEqual([
+				{ hash: 'theirs' }
+			]);
+			// A Logline database from before the ledger looks like this.
+			await sql`drop table logline_migrations`;
+			await expect(migrate(url)).rejects.toThrow('Drop it');
+		} finally {
+			await sql.end();
+		}
 	});
 });

@@ -18,10 +18,29 @@ describe('a topic that is not for everybody', () => {
 		expect((await app.readHistory(boss, ['staff'])).events).toHaveLength(1);
 		expect((await app.streams.history(boss, 'staff', null, 10)).events).toHaveLength(1);
 	});
+
+	test('is not even named to who may not see it, and nothing is named to who is not signed in', async () => {
+		scene = await openScene();
+		const ask = async (cookie: string) => {
+			const response = await fetch(scene.server.stream('topics=nonsense'), { headers: { cookie } });
+			const { error } = (await response.json()) as { error: { message: string } };
+			return { status: response.status, message: error.message };
+		};
+		const boss = await createUser(scene.database.url, 'boss');
+		expect(await ask(boss.cookie)).toEqual({
+			status: 400,
+			message: 'There is no topic "nonsense". Topics: a, b, c, d, e, recent, staff.'
+		});
+		expect(await ask(scene.user.cookie)).toEqual({
+			status: 400,
+			message: 'There is no topic "nonsense". Topics: a, b, c, d, e, recent.'
+		});
+		expect(await ask('')).toEqual({ status: 401, message: 'Sign in first.' });
+	});
 });
 
 describe('an event that is for one user alone', () => {
-	/** Events in turn for everyone, for the user and for a stranger. */
+	/** Inserts events in turn for everyone, for the user and for another user. */
 	async function mixed(): Promise<TestUser> {
 		const stranger = await createUser(scene.database.url);
 		await scene.sql`
@@ -36,14 +55,14 @@ describe('an event that is for one user alone', () => {
 	test('is in no page, history or replay of another, when they are read from the database', async () => {
 		scene = await openScene();
 		await mixed();
-		// More than a server that starts takes into memory.
+		// More than a starting server reads into memory.
 		await scene.sql`insert into events (topic, data) select 'e', '0' from generate_series(1, 2100)`;
 		const server = await scene.addServer();
 		expect(server.app.health().head).toBe('2109');
 		const page = await server.app.readHistory(scene.user, ['a']);
 		expect(page.events.map(({ data }) => data)).toEqual(visible);
 		const history = await server.app.streams.history(scene.user, 'a', null, 10);
-		expect(history.events.map(({ data }) => data)).toEqual(visible.toReversed());
+		expect(history.events.map(({ json }) => JSON.parse(json!))).toEqual(visible.toReversed());
 		const client = scene.open('topics=a', { server });
 		await client.caughtUp();
 		expect(client.data('a')).toEqual(visible);

@@ -23,7 +23,7 @@ test('a page with a very long history shows the beginning of it, and its stream 
 		select case when i % 2 = 0 then 'a' else 'b' end, jsonb_build_object('n', i, 'text', repeat('x', 10000))
 		from generate_series(1, ${count}::int) as i`;
 	const page = await scene.server.app.readHistory(scene.user, ['a', 'b']);
-	// Else the rest may come live, after "caught-up".
+	// Otherwise the rest could come live, after "caught-up".
 	await until(() => scene.server.app.health().head === String(count));
 	expect(page.events.length).toBeLessThan(count / 2);
 	expect(JSON.stringify(page).length).toBeLessThan(8_000_000);

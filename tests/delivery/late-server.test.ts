@@ -1,4 +1,4 @@
-/** Servers read the log each at its own pace: a client may know more of it than the one it comes to. */
+/** Each server reads the log at its own speed: a client may know more of the log than the server it connects to. */
 import { afterEach, expect, test, vi } from 'vitest';
 import { Tailer } from '../../src/lib/server/log/tail.ts';
 import type { AppServer } from '../support/app-server.ts';
@@ -11,7 +11,7 @@ afterEach(async () => {
 	await scene.close();
 });
 
-/** A server that does not look at the log until it is released. */
+/** Adds a server that does not look at the log until it is released. */
 async function addLateServer(): Promise<{ server: AppServer; release(): void }> {
 	const { begin, wake } = Tailer.prototype;
 	const begun = vi.spyOn(Tailer.prototype, 'begin').mockImplementation(begin);
@@ -48,4 +48,18 @@ test('who comes to a server that has not read so far is not set back, and is sen
 	await scene.insert('a', 4);
 	await until(() => again.data('a').includes(4));
 	expect(again.data('a')).toEqual([4]);
+});
+
+test('an event whose id was given before a server started, and that was committed after, arrives there', async () => {
+	scene = await openScene();
+	await scene.insert('a', 1);
+	const live = await scene.sql.begin(async (tx) => {
+		await tx`insert into events (topic, data) values ('a', '2')`;
+		const stream = scene.open('topics=a&client=x', { server: await scene.addServer() });
+		await stream.caughtUp();
+		expect(stream.data('a')).toEqual([1]);
+		return { stream };
+	});
+	await until(() => live.stream.data('a').length === 2, { what: 'it has arrived' });
+	expect(live.stream.data('a')).toEqual([1, 2]);
 });

@@ -1,4 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
+import { forgetClients } from '../../src/lib/server/delivery/subscriptions.ts';
+import { createUser } from '../support/app-server.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 import { StreamClient } from '../support/stream-client.ts';
 import { until } from '../support/until.ts';
@@ -25,11 +27,15 @@ describe('a request that cannot be served is told why', () => {
 		['topics=a@x', 400, 'invalid_topics'],
 		['topics=a@99999999999', 400, 'invalid_topics'],
 		['topics=a@1&topics=a@2', 400, 'invalid_topics'],
+		['topics=a@1:x', 400, 'invalid_topics'],
+		['topics=a:1', 400, 'invalid_topics'],
+		['topics=a@1:9223372036854775808', 400, 'invalid_topics'],
 		['topics=a&topics=b&topics=c', 400, 'too_many_topics'],
 		['topics=a&lastEventID=x', 400, 'invalid_cursor'],
 		['topics=a&lastEventID=-1', 400, 'invalid_cursor'],
 		['topics=a&lastEventID=9223372036854775808', 400, 'invalid_cursor'],
 		['topics=a&lastEventID=1e3', 400, 'invalid_cursor'],
+		['topics=a&lastEventId=1e3', 400, 'invalid_cursor'],
 		['topics=a&log=x', 400, 'invalid_cursor'],
 		['topics=a&client=%20', 400, 'invalid_client'],
 		[`topics=a&client=${'x'.repeat(65)}`, 400, 'invalid_client'],
@@ -119,4 +125,84 @@ test('while it drains, a server ends its streams, spreads their return, and refu
 	await next.caughtUp();
 	const ids = [...client.of('a'), ...next.of('a')].map((event) => event.data);
 	expect(ids).toEqual(Array.from({ length: 100 }, (_, i) => i));
+});
+
+describe('a user who opens streams without end', () => {
+	/** Opens streams one after the other. Each is closed after its response. */
+	async function flood(count: number, query: (i: number) => string): Promise<number[]> {
+		const answers: number[] = [];
+		for (let i = 0; i < count; i++) {
+			const client = scene.open(query(i));
+			await until(() => client.status !== 0);
+			answers.push(client.status);
+			client.close();
+			await until(() => scene.server.app.streams.connections.size === 0);
+		}
+		return answers;
+	}
+
+	const rows = async () => {
+		const [row] = await scene.sql`
+			select count(*)::int as n, count(distinct client_id)::int as clients from topic_subscriptions`;
+		return row as { n: number; clients: number };
+	};
+
+	test('is told to wait, while others open theirs', async () => {
+		scene = await openScene();
+		const answers = await flood(90, (i) => `topics=a&client=c${i}`);
+		// The limit of a minute, plus what was allowed again since then.
+		expect(answers.slice(0, 60)).toEqual(Array(60).fill(200));
+		expect(answers).toContain(429);
+		const client = scene.open('topics=a&client=more');
+		await until(() => client.status !== 0);
+		if (client.status === 429) expect(Number(client.headers['retry-after'])).toBeGreaterThan(0);
+		const other = await createUser(scene.database.url);
+		const theirs = new StreamClient(scene.server.stream('topics=a'), { cookie: other.cookie });
+		await theirs.caughtUp();
+		theirs.close();
+	});
+
+	test('with ever new names leaves no more than the last hundred clients', async () => {
+		scene = await openScene({ maxConnectionsPerUser: 20 });
+		await flood(115, (i) => `topics=a&topics=b&client=c${i}`);
+		expect((await rows()).clients).toBeLessThanOrEqual(100);
+		expect((await rows()).clients).toBeGreaterThan(90);
+	});
+
+	test('with a count that goes down, or up, leaves one row per topic', async () => {
+		scene = await openScene();
+		await flood(50, (i) => `topics=a@${i % 2 ? 100 - i : 100 + i}&client=x&lastEventID=0`);
+		expect(await rows()).toEqual({ n: 1, clients: 1 });
+	});
+});
+
+describe('a client that the server has forgotten', () => {
+	async function forgotten(topics: string): Promise<string> {
+		scene = await openScene();
+		await scene.insert('a', 1);
+		await scene.insert('b', 2);
+		const client = scene.open(`${topics}&client=x`);
+		await client.caughtUp();
+		client.close();
+		await scene.sql`update topic_subscriptions set seen_at = now() - interval '31 days'`;
+		expect(await forgetClients(scene.server.app.database.background)).toBe(1);
+		expect(await scene.sql`select 1 from topic_subscriptions`).toHaveLength(0);
+		await scene.insert('a', 3);
+		return client.cursor;
+	}
+
+	test('misses nothing of a topic that it adds as it comes back, when it does not count', async () => {
+		const cursor = await forgotten('topics=a');
+		const client = scene.open('topics=a&topics=b&client=x', { lastEventID: cursor });
+		await client.caughtUp();
+		expect(client.data('b')).toEqual([2]);
+		expect(client.data('a')).toEqual([1, 3]);
+	});
+
+	test('is sent only what it missed, when it counts', async () => {
+		const cursor = await forgotten('topics=a@0');
+		const client = scene.open('topics=a@0&client=x', { lastEventID: cursor });
+		await client.caughtUp();
+		expect(client.data('a')).toEqual([3]);
+	});
 });

@@ -5,13 +5,13 @@ import { until } from '../support/until.ts';
 let scene: Scene;
 afterEach(() => scene.close());
 
-/** Two writers whose ids would commit in the other order if nothing ordered them. */
+/** Two writers whose ids would commit in the opposite order without the trigger. */
 async function interleave(): Promise<void> {
 	const { sql } = scene;
 	let second: Promise<unknown> = Promise.resolve();
 	await sql.begin(async (tx) => {
 		await tx`insert into events (topic, data) values ('a', '"first"')`;
-		// Not awaited here: with the order enforced it waits for our commit.
+		// Not awaited here: with the trigger, it waits for our commit.
 		second = sql`insert into events (topic, data) values ('a', '"second"')`.execute();
 		await until(
 			async () => {
@@ -21,7 +21,7 @@ async function interleave(): Promise<void> {
 			},
 			{ what: 'the second writer waits or has committed' }
 		);
-		// Time for a reader to pass the larger id, if it can see it.
+		// Gives a reader time to pass the larger id, if it can see it.
 		await sql`select pg_notify('logline_events', '')`;
 		await until(() => scene.server.app.health().lagMs < 50);
 	});
@@ -128,7 +128,7 @@ test('a private event reaches its user on every server, and nobody else', async 
 	}
 	await theirs.arrived('a');
 	expect(theirs.data('a')).toEqual(['public']);
-	// Both have something of their own in what is handed over at once, and in what a newcomer is caught up with.
+	// Both users have a private event in what is delivered live, and in what a new client catches up with.
 	await scene.server.app.append([
 		{ topic: 'a', data: 'for me', userId: scene.user.userId },
 		{ topic: 'a', data: 'for the stranger', userId: stranger.userId }

@@ -11,10 +11,10 @@ import type { Usage } from './stream-process.ts';
 const EVENTS = 200_000;
 /** Rows of one INSERT. */
 const BATCH = 20_000;
-/** Makes the replay 100 MB: what would be held for a client that reads nothing if nothing held it back. */
+/** Makes the replay 100 MB: this would be buffered for a client that reads nothing, if nothing limited it. */
 const PAD = 'x'.repeat(450);
 const BOUND = 32 * 1_048_576;
-/** Live events whose way is timed. */
+/** Live events whose latency is measured. */
 const TIMED = 60;
 
 let database: TestDatabase;
@@ -31,7 +31,11 @@ afterEach(async () => {
 	await database.drop();
 });
 
-/** Starts the server and answers the address of its stream. */
+/**
+ * Starts the server.
+ *
+ * @returns the address of its stream
+ */
 async function startServer(): Promise<string> {
 	server = spawn(
 		process.execPath,
@@ -52,7 +56,7 @@ async function usage(): Promise<Usage> {
 	return told;
 }
 
-/** How long events of topic b take from their INSERT to the client, in milliseconds: the median. */
+/** Returns the median time of events of topic b from their INSERT to the client, in milliseconds. */
 async function latency(client: StreamClient): Promise<number> {
 	const times: number[] = [];
 	for (let i = 0; i < TIMED; i++) {
@@ -84,7 +88,7 @@ test('a client that stops reading in the middle of a replay of 200,000 events co
 	const other = open('topics=b&client=other');
 	await other.caughtUp();
 	const latencyBefore = await latency(other);
-	// Garbage is collected before the first look, or what is held later could hide in the room that it leaves.
+	// Collect garbage before the first measurement; otherwise later memory could reuse its room and stay hidden.
 	const before = await usage();
 
 	const slow = open('topics=a&client=slow');
@@ -108,8 +112,8 @@ test('a client that stops reading in the middle of a replay of 200,000 events co
 	await look();
 	expect(slow.of('a').length).toBeLessThan(EVENTS / 2);
 	expect(peak - before.resident).toBeLessThan(BOUND);
-	// Were anybody to wait for the one that reads nothing, it would be for the next poll, a second later, or for ever; that a
-	// machine has other things to do makes the median of many a little longer at most.
+	// If anything waited for the client that reads nothing, the latency would be one poll (a second) or more. A busy machine
+	// changes the median only a little.
 	expect(latencyWhile).toBeLessThan(2 * latencyBefore + 50);
 
 	slow.resume();

@@ -21,11 +21,11 @@ test('clients are served again soon after every connection to the database has d
 	url.hostname = '127.0.0.1';
 	url.port = String(proxy.port);
 	scene = await openScene({ maxConnectionsPerUser: 100 }, { url: url.href });
-	// A herd, so that every connection the server may open is open.
+	// Many clients, so that every connection the server may open is open.
 	const herd = Array.from({ length: 40 }, (_, i) => scene.open(`topics=a&client=herd${i}`));
 	for (const client of herd) await client.caughtUp();
 	proxy.halfOpen();
-	// Each of these takes one of the dead connections; none may take them all out of service.
+	// Each of these uses a dead connection. Together they must not take all connections out of service.
 	const unlucky = Array.from({ length: 20 }, (_, i) => scene.open(`topics=a&client=unlucky${i}`));
 	const sql = openClient(database.url, { max: 1, name: 'test sql' });
 	await sql`insert into events (topic, data) values ('a', '"afterwards"')`;

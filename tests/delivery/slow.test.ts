@@ -1,6 +1,7 @@
-import { afterEach, expect, test, vi } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { SSEConnection } from '../../src/lib/server/sse/produce-sse.ts';
 import { openScene, type Scene } from '../support/scene.ts';
+import type { StreamClient } from '../support/stream-client.ts';
 import { until } from '../support/until.ts';
 
 let scene: Scene;
@@ -15,18 +16,32 @@ async function insertMany(topic: string, count: number, bytes: number): Promise<
 		select ${topic}, jsonb_build_object('n', i, 'pad', repeat('x', ${bytes}::int)) from generate_series(1, ${count}::int) i`;
 }
 
-/** Watches every stream of this process: how many unsent bytes one has held at most. */
-function watchBacklog(): { most(): number; stop(): void } {
+/** Watches every stream of this process. */
+function watchBacklog(): {
+	/** Returns the most unsent bytes of one stream. */
+	most(): number;
+	/** Returns true when no open stream sends bytes any more, although some are unsent. */
+	stuck(): boolean;
+	stop(): void;
+} {
 	let most = 0;
+	const seen = new Set<SSEConnection>();
 	const write = SSEConnection.prototype.write;
 	const spy = vi.spyOn(SSEConnection.prototype, 'write').mockImplementation(function (
 		this: SSEConnection,
 		chunk
 	) {
+		seen.add(this);
 		write.call(this, chunk);
 		most = Math.max(most, this.backlog);
 	});
-	return { most: () => most, stop: () => spy.mockRestore() };
+	const isStuck = (stream: SSEConnection) =>
+		stream.backlog > 0 && Date.now() - stream.progressAt > 300;
+	return {
+		most: () => most,
+		stuck: () => [...seen].filter((stream) => !stream.ended).every(isStuck),
+		stop: () => spy.mockRestore()
+	};
 }
 
 const received = (client: { data(topic: string): unknown[] }, topic: string) =>
@@ -35,7 +50,7 @@ const received = (client: { data(topic: string): unknown[] }, topic: string) =>
 test('a client that stops reading during a replay costs little memory, delays nobody, and gets everything when it reads again', async () => {
 	scene = await openScene({ bufferBytes: 65_536 });
 	await insertMany('a', 20_000, 2000);
-	// The window in memory fills as the events arrive; it is not the client's doing.
+	// The window in memory fills as the events arrive. The client does not cause this.
 	await until(() => scene.server.app.health().head === '20000');
 	const slow = scene.open('topics=a&client=slow');
 	await slow.arrived('a');
@@ -89,7 +104,7 @@ test('a client that stops reading is held no more than its buffer, a page and a 
 		live.resume();
 		await replaying.caughtUp(30_000);
 		await until(() => live.data('b').length === 20_000, { timeoutMs: 30_000 });
-		// A batch has a thousand events at most, and each of these about 1100 bytes on the wire.
+		// A batch has at most a thousand events, each about 1100 bytes on the wire.
 		expect(backlog.most()).toBeGreaterThan(65_536);
 		expect(backlog.most()).toBeLessThan(65_536 + 2 * 131_072 + 1_200_000);
 	} finally {
@@ -113,14 +128,66 @@ test('what is appended while a client catches up follows what it has missed, onc
 	expect(received(client, 'a')).toEqual(numbers(20_060));
 });
 
-test('a client that takes nothing for too long is ended', async () => {
-	scene = await openScene({ bufferBytes: 4096, keepAliveMs: 100, stallMs: 400 });
-	const stuck = scene.open('topics=a&client=stuck');
-	await stuck.caughtUp();
-	stuck.pause();
-	await insertMany('a', 20_000, 1000);
-	await until(() => scene.server.app.streams.connections.size === 0, {
-		what: 'the server has ended it'
+describe('a client that takes nothing', () => {
+	let backlog: ReturnType<typeof watchBacklog>;
+	beforeEach(() => (backlog = watchBacklog()));
+	afterEach(() => backlog.stop());
+
+	/** Opens a stream and reads only its beginning. More data follows than all buffers on the way can take. */
+	async function stuck(client: string): Promise<StreamClient> {
+		const stream = scene.open(`topics=a&client=${client}`);
+		await stream.arrived('a');
+		stream.pause();
+		await until(() => backlog.stuck(), { what: 'the socket takes no more' });
+		return stream;
+	}
+
+	test('for too long is disconnected', async () => {
+		scene = await openScene({ bufferBytes: 4096, keepAliveMs: 100, stallMs: 1500 });
+		await insertMany('a', 20_000, 1000);
+		await until(() => scene.server.app.health().head === '20000');
+		await stuck('stuck');
+		expect(await scene.server.sockets()).toBe(1);
+		await until(async () => (await scene.server.sockets()) === 0, {
+			what: 'its socket is closed',
+			timeoutMs: 4000
+		});
+		expect(scene.server.app.streams.connections.size).toBe(0);
+	});
+
+	test('and comes back again and again has no more sockets than it may have streams', async () => {
+		scene = await openScene({ bufferBytes: 4096, maxConnectionsPerUser: 2 });
+		await insertMany('a', 20_000, 1000);
+		await until(() => scene.server.app.health().head === '20000');
+		for (let i = 0; i < 4; i++) {
+			await stuck('one');
+			await stuck('two');
+			await until(async () => (await scene.server.sockets()) <= 2, { timeoutMs: 2000 });
+		}
+		expect(scene.server.app.streams.connections.size).toBe(2);
+	});
+
+	test.each([
+		['its session ends', () => scene.sql`delete from sessions`],
+		['the log is another one', () => scene.sql`update log_state set epoch = gen_random_uuid()`]
+	])('is disconnected soon when %s, and counts until then', async (_, end) => {
+		scene = await openScene({ bufferBytes: 4096 });
+		await insertMany('a', 20_000, 1000);
+		await until(() => scene.server.app.health().head === '20000');
+		await stuck('stuck');
+		await end();
+		const { connections } = scene.server.app.streams;
+		await until(() => connections.size === 0);
+		expect(await scene.server.sockets()).toBe(0);
+	});
+
+	test('does not keep a server from stopping', async () => {
+		scene = await openScene({ bufferBytes: 4096, shutdownGraceMs: 1000 });
+		await insertMany('a', 20_000, 1000);
+		await until(() => scene.server.app.health().head === '20000');
+		await stuck('stuck');
+		await scene.server.app.stop();
+		await until(async () => (await scene.server.sockets()) === 0, { timeoutMs: 2000 });
 	});
 });
 

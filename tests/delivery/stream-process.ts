@@ -1,17 +1,19 @@
 /**
- * A server in a process of its own, so that its memory is nobody else's. It tells its port when it serves; whenever it gets
- * a message, it collects its garbage and tells what it occupies. Run by paused-socket.test.ts with --expose-gc.
+ * A server in its own process, so that its memory can be measured. It sends its port when it serves. At each message it
+ * collects garbage and sends its memory usage. Run with --expose-gc.
  */
 import { subscribe } from 'node:diagnostics_channel';
 import type { Socket } from 'node:net';
 import { startAppServer } from '../support/app-server.ts';
 
-/** What the process tells when it is asked. Bytes. */
+/** What the process reports. Bytes. */
 export interface Usage {
-	/** Resident memory before and after its garbage was collected. */
+	/** Resident memory before the garbage collection; `resident`: after it. */
 	peak: number;
 	resident: number;
-	/** What its sockets have passed to the system. */
+	/** Highest resident memory ever. */
+	highest: number;
+	/** Bytes that its sockets have passed to the system. */
 	written: number;
 }
 
@@ -20,16 +22,18 @@ subscribe('http.server.request.start', (message) => {
 	sockets.add((message as { socket: Socket }).socket);
 });
 
-// Whoever started us has died: nobody would end us any more.
+// The parent process has died, so nobody would end this one.
 process.on('disconnect', () => process.exit(1));
 process.on('message', () => {
 	const peak = process.memoryUsage.rss();
 	globalThis.gc?.();
 	let written = 0;
 	for (const socket of sockets) written += socket.bytesWritten - socket.writableLength;
-	process.send?.({ peak, resident: process.memoryUsage.rss(), written } satisfies Usage);
+	const resident = process.memoryUsage.rss();
+	const highest = process.resourceUsage().maxRSS * 1024;
+	process.send?.({ peak, resident, highest, written } satisfies Usage);
 });
 
-// A client that stands still for long is the point here.
+// These tests need clients that do not read for a long time.
 const server = await startAppServer(process.env.DATABASE_URL ?? '', { stallMs: 600_000 });
 process.send?.({ port: server.port });

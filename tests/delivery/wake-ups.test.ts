@@ -1,11 +1,11 @@
-/** What makes a server look at the log, one way at a time: a notification, the listener's return, the poll. */
+/** Each of the ways that make a server look at the log: a notification, the listener's reconnect, the poll. */
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { openScene, type Scene } from '../support/scene.ts';
 import { until } from '../support/until.ts';
 
 let scene: Scene;
 
-/** Ends the listening connection and waits for its end: nobody hears what is notified until it has come back. */
+/** Ends the listening connection and waits for its end: notifications are not received until it has reconnected. */
 async function deafen(): Promise<void> {
 	const killed = await scene.sql`
 		select pg_terminate_backend(pid, 5000) from pg_stat_activity
@@ -19,7 +19,7 @@ async function heard(): Promise<void> {
 }
 
 describe('without the poll', () => {
-	// Whatever happens at intervals does not happen: neither the poll nor the heartbeat nor the look at old sessions.
+	// Stops everything that runs at intervals: the poll, the heartbeat and the check of old sessions.
 	beforeEach(() => void vi.useFakeTimers({ toFake: ['setInterval', 'clearInterval'] }));
 	afterEach(async () => {
 		await scene.close();

@@ -1,6 +1,4 @@
-/**
- * Does in a copy of the tree what README.md says, with its own words: the code is taken from the page.
- */
+/** Follows the steps of README.md in a copy of the tree, with the code taken from the page. */
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,10 +9,13 @@ import { startBuiltApp, type BuiltApp } from '../support/built-app.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openClient } from '../../src/lib/server/database/client.ts';
 import { StreamClient } from '../support/stream-client.ts';
-import { readBlocks, type CodeBlock } from './blocks.ts';
+import { readBlocks, type CodeBlock } from '../support/blocks.ts';
 
-/** Type check and build, on a machine that has other things to do. */
+/** For type check and build on a busy machine. */
 const TIMEOUT_MS = 600_000;
+
+/** Tests that also run without the demo. LOGLINE_README_TESTS=all runs every one of them, which takes minutes. */
+const TESTS = process.env.LOGLINE_README_TESTS === 'all' ? [] : ['src/', 'tests/auth'];
 
 const LEFT_OUT = ['node_modules', '.git', '.svelte-kit', '.data', 'build', 'bench', 'coverage'];
 const PASSWORD = 'correct horse battery';
@@ -22,6 +23,9 @@ const run = promisify(execFile);
 
 let copy: string;
 let blocks: CodeBlock[];
+/** Paths of the files taken from the page. */
+const pasted: string[] = [];
+let removed = false;
 
 beforeAll(async () => {
 	blocks = await readBlocks('README.md');
@@ -31,16 +35,25 @@ beforeAll(async () => {
 	await symlink(resolve('node_modules'), join(copy, 'node_modules'));
 	for (const [n, { language, file, code }] of blocks.entries()) {
 		if (language === 'ts' || language === 'svelte') {
-			// Examples get a name, so that they are checked and built like the rest.
-			await write(
-				file ?? `src/lib/features/examples/example-${n}.${exampleSuffix(language)}`,
-				code
-			);
+			// Examples without a file name get one, so that they are checked and built, too.
+			const path = file ?? `src/lib/features/examples/example-${n}.${exampleSuffix(language)}`;
+			await write(path, code);
+			pasted.push(path);
 		}
 	}
 });
 
 afterAll(() => rm(copy, { recursive: true, force: true }));
+
+test(
+	'what is pasted from the README passes the lint and the formatter',
+	async () => {
+		await program('@sveltejs/kit/svelte-kit.js', 'sync');
+		await program('prettier/bin/prettier.cjs', '--check', ...pasted);
+		await program('eslint/bin/eslint.js', ...pasted);
+	},
+	TIMEOUT_MS
+);
 
 test(
 	'a topic that was added by the steps of the README arrives over HTTP, like all else that it shows',
@@ -64,7 +77,7 @@ test(
 					await sql.unsafe(code);
 				}
 				await stream.arrived('notifications');
-				// Both doors, in whichever order the relay made of them.
+				// One event through each door, in any order.
 				await expect
 					.poll(() =>
 						stream
@@ -89,6 +102,7 @@ test(
 		const removal = blocks.find(({ code }) => code.startsWith('rm -r'));
 		expect(removal).toBeDefined();
 		await run('sh', ['-e', '-c', removal!.code], { cwd: copy });
+		removed = true;
 		await checkAndBuild();
 		await withApp(async (app, cookie) => {
 			const stream = new StreamClient(`${app.url}/api/events?topics=orders`, { cookie });
@@ -107,6 +121,17 @@ test(
 	TIMEOUT_MS
 );
 
+test(
+	'without the demo, the lint and the tests are as green as before',
+	async () => {
+		expect(removed, 'the test before this one removes it').toBe(true);
+		await program('eslint/bin/eslint.js', '.');
+		const said = await program('vitest/vitest.mjs', 'run', ...TESTS);
+		expect(said).toMatch(/^[1-9]\d* passed, 0 failed/m);
+	},
+	TIMEOUT_MS
+);
+
 interface Message {
 	message: string;
 }
@@ -119,26 +144,29 @@ async function write(file: string, code: string): Promise<void> {
 	await writeFile(path, code);
 }
 
-/** Fails with what the programs say. */
-async function checkAndBuild(): Promise<void> {
-	const env = { ...process.env, NODE_ENV: 'production', VITEST: undefined };
-	const program = async (name: string, ...args: string[]) => {
-		const entry = join('node_modules', name);
-		try {
-			await run(process.execPath, [entry, ...args], { cwd: copy, env, maxBuffer: 1 << 24 });
-		} catch (error) {
-			const { stdout, stderr } = error as { stdout?: string; stderr?: string };
-			throw new Error(`${name} ${args.join(' ')} fails:\n${stdout ?? ''}${stderr ?? ''}`, {
-				cause: error
-			});
-		}
-	};
-	await program('@sveltejs/kit/svelte-kit.js', 'sync');
-	await program('svelte-check/bin/svelte-check', '--threshold', 'error', '--output', 'human');
-	await program('vite/bin/vite.js', 'build');
+/** Runs a program of node_modules and returns its output. An error contains the output, too. */
+async function program(name: string, ...args: string[]): Promise<string> {
+	const built = name.startsWith('vitest/') ? undefined : 'production';
+	const env = { ...process.env, NODE_ENV: built, VITEST: undefined };
+	const entry = join('node_modules', name);
+	try {
+		const options = { cwd: copy, env, maxBuffer: 1 << 24 };
+		return (await run(process.execPath, [entry, ...args], options)).stdout;
+	} catch (error) {
+		const { stdout, stderr } = error as { stdout?: string; stderr?: string };
+		throw new Error(`${name} ${args.join(' ')} fails:\n${stdout ?? ''}${stderr ?? ''}`, {
+			cause: error
+		});
+	}
 }
 
-/** Serves the build of the copy on a database of its own, for a user who has just signed up. */
+async function checkAndBuild(): Promise<void> {
+	await program('@sveltejs/kit/svelte-kit.js', 'sync');
+	await program('svelte-check/bin/svelte-check', '--threshold', 'error', '--output', 'human');
+	await program('tsx/dist/cli.mjs', 'src/bin/build.ts');
+}
+
+/** Serves the build of the copy on its own database, for a user who has just signed up. */
 async function withApp(
 	work: (app: BuiltApp, cookie: string, sql: ReturnType<typeof openClient>) => Promise<void>
 ): Promise<void> {

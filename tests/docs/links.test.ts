@@ -1,9 +1,9 @@
-/** What the pages refer to exists. */
+/** The targets that the pages refer to must exist. */
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { dirname, join } from 'node:path';
 import { expect, test } from 'vitest';
-import { anchorsOf, linksOf, readPages, rowsOf } from './markdown.ts';
+import { anchorsOf, linksOf, readPages, rowsOf } from '../support/markdown.ts';
 
 const pages = await readPages();
 const page = (path: string) => pages.find((candidate) => candidate.path === path)!;
@@ -31,7 +31,7 @@ test('a link to a file of tests is called like a test in it', async () => {
 		for (const { label, target } of linksOf(from)) {
 			const path = join(dirname(from.path), target);
 			if (!target.endsWith('.test.ts') || !existsSync(path)) continue;
-			// Of this one, the whole file is meant.
+			// This link means the whole file.
 			if (target.endsWith('docs/add-a-topic.test.ts')) continue;
 			named++;
 			const names = await namesOfTests(path);
@@ -75,7 +75,7 @@ test('every error code and control event of the protocol page is one of the code
 	);
 });
 
-/** Parameters of a request stand in a table of the same form. */
+/** Request parameters are in a table with the same form. */
 const PARAMETERS = new Set(['lastEventID']);
 
 async function namesOfTests(path: string): Promise<Set<string>> {

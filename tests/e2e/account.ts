@@ -3,14 +3,18 @@ import type { BuiltApp } from '../support/built-app.ts';
 
 export const PASSWORD = 'correct horse battery';
 
-/** A form as a program sends it: without `Origin`, accepting anything. */
+/** Returns a form request as a program sends it: without `Origin`, accepting any type. */
 export const form = (fields: Record<string, string>): RequestInit => ({
 	method: 'POST',
 	body: new URLSearchParams(fields),
 	redirect: 'manual'
 });
 
-/** Signs up without a browser. Answers the `cookie` header of the session. */
+/**
+ * Signs up without a browser.
+ *
+ * @returns the `cookie` header of the session
+ */
 export async function signUp(app: BuiltApp, username: string): Promise<string> {
 	const response = await fetch(`${app.url}/signup`, form({ username, password: PASSWORD }));
 	expect(response.status).toBe(303);

@@ -11,7 +11,7 @@ it('a tab that was offline while somebody else signed in shows nothing of theirs
 	await stage.publish('notifications', 'Before');
 	await ada.shows('Notifications', 'Before');
 
-	// Ada's tab alone has no network; the stream it has is about to reach its age.
+	// Only Ada's tab has no network. Its stream is about to reach its maximum age.
 	const path = '**/api/events**';
 	await ada.page.route(path, (route) => route.abort('internetdisconnected'));
 	await ada.page.waitForEvent('requestfailed', (request) => request.url().includes('/api/events'));

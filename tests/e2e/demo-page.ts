@@ -4,16 +4,16 @@ import { STORY } from '../../src/lib/features/chat/script.ts';
 import { until } from '../support/until.ts';
 import { PASSWORD } from './account.ts';
 
-/** What an undisturbed story leaves in the chat, line by line; the prompts are said by the player. */
+/** The chat of an undisturbed story, line by line. The player says the prompts. */
 export const WHOLE_STORY: readonly string[] = STORY.map(({ text }) => text);
 
-/** Topics that can be turned off, as the page calls them. */
+/** Topics that can be turned off, by their names on the page. */
 export type TopicLabel = 'Notifications' | 'Logs';
 
-/** A page of the application as a person sees and uses it. */
+/** A page of the application as a user sees and uses it. */
 export class DemoPage {
 	readonly page: Page;
-	/** What the browser complained about: errors, warnings and exceptions that nobody caught. */
+	/** Errors, warnings and uncaught exceptions of the browser. */
 	readonly complaints: string[] = [];
 
 	private constructor(page: Page) {
@@ -30,14 +30,14 @@ export class DemoPage {
 		return new DemoPage(await profile.newPage());
 	}
 
-	/** Creates an account by the form, and waits until the start page is live. */
+	/** Creates an account with the form, and waits until the start page is live. */
 	async signUp(url: string, username: string): Promise<void> {
 		await this.page.goto(`${url}/signup`);
 		await this.#submitAccount('Create an account', username);
 		await this.live();
 	}
 
-	/** Signs in by the form, and waits until the start page is live. */
+	/** Signs in with the form, and waits until the start page is live. */
 	async signIn(url: string, username: string): Promise<void> {
 		await this.page.goto(`${url}/login`);
 		await this.#submitAccount('Sign in', username);
@@ -51,7 +51,7 @@ export class DemoPage {
 		await this.page.waitForURL((url) => url.pathname === '/');
 	}
 
-	/** Opens the start page, signed in already, and waits until it is live. */
+	/** Opens the start page as a signed-in user, and waits until it is live. */
 	async visit(url: string): Promise<void> {
 		await this.page.goto(url);
 		await this.live();
@@ -70,18 +70,18 @@ export class DemoPage {
 		return this.page.getByRole('button', { name, exact: true });
 	}
 
-	/** The chat, oldest line first. */
+	/** Returns the chat, oldest line first. */
 	chatLines(): Promise<string[]> {
 		return this.page
 			.getByRole('log', { name: 'Conversation' })
 			.getByRole('listitem')
 			.evaluateAll((items) =>
-				// The line is the last paragraph; the sender's name stands above it.
+				// The line is the last paragraph; the sender's name is above it.
 				items.map((item) => [...item.querySelectorAll('p')].pop()?.textContent?.trim() ?? '')
 			);
 	}
 
-	/** Texts of a list, newest first. */
+	/** Returns the texts of a list, newest first. */
 	entries(topic: TopicLabel): Promise<string[]> {
 		return this.#list(topic).evaluateAll((items) =>
 			items.map((item) => item.querySelector('.message, p')?.lastChild?.textContent?.trim() ?? '')
@@ -102,7 +102,7 @@ export class DemoPage {
 		return this.page.getByRole('group', { name: 'Topics' }).getByRole('switch', { name: topic });
 	}
 
-	/** How many events of a topic have come in since the page was opened, as the toolbar tells. */
+	/** Returns the number of events of a topic since the page was opened, as the toolbar shows it. */
 	async counter(topic: TopicLabel): Promise<number> {
 		const text = (await this.topicSwitch(topic).textContent()) ?? '';
 		return Number(/(\d+)\s*received/.exec(text)?.[1] ?? NaN);
@@ -120,7 +120,7 @@ export class DemoPage {
 		return this.page.getByText('The end', { exact: true }).isVisible();
 	}
 
-	/** Waits until the chat has that many lines, saying nothing. */
+	/** Waits, without replies, until the chat has that many lines. */
 	async chatReaches(lines: number): Promise<void> {
 		await until(async () => (await this.chatLines()).length >= lines, {
 			what: `the chat has ${lines} lines`,
@@ -129,7 +129,11 @@ export class DemoPage {
 		});
 	}
 
-	/** Waits for the next prompt and says it. Answers false when the story has ended instead. */
+	/**
+	 * Waits for the next prompt and says it.
+	 *
+	 * @returns false when the story has ended instead
+	 */
 	async reply(): Promise<boolean> {
 		const what = 'the story ends or waits for a reply';
 		const found = await until(
@@ -163,7 +167,7 @@ export class DemoPage {
 	}
 }
 
-/** A reply may turn out to be said already, by another tab or before a server died, while we reach for the button. */
+/** A reply may have been said already, by another tab or before a server died. Then the button is gone. */
 function unlessGone(error: unknown): void {
 	if (!(error instanceof errors.TimeoutError)) throw error;
 }

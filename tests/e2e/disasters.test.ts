@@ -17,7 +17,7 @@ describe('a server that is killed', () => {
 		await app.kill9();
 		await app.restart();
 
-		// With the player's reply on its way: it was taken or it was not, and then the player says it again.
+		// While the player's reply is on its way: either it was accepted, or the player says it again.
 		await player.reply();
 		await player.chatReaches(6);
 		await player.reply();
@@ -52,14 +52,14 @@ describe('a server that is killed', () => {
 			const reader = await stage.openPage();
 			await reader.signUp(app.url, 'ada');
 			// The story waits for a reply, so nothing else is written.
-			await reader.button('Send').and(reader.page.locator(':enabled')).waitFor();
+			await reader.button('Send').and(reader.page.locator(':not([aria-disabled])')).waitFor();
 			const before = await reader.chatLines();
 
 			await reader.button('Disconnect').click();
 			const bytes = await writeMuch(NOTES, LINES);
 			await reader.button('Connect').click();
 			for (const share of [0.2, 0.4]) {
-				// More than the system keeps on the way: the server is still sending, and waits for the reader.
+				// More than the system can buffer: the server is still sending and waits for the reader.
 				const enough = through.delivered + share * bytes;
 				await until(() => through.delivered >= enough, {
 					what: 'a part of it has arrived',
@@ -101,7 +101,7 @@ describe('a server that is killed', () => {
 		await here.signUp(one.url, 'ada');
 		await there.signIn(other.url, 'ada');
 
-		// A reply from either side moves both.
+		// A reply in one tab changes both.
 		await here.reply();
 		await there.chatReaches(6);
 		await there.reply();
@@ -121,7 +121,7 @@ describe('a server that is killed', () => {
 /**
  * Writes notifications for everyone and chat lines for the only user, mixed, in one statement.
  *
- * @returns about how many bytes that is on the wire
+ * @returns approximate bytes on the wire
  */
 async function writeMuch(notes: number, lines: number): Promise<number> {
 	const every = notes / lines + 1;

@@ -17,7 +17,7 @@ describe('the page that the server renders', () => {
 		await stage.publish('logs', 'l1', 'l2');
 		await writer.shows('Logs', 'l2');
 
-		// The page arrives, its scripts do not yet, and meanwhile life goes on.
+		// The page has arrived but its scripts have not, and events are published meanwhile.
 		const { page } = writer;
 		let loadScripts = () => {};
 		const held = new Promise<void>((resolve) => (loadScripts = resolve));
@@ -81,7 +81,7 @@ describe('the page that the server renders', () => {
 		await stage.sql`
 			insert into events (topic, user_id, data) values ('message', (select id from users),
 				'{"id": "1", "sender": "Scribe", "text": "Good evening."}')`;
-		// The server that renders hears of a row a moment after its commit.
+		// The rendering server learns of a row a moment after its commit.
 		await until(async () => {
 			await page.reload();
 			return (await reader.chatLines()).length > 0;
@@ -126,7 +126,7 @@ describe.each([
 		const app = await stage.start();
 		const reader = await stage.openPage({ viewport });
 		await reader.signUp(app.url, 'ada');
-		await reader.button('Send').and(reader.page.locator(':enabled')).waitFor();
+		await reader.button('Send').and(reader.page.locator(':not([aria-disabled])')).waitFor();
 
 		const reached = await tabThrough(reader.page);
 		for (const name of ['Sign out', 'Disconnect', 'Notifications', 'Logs', 'Reset', 'Send']) {
@@ -146,26 +146,26 @@ describe.each([
 	});
 });
 
-/** Marks the list items that are there. */
+/** Marks the present list items. */
 async function rememberItems(page: Page): Promise<void> {
 	await page.evaluate(() => {
 		for (const item of document.querySelectorAll('section li')) item.toggleAttribute('data-seen');
 	});
 }
 
-/** How many of the marked list items are still there. */
+/** Returns how many of the marked list items are still there. */
 async function remembered(page: Page): Promise<number> {
 	return page.locator('section li[data-seen]').count();
 }
 
-/** Pixels by which the page is wider than the window. */
+/** Returns by how many pixels the page is wider than the window. */
 function overflow(page: Page): Promise<number> {
 	return page.evaluate(
 		() => document.documentElement.scrollWidth - document.documentElement.clientWidth
 	);
 }
 
-/** What Tab reaches, by its text, from the top of the page until it starts again. */
+/** Returns the texts of all elements that Tab reaches, from the top of the page until it starts again. */
 async function tabThrough(page: Page): Promise<string[]> {
 	const reached: string[] = [];
 	for (let i = 0; i < 100; i++) {

@@ -1,4 +1,4 @@
-/** Requests that must be refused. Somebody called "ada" has an account. */
+/** Requests that must be refused. A user called "ada" has an account. */
 import { form, PASSWORD } from './account.ts';
 
 const JSON_BODY = { 'content-type': 'application/json' };
@@ -8,19 +8,19 @@ const chat = (body: string, headers: Record<string, string> = JSON_BODY): Reques
 	headers
 });
 
-/** What is asked for, and what must be answered. */
+/** A request and the expected response. */
 export interface Refusal {
 	name: string;
 	path: string;
 	init?: RequestInit;
 	status: number;
-	/** Of a JSON error. */
+	/** Code of a JSON error. */
 	code?: string;
-	/** Stands in the page that comes back. */
+	/** Text in the returned page. */
 	text?: string;
 }
 
-/** For somebody who is signed in. */
+/** For a signed-in user. */
 export const SIGNED_IN: Refusal[] = [
 	{
 		name: 'an unknown topic',
@@ -110,15 +110,15 @@ export const SIGNED_IN: Refusal[] = [
 		name: 'an oversized body',
 		path: '/api/chat',
 		init: chat(`{"action":"reset","x":"${'x'.repeat(100_000)}"}`),
-		status: 400,
-		code: 'invalid_body'
+		status: 413,
+		code: 'body_too_large'
 	},
 	{
 		name: 'a body beyond what the server takes at all',
 		path: '/api/chat',
 		init: chat(`{"action":"reset","x":"${'x'.repeat(2_000_000)}"}`),
-		status: 400,
-		code: 'invalid_body'
+		status: 413,
+		code: 'body_too_large'
 	},
 	{
 		name: 'an unknown action',
@@ -155,11 +155,73 @@ export const SIGNED_IN: Refusal[] = [
 		init: { method: 'POST', headers: { 'sec-fetch-site': 'cross-site' } },
 		status: 403,
 		code: 'foreign_origin'
+	},
+	{
+		name: 'a wrong password of somebody who is signed in already',
+		path: '/login',
+		init: form({ username: 'ada', password: 'wrong horse battery' }),
+		status: 400,
+		text: 'The user name or the password is wrong.'
+	},
+	{
+		name: 'a bad sign-up of somebody who is signed in already',
+		path: '/signup',
+		init: form({ username: 'b', password: PASSWORD }),
+		status: 400,
+		text: 'A user name has 3 to 32 characters.'
 	}
 ];
 
-/** For somebody who is not. */
+/** Names of form actions that every object has, and the one that SvelteKit reserves. */
+const NO_ACTIONS = [
+	'constructor',
+	'default',
+	'__proto__',
+	'hasOwnProperty',
+	'toString',
+	'valueOf',
+	'isPrototypeOf',
+	'__defineGetter__',
+	'nothing'
+];
+
+/** Without a sign-in. */
 export const SIGNED_OUT: Refusal[] = [
+	...['/login', '/signup'].flatMap((path) =>
+		NO_ACTIONS.map((action) => ({
+			name: `an action of ${path} called "${action}"`,
+			path: `${path}?redirectTo=/&/${action}`,
+			init: form({ username: 'ada', password: PASSWORD }),
+			status: 404
+		}))
+	),
+	{
+		name: 'a stream of a topic there is not: who is not signed in is not told which there are',
+		path: '/api/events?topics=weather',
+		status: 401,
+		code: 'unauthorized'
+	},
+	{
+		name: 'a very common password',
+		path: '/signup',
+		init: form({ username: 'bea', password: 'Password1' }),
+		status: 400,
+		text: 'This password is one of the most common ones.'
+	},
+	{
+		name: 'the user name as the password',
+		path: '/signup',
+		init: form({ username: 'Beatrice', password: 'beatrice' }),
+		status: 400,
+		text: 'The password must not be the user name.'
+	},
+	{
+		name: 'eight spaces as the password',
+		path: '/signup',
+		init: form({ username: 'bea', password: ' '.repeat(8) }),
+		status: 400,
+		text: 'A password is more than spaces.'
+	},
 	{ name: 'a stream', path: '/api/events?topics=logs', status: 401, code: 'unauthorized' },
 	{
 		name: 'a chat action',

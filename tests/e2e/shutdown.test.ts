@@ -1,9 +1,11 @@
-import { execFile } from 'node:child_process';
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { chmod, cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterEach, describe, expect, inject, it, test } from 'vitest';
+import { freePort } from '../../src/lib/server/database/cluster.ts';
 import type { BuiltApp } from '../support/built-app.ts';
 import { runningProcesses, type Running } from '../support/processes.ts';
 import { StreamClient } from '../support/stream-client.ts';
@@ -80,6 +82,40 @@ describe('a server that is asked to end while streams are open', () => {
 	);
 });
 
+test(
+	'a signal during the start ends the database that the start has begun',
+	{ timeout: 240_000 },
+	async () => {
+		const cwd = await mkdtemp(join(tmpdir(), 'logline-e2e-'));
+		folders.push(cwd);
+		await chmod(cwd, 0o755);
+		for (const name of ['node_modules', 'migrations', 'drizzle', 'package.json']) {
+			await symlink(join(process.cwd(), name), join(cwd, name));
+		}
+		const started = spawn(process.execPath, [inject('builtApp')], {
+			cwd,
+			env: {
+				...process.env,
+				VITEST: undefined,
+				NODE_ENV: 'production',
+				DATABASE_URL: undefined,
+				PORT: String(await freePort()),
+				// Making a new database takes seconds.
+				SHUTDOWN_GRACE_MS: '60000'
+			}
+		});
+		const exited = once(started, 'exit');
+		const postgres = await until(() => readPostmaster(cwd).catch(() => null), {
+			what: 'the database starts',
+			timeoutMs: 60_000,
+			everyMs: 5
+		});
+		started.kill('SIGTERM');
+		expect(await exited).toEqual([0, null]);
+		expect(await isRunning(postgres)).toBe(false);
+	}
+);
+
 const dev = (port: number) => [
 	'node_modules/vite/bin/vite.js',
 	'dev',
@@ -100,7 +136,7 @@ async function openStreams(app: BuiltApp, username: string): Promise<StreamClien
 	return opened;
 }
 
-/** A copy of the sources, with a `.data` of its own, where Postgres's user may enter. */
+/** Copies the sources, with their own `.data`, to a folder that Postgres's user may enter. */
 async function copyProject(): Promise<string> {
 	const folder = await mkdtemp(join(tmpdir(), 'logline-e2e-'));
 	folders.push(folder);
@@ -126,7 +162,7 @@ async function removeProject(folder: string): Promise<void> {
 	await rm(folder, { recursive: true, force: true });
 }
 
-/** Process id of the embedded database. */
+/** Returns the process id of the embedded database. */
 async function readPostmaster(folder: string): Promise<number> {
 	const text = await readFile(join(folder, '.data', 'postgres', 'postmaster.pid'), 'utf8');
 	return Number(text.split('\n')[0]);
@@ -136,7 +172,7 @@ async function isRunning(pid: number): Promise<boolean> {
 	return (await runningProcesses()).some((process) => process.pid === pid);
 }
 
-/** What still runs of the processes that this one has started. */
+/** Returns the running processes that this process has started. */
 async function leftBehind(leader: number): Promise<Running[]> {
 	return (await runningProcesses()).filter((process) => process.group === leader);
 }

@@ -6,10 +6,10 @@ import { startBuiltApp, type BuiltApp, type BuiltAppOptions } from '../support/b
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { DemoPage } from './demo-page.ts';
 
-/** Human pace divided by this: the whole story in about four seconds. */
+/** Speed of the story: the whole story takes about four seconds. */
 export const SPEED = '20';
 
-/** A database, and the servers and browser profiles that a test opens on it. All of them are ended after each test. */
+/** A database, and the servers and browser profiles of a test. All of them are ended after each test. */
 export class Stage {
 	sql!: Sql;
 	#browser: Browser | undefined;
@@ -18,7 +18,7 @@ export class Stage {
 	readonly #contexts: BrowserContext[] = [];
 
 	/**
-	 * Registers what goes before and after the tests of a file, which share one browser.
+	 * Registers setup and cleanup for the tests of a file, which share one browser.
 	 *
 	 * @param options.browser false: they need none
 	 */
@@ -41,7 +41,12 @@ export class Stage {
 		return stage;
 	}
 
-	/** Starts a server, on the database of the test unless the options name another. */
+	/** The database of the test. */
+	get databaseUrl(): string {
+		return this.#database.url;
+	}
+
+	/** Starts a server, on the database of the test unless the options contain another. */
 	async start({ env, ...options }: Partial<BuiltAppOptions> = {}): Promise<BuiltApp> {
 		const app = await startBuiltApp({
 			databaseUrl: this.#database.url,
@@ -52,7 +57,7 @@ export class Stage {
 		return app;
 	}
 
-	/** A browser profile of its own: no cookies of the others. */
+	/** Creates a separate browser profile, without the cookies of the others. */
 	async profile(options: Parameters<Browser['newContext']>[0] = {}): Promise<BrowserContext> {
 		if (!this.#browser) throw new Error('The browser has not started');
 		const context = await this.#browser.newContext(options);
@@ -60,12 +65,12 @@ export class Stage {
 		return context;
 	}
 
-	/** A page in a profile of its own. */
+	/** Opens a page in a separate profile. */
 	async openPage(options: Parameters<Browser['newContext']>[0] = {}): Promise<DemoPage> {
 		return DemoPage.open(await this.profile(options));
 	}
 
-	/** Publishes as any SQL client may, for everyone or for one user. */
+	/** Publishes events for everyone by SQL. */
 	async publish(topic: 'notifications' | 'logs', ...messages: string[]): Promise<void> {
 		for (const message of messages) {
 			await this.sql`
@@ -75,7 +80,7 @@ export class Stage {
 		}
 	}
 
-	/** The chat of the only user as the log has it, one line per event. */
+	/** Returns the chat of the only user from the log, one line per event. */
 	async loggedChat(): Promise<string[]> {
 		const rows = await this.sql<{ text: string }[]>`
 			select data->>'text' as text from events where topic in ('message', 'end') order by id`;

@@ -9,7 +9,7 @@ it('a row that is inserted with psql appears in the browser at once', async () =
 	const reader = await stage.openPage();
 	await reader.signUp(app.url, 'ada');
 
-	// The simple protocol, as psql speaks it.
+	// The simple protocol, as psql uses it.
 	await stage.sql
 		.unsafe(
 			`INSERT INTO events (topic, data) VALUES ('notifications', '{"id": "1", "type": "info",
@@ -60,7 +60,7 @@ it('two tabs with different topics do not disturb each other', async () => {
 	expect(await other.entries('Notifications')).toEqual(['n3', 'n2', 'n1']);
 	expect(await other.entries('Logs')).toEqual([]);
 
-	// The history that one tab asks for goes to that tab alone.
+	// The history that one tab requests is sent only to that tab.
 	await one.turn('Notifications', true);
 	await one.shows('Notifications', 'n3');
 	await stage.publish('notifications', 'n4');

@@ -10,17 +10,17 @@ it('a person signs up, plays to the end, and finds everything again from another
 	const first = await stage.openPage();
 	await first.signUp(app.url, 'ada');
 
-	// The story begins by itself, and goes on whenever the player has said what it waits for.
+	// The story begins by itself, and continues when the player says the expected line.
 	await first.playToEnd();
 	expect(await first.chatLines()).toEqual(WHOLE_STORY);
 	expect(await stage.loggedChat()).toEqual(WHOLE_STORY);
 
-	// Notifications and logs come by themselves, too.
+	// Notifications and logs also come by themselves.
 	await until(async () => (await first.entries('Notifications')).length > 0);
 	await until(async () => (await first.entries('Logs')).length > 0);
 	await listsMatchTheLog(first);
 
-	// What a topic has to tell while it is off is there when it is on again; the other topic does not notice.
+	// Events published while a topic is off are there when it is on again. The other topic is not affected.
 	await first.turn('Notifications', false);
 	const counted = await first.counter('Notifications');
 	await stage.publish('notifications', 'Written while notifications were off');
@@ -42,7 +42,7 @@ it('a person signs up, plays to the end, and finds everything again from another
 		'Written while notifications were off'
 	);
 
-	// A laptop that is closed for a while.
+	// Like a laptop that is closed for a while.
 	await first.button('Disconnect').click();
 	await first.status.filter({ hasText: 'Disconnected' }).waitFor();
 	await stage.publish('notifications', 'Written while nobody was connected');
@@ -52,14 +52,14 @@ it('a person signs up, plays to the end, and finds everything again from another
 	await first.shows('Logs', 'Logged while nobody was connected');
 	expect(await first.chatLines()).toEqual(WHOLE_STORY);
 
-	// After a reload the server renders what the browser had.
+	// After a reload, the server renders what the browser had.
 	await first.page.reload();
 	await first.live();
 	expect(await first.chatLines()).toEqual(WHOLE_STORY);
 	expect(await first.ended).toBe(true);
 	await listsMatchTheLog(first);
 
-	// Days later, from another browser; the first one is told of it.
+	// Days later, from another browser. The first browser gets a notification.
 	const second = await stage.openPage();
 	await second.signIn(app.url, 'ada');
 	expect(await second.chatLines()).toEqual(WHOLE_STORY);
@@ -67,7 +67,7 @@ it('a person signs up, plays to the end, and finds everything again from another
 	await listsMatchTheLog(second);
 	await first.shows('Notifications', 'New sign-in from Chrome on Linux');
 
-	// Signing out ends every tab of this browser, and nothing in the other one.
+	// Signing out ends every tab of this browser, but not the other browser.
 	const tab = await DemoPage.open(first.page.context());
 	await tab.visit(app.url);
 	await first.button('Sign out').click();
@@ -89,7 +89,7 @@ it('a person signs up, plays to the end, and finds everything again from another
 	expect([...first.complaints, ...second.complaints, ...tab.complaints]).toEqual([]);
 });
 
-/** Waits until both lists show exactly the newest entries of the log: none is missing, doubled or out of order. */
+/** Waits until both lists show exactly the newest entries of the log: no entry is missing, doubled or out of order. */
 async function listsMatchTheLog(page: DemoPage): Promise<void> {
 	for (const [topic, label, visible] of [
 		['notifications', 'Notifications', 50],

@@ -137,7 +137,7 @@ describe('the outbox', () => {
 		await sql.begin(async (tx) => {
 			await tx`update users set password_hash = 'x' where username = 'locked'`;
 			await tx`insert into outbox (topic, data) values ('o', '{}')`;
-			// A direct insert and a relay both go through while the row is locked.
+			// A direct insert and a relay both succeed while the row is locked.
 			await sql`insert into events (topic, data) values ('direct', '{}')`;
 			await relay();
 		});

@@ -2,7 +2,7 @@ import { afterAll, beforeAll, beforeEach } from 'vitest';
 import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
-/** A client for a log of the test file's own, which is empty when a test begins. Whoever imports it gets both. */
+/** A client for the test file's own log, which is emptied before each test. A file that imports this module gets both. */
 export let sql: Sql;
 let database: TestDatabase;
 
@@ -19,6 +19,9 @@ beforeEach(async () => {
 	await sql`delete from events`;
 });
 
-/** Topics of the events, in their order. */
+/** Returns the topics of the events, in order. */
 export const topics = async (): Promise<string[]> =>
 	(await sql<{ topic: string }[]>`select topic from events order by id`).map((row) => row.topic);
+
+/** Returns the URL, for connections of the test's own. */
+export const databaseUrl = (): string => database.url;

@@ -1,24 +1,27 @@
-import { afterAll, beforeAll, expect, test } from 'vitest';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
 	openClient,
 	queryable,
 	type Queryable,
 	type Sql
 } from '../../src/lib/server/database/client.ts';
+import { READ_BY_INDEX } from '../../src/lib/server/database/read-by-index.ts';
+import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { readHistoryPage } from '../../src/lib/server/log/history.ts';
-import { readOldest, readPage, readWindowStart } from '../../src/lib/server/log/read.ts';
+import { PageSize } from '../../src/lib/server/log/page-size.ts';
+import { readAfter, readOldest, readPage, readWindowStart } from '../../src/lib/server/log/read.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
-/** How many events there are. With 10000000 it takes minutes and 3 GB; docs/decisions/008-replay-index.md has the figures. */
+/** Number of events. With 10000000 it takes minutes and 3 GB; docs/decisions/008-replay-index.md has the figures. */
 const GIVEN = process.env.LOGLINE_READ_PATH_EVENTS;
 const EVENTS = Number(GIVEN ?? 60_000);
 /** Rows of one INSERT. */
 const BATCH = 100_000;
-/** Where the second partition begins. The events lie on both sides of it. */
+/** Where the second partition begins. Events are on both sides of it. */
 const SECOND = 5_000_000;
 const BEFORE = Math.max(0, SECOND - EVENTS / 2);
 const HEAD = BigInt(BEFORE + EVENTS);
-/** "busy" is all for everyone, "mail" all private; of the others a fifth is for everyone. */
+/** "busy" is only for everyone, "mail" only private. In the other topics, a fifth is for everyone. */
 const TOPICS = ['busy', 'mail', ...Array.from({ length: 18 }, (_, i) => `t${i}`)];
 const USERS = 1000;
 
@@ -28,7 +31,7 @@ let sql: Sql;
 beforeAll(
 	async () => {
 		database = await createTestDatabase();
-		sql = openClient(database.url, { max: 1, name: 'test read path' });
+		sql = openClient(database.url, { max: 1, name: 'test read path', settings: READ_BY_INDEX });
 		if (BEFORE > 0) await sql`select setval('events_id_seq', ${BEFORE})`;
 		for (let from = 1; from <= EVENTS; from += BATCH) {
 			await sql`
@@ -63,7 +66,7 @@ interface Plan {
 	Plans?: Plan[];
 }
 
-/** Runs the statement often enough for Postgres to choose its plan for good, and answers that. */
+/** Runs the statement until Postgres uses its final plan, and returns that plan. */
 async function planOf(what: string, read: (on: Queryable) => Promise<unknown>): Promise<Plan> {
 	const asked: { text: string; parameters: (string | number | null)[] }[] = [];
 	const on = queryable(sql);
@@ -98,25 +101,25 @@ const nodes = (plan: Plan): Plan[] => [plan, ...(plan.Plans ?? []).flatMap(nodes
 const buffers = (plan: Plan): number => plan['Shared Hit Blocks'] + plan['Shared Read Blocks'];
 const rowsOf = (node: Plan): number => node['Actual Rows'] * node['Actual Loops'];
 
-/** Looks into the table; those into partitions that are still empty, which may be read any way, left out. */
+/** Returns the scans of the table. Scans of empty partitions are left out, because they may have any form. */
 const scans = (plan: Plan): Plan[] =>
 	nodes(plan).filter(
 		(node) => node['Node Type'].includes('Scan') && !node.Plans && rowsOf(node) > 0
 	);
 
-/** Rows that were read from the table. */
+/** Returns the number of rows read from the table. */
 const read = (plan: Plan): number =>
 	Math.round(scans(plan).reduce((sum, node) => sum + rowsOf(node), 0));
 
-/** What was read came out of the replay index, and nothing was thrown away. */
+/** Expects that all rows came from the replay index and none was discarded. */
 function expectNoWaste(plan: Plan): void {
 	for (const node of nodes(plan)) expect(node['Rows Removed by Filter'] ?? 0).toBe(0);
 	for (const scan of scans(plan)) expect(scan['Index Name']).toMatch(/coalesce_topic_id_idx$/);
 }
 
 /**
- * A page costs its own rows, which are read in the order in which they are sent, and of each range one row more in each
- * partition: whoever merges must know what comes next.
+ * Expects that a page reads only the rows it sends, in the order in which it sends them, plus one row per range and
+ * partition: a merge must know the next row of each range.
  *
  * @param ranges topics times audiences
  */
@@ -124,7 +127,7 @@ function expectNoMoreThanSent(plan: Plan, ranges: number): void {
 	expectNoWaste(plan);
 	for (const node of nodes(plan)) expect(node['Node Type']).not.toContain('Sort');
 	expect(read(plan)).toBeLessThanOrEqual(plan['Actual Rows'] + 2 * ranges);
-	// A row is a page of the table at most; finding the begin of a range takes as many as the index is high.
+	// At most one table page per row. Finding the start of a range reads as many pages as the index has levels.
 	expect(buffers(plan)).toBeLessThan(1.25 * read(plan) + 10 * ranges);
 }
 
@@ -149,11 +152,12 @@ async function tellSizes(): Promise<void> {
 const from = (topics: readonly string[], after: bigint) =>
 	topics.map((topic) => ({ topic, after }));
 const limit = 256;
-/** About what comes in while somebody is away for a day. */
+const page = () => new PageSize({ most: limit, bytes: 1_048_576 });
+/** About the events of a day while a client is away. */
 const DAY = BigInt(Math.round(EVENTS / 100));
 
 test('catching up from a day ago, with many topics, costs no more than the rows that are sent', async () => {
-	const query = { userId: '8', starts: from(TOPICS, HEAD - DAY), to: HEAD, limit };
+	const query = { userId: '8', starts: from(TOPICS, HEAD - DAY), to: HEAD, size: page() };
 	const plan = await planOf('a day-old cursor, 20 topics', (on) => readPage(on, query));
 	expect(plan['Actual Rows']).toBe(limit);
 	expectNoMoreThanSent(plan, 2 * TOPICS.length);
@@ -165,7 +169,7 @@ test.each(['t7', 'mail', 'busy'])(
 		const others = TOPICS.filter((topic) => topic !== added);
 		const starts = [...from(others, HEAD - DAY), { topic: added, after: 0n }];
 		const plan = await planOf(`the new topic ${added} beside 19`, (on) =>
-			readPage(on, { userId: '8', starts, to: HEAD, limit })
+			readPage(on, { userId: '8', starts, to: HEAD, size: page() })
 		);
 		expect(plan['Actual Rows']).toBe(limit);
 		expectNoMoreThanSent(plan, 2 * TOPICS.length);
@@ -177,7 +181,7 @@ test.each([
 	['a client that is far behind', BigInt(BEFORE + EVENTS / 2)]
 ])('a page for %s costs no more than the rows that are sent', async (who, after) => {
 	const topics = ['busy', 't7', 'nobody'];
-	const query = { userId: '8', starts: from(topics, after), to: HEAD, limit };
+	const query = { userId: '8', starts: from(topics, after), to: HEAD, size: page() };
 	const plan = await planOf(`${who}, 3 topics`, (on) => readPage(on, query));
 	expect(plan['Actual Rows']).toBe(limit);
 	expectNoMoreThanSent(plan, 2 * topics.length);
@@ -185,10 +189,10 @@ test.each([
 
 test('a page for a client that is a little behind costs no more than what came in meanwhile', async () => {
 	const topics = ['busy', 't7', 'nobody'];
-	const query = { userId: '8', starts: from(topics, HEAD - 600n), to: HEAD, limit };
+	const query = { userId: '8', starts: from(topics, HEAD - 600n), to: HEAD, size: page() };
 	const plan = await planOf('a little behind, 3 topics', (on) => readPage(on, query));
 	expect(plan['Actual Rows']).toBe(limit);
-	// Where so few ids are asked for, Postgres may as well read them all by the primary key.
+	// For so few ids, Postgres may also read all of them by the primary key.
 	for (const scan of scans(plan)) {
 		expect(rowsOf(scan) + (scan['Rows Removed by Filter'] ?? 0)).toBeLessThanOrEqual(600);
 	}
@@ -196,7 +200,7 @@ test('a page for a client that is a little behind costs no more than what came i
 });
 
 test('a user who has missed nothing costs no rows at all', async () => {
-	const query = { userId: '4711', starts: from(['mail'], 0n), to: HEAD, limit };
+	const query = { userId: '4711', starts: from(['mail'], 0n), to: HEAD, size: page() };
 	const plan = await planOf('mail for somebody who has none', (on) => readPage(on, query));
 	expectNoWaste(plan);
 	expect(read(plan)).toBe(0);
@@ -220,4 +224,79 @@ test('a page of history, newest first, costs no more than the rows that are sent
 	const plan = await planOf('history of busy', (on) => readHistoryPage(on, query));
 	expect(plan['Actual Rows']).toBe(limit);
 	expectNoMoreThanSent(plan, 2);
+});
+
+/** Returns the cost on a large log of a statement that was run ten times on one connection while the log was small. */
+async function costOfOldStatement(
+	what: string,
+	read: (on: Queryable) => Promise<unknown>
+): Promise<Plan> {
+	const small = await createTestDatabase();
+	const writer = openClient(small.url, { max: 1, name: 'test writer' });
+	const connection = new SoleConnection(small.url, { name: 'history', settings: READ_BY_INDEX });
+	try {
+		// No new statistics meanwhile, as on the day of an import or of a new partition.
+		await writer.unsafe('alter table events_1 set (autovacuum_enabled = off)');
+		const fill = (count: number) => writer`
+			insert into events (topic, user_id, data)
+			select case when i % 20 = 0 then 'busy' else 't1' end, case when i % 20 > 0 then i % 1000 + 1 end, '{}'
+			from generate_series(1, ${count}::int) as i`;
+		await fill(50);
+		await writer`analyze events`;
+		const asked: { text: string; parameters: (string | number | null)[] }[] = [];
+		const noting: Queryable = {
+			query: (text, parameters) => {
+				asked.push({ text, parameters });
+				return connection.query(text, parameters);
+			}
+		};
+		for (let i = 0; i < 10; i++) await read(noting);
+		await fill(60_000);
+		const { text, parameters } = asked[0]!;
+		const [row] = await connection.query<{ name: string }>(
+			'select name from pg_prepared_statements where statement = $1',
+			[text]
+		);
+		const values = parameters.map((value) => (value === null ? 'null' : `'${value}'`)).join(', ');
+		const explain = `explain (analyze, buffers, timing off, format json) execute "${row!.name}"(${values})`;
+		const [answer] = await connection.query<{ 'QUERY PLAN': string | [{ Plan: Plan }] }>(
+			explain,
+			[]
+		);
+		const told = answer!['QUERY PLAN'];
+		const [{ Plan: plan }] = typeof told === 'string' ? JSON.parse(told) : told;
+		if (GIVEN) tell(what, plan, 0);
+		return plan;
+	} finally {
+		await connection.end();
+		await writer.end();
+		await small.drop();
+	}
+}
+
+describe('a statement that a connection has run since the log was small costs no more than its rows', () => {
+	test.each<[string, (on: Queryable) => Promise<unknown>]>([
+		[
+			'a page',
+			(on) =>
+				readPage(on, {
+					userId: '8',
+					starts: from(TOPICS.slice(0, 3), 50n),
+					to: 99999n,
+					size: page()
+				})
+		],
+		['a page of the tail', (on) => readAfter(on, 50n, page())],
+		[
+			'the start of a window',
+			(on) => readWindowStart(on, { userId: '8', topic: 'busy', last: 10 })
+		],
+		['the oldest event', (on) => readOldest(on, { userId: '8', topic: 'busy' })],
+		['history', (on) => readHistoryPage(on, { userId: '8', topic: 't1', before: null, limit: 50 })]
+	])('%s', async (what, ask) => {
+		const plan = await costOfOldStatement(what, ask);
+		for (const node of nodes(plan)) expect(node['Rows Removed by Filter'] ?? 0).toBe(0);
+		expect(read(plan)).toBeLessThanOrEqual(limit + 20);
+		expect(buffers(plan)).toBeLessThan(1.25 * limit + 100);
+	});
 });

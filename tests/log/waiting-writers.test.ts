@@ -1,4 +1,4 @@
-/** Writers that wait for each other: what they decide, they decide when it is their turn. */
+/** Writers that wait for each other: each must decide after it has the lock, not before. */
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { until } from '../support/until.ts';
@@ -11,14 +11,14 @@ const append = async (topic: string, key: string | null, batch: string = randomU
 	return row!;
 };
 
-/** How many wait for somebody else. */
+/** Returns how many sessions wait for a lock. */
 const waiting = async () =>
 	(
 		await sql`
 			select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
 	).length;
 
-/** Starts both while a third writer holds the log, and lets them go when both wait. */
+/** Starts both writers while a third one holds the log's lock, and releases the lock when both wait. */
 async function both<T>(write: (n: number) => Promise<T>): Promise<T[]> {
 	let writing: Promise<T>[] = [];
 	await sql.begin(async (tx) => {
@@ -44,7 +44,7 @@ test('a batch that is sent again before the first try is over is written once', 
 });
 
 test('what lies in the outbox behind a row that another server is moving is not forgotten', async () => {
-	// The first server is held up in the middle of moving the first row.
+	// The first server is stopped in the middle of moving the first row.
 	await sql`
 		create function hold() returns trigger language plpgsql as $$
 		begin
@@ -66,7 +66,7 @@ test('what lies in the outbox behind a row that another server is moving is not 
 		await until(async () => (await waiting()) === 2, { what: 'the second server waits' });
 		await holder`select pg_advisory_unlock(1)`;
 		await first;
-		// It goes on where its last look ended, as servers do, until it finds no more.
+		// It continues where its last look ended, as servers do, until it finds no more rows.
 		let [last] = await second;
 		while (last!.moved > 0) [last] = await relay(last!.seen, 2);
 		expect(await topics()).toEqual(['one', 'two', 'three']);

@@ -24,7 +24,7 @@ afterAll(async () => {
 });
 afterEach(() => writer.close());
 
-/** A writer whose connection goes through the proxy. */
+/** Opens a writer whose connection goes through the proxy. */
 function openWriter(options: WriterOptions = {}, answerMs = 1000): Writer {
 	const url = new URL(database.url);
 	url.hostname = '127.0.0.1';

@@ -1,7 +1,6 @@
 import { createHash, randomUUID } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { setResponse } from '@sveltejs/kit/node';
 import {
 	createRegistry,
 	type TopicDefinition,
@@ -10,32 +9,32 @@ import {
 import { startApp, type App } from '../../src/lib/server/app.ts';
 import { loadConfig, type Config } from '../../src/lib/server/config.ts';
 import { openClient } from '../../src/lib/server/database/client.ts';
-import { errorResponse } from '../../src/lib/server/errors.ts';
-import { noteResponses, writeToSocket } from '../../src/lib/server/sse/node-outlet.ts';
-import { parseStreamRequest } from '../../src/lib/server/sse/request.ts';
+import { answerStream } from '../../src/lib/server/http/door.ts';
 
 /** An application with its stream endpoint on a real socket, in this process. */
 export interface AppServer {
 	readonly app: App;
 	readonly port: number;
-	/** Address of the stream with the given query. */
+	/** Returns the address of the stream with the given query. */
 	stream(query: string): string;
+	/** Number of open sockets. */
+	sockets(): Promise<number>;
 	stop(): Promise<void>;
 }
 
-/** Accepts anything: tests of delivery are not about payloads. */
+/** Accepts any payload: tests of delivery are not about payloads. */
 const anything: TopicDefinition['schema'] = {
 	'~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) }
 };
 
-/** Topics `a` to `e` replay whole, `recent` its last three; `staff` is for the user "boss". */
+/** Topics `a` to `e` replay completely, `recent` its last three events; `staff` is only for the user "boss". */
 export const TEST_TOPICS: TopicRegistry = createRegistry([
 	Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((name) => [name, { schema: anything }])),
 	{ recent: { schema: anything, replay: { last: 3 } } },
 	{ staff: { schema: anything, maySubscribe: (viewer) => viewer.username === 'boss' } }
 ]);
 
-/** Starts an application on a migrated database. Whoever calls it calls `stop`. */
+/** Starts an application on a migrated database. The caller must call `stop`. */
 export async function startAppServer(
 	url: string,
 	config: Partial<Config> = {},
@@ -47,7 +46,7 @@ export async function startAppServer(
 		registry
 	);
 	const server = createServer((request, response) => {
-		void answerStream(app, request, response);
+		void answerStream(() => app, request, response);
 	});
 	await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 	const { port } = server.address() as AddressInfo;
@@ -55,6 +54,10 @@ export async function startAppServer(
 		app,
 		port,
 		stream: (query) => `http://127.0.0.1:${port}/api/events?${query}`,
+		sockets: () =>
+			new Promise((resolve, reject) =>
+				server.getConnections((error, count) => (error ? reject(error) : resolve(count)))
+			),
 		stop: async () => {
 			await app.stop();
 			await close(server);
@@ -71,7 +74,7 @@ export interface TestUser {
 	sessionID: string;
 }
 
-/** Makes a user with a session. */
+/** Creates a user with a session. */
 export async function createUser(
 	url: string,
 	username = `user-${randomUUID().slice(0, 8)}`
@@ -86,7 +89,7 @@ export async function createUser(
 	}
 }
 
-/** Signs the user in once more. */
+/** Creates another session of the user. */
 export async function createSession(
 	url: string,
 	userId: string
@@ -101,35 +104,6 @@ export async function createSession(
 	} finally {
 		await sql.end();
 	}
-}
-
-noteResponses();
-
-/** Answers `GET /api/events`, whatever the path. */
-export async function answerStream(
-	app: App,
-	request: IncomingMessage,
-	response: ServerResponse
-): Promise<void> {
-	const url = new URL(request.url ?? '/', 'http://localhost');
-	const headers = new Headers();
-	for (const [name, value] of Object.entries(request.headers)) headers.set(name, String(value));
-	let result: Response;
-	try {
-		const wanted = parseStreamRequest(url, headers, {
-			registry: app.topics,
-			maxTopics: app.config.maxTopics
-		});
-		const token = /auth_session=([^;]+)/.exec(headers.get('cookie') ?? '')?.[1];
-		result = await app.streams.open(token ? app.auth.hashToken(token) : null, wanted);
-	} catch (error) {
-		result = errorResponse(error);
-	}
-	const closed = new Promise((resolve) => response.on('close', resolve));
-	// As the built application does it.
-	writeToSocket(result, request);
-	await setResponse(response, result);
-	await closed;
 }
 
 async function close(server: Server): Promise<void> {

@@ -1,10 +1,10 @@
 import { existsSync } from 'node:fs';
 import { chromium, type Browser } from 'playwright-core';
 
-/** Where distributions and people put it. */
+/** Usual places of the browser. */
 const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
-/** Without what a browser does on its own account: it would talk to the network and load the machine. */
+/** Turns off background work of the browser, which would use the network and load the machine. */
 const FLAGS = [
 	'--disable-gpu',
 	'--disable-quic',
@@ -15,12 +15,14 @@ const FLAGS = [
 ];
 
 /**
- * Starts a real Chromium: the one of `CHROMIUM_PATH`, of the system, or of Playwright. Whoever starts it closes it.
+ * Starts a real Chromium: from `CHROMIUM_PATH`, from the system, or from Playwright. The caller must close it.
  *
- * @throws Error that says how to get one when there is none.
+ * @throws Error that says how to install one when there is none
  */
-export async function openBrowser(): Promise<Browser> {
-	return chromium.launch({ executablePath: findChromium(), args: FLAGS });
+export async function openBrowser(
+	options: { ignoreDefaultArgs?: string[] } = {}
+): Promise<Browser> {
+	return chromium.launch({ executablePath: findChromium(), args: FLAGS, ...options });
 }
 
 function findChromium(): string {

@@ -4,45 +4,49 @@ import { inject } from 'vitest';
 import { freePort } from '../../src/lib/server/database/cluster.ts';
 import { until } from './until.ts';
 
-/** The production build in a process of its own. Whoever starts it calls `stop()`. */
+/** The production build in its own process. The caller must call `stop()`. */
 export interface BuiltApp {
-	/** Origin that browsers use. Stays the same over restarts. */
+	/** Origin that browsers use. It stays the same after a restart. */
 	readonly url: string;
 	readonly port: number;
-	/** Of the process that runs, or ran last. */
+	/** Id of the process that runs, or ran last. */
 	readonly pid: number;
-	/** Everything the processes have written to standard output and standard error. */
+	/** Returns everything that the processes have written to standard output and standard error. */
 	output(): string;
-	/** Ends the process as the out-of-memory killer does: it gets to say and do nothing any more. */
+	/** Ends the process like the out-of-memory killer: it cannot react. */
 	kill9(): Promise<void>;
-	/** Asks it to end, as a deployment does, and answers how it did and after how many milliseconds. */
+	/**
+	 * Asks it to end, as a deployment does.
+	 *
+	 * @returns how it ended and after how many milliseconds
+	 */
 	terminate(): Promise<Exit>;
 	/** Starts it again on the same port, after `kill9` or `terminate`. */
 	restart(): Promise<void>;
-	/** Ends it, if it still runs. */
+	/** Ends it if it still runs. */
 	stop(): Promise<void>;
 }
 
-/** How a process ended; `signal` when it did not end by itself. */
+/** How a process ended. `signal` is set when a signal ended it. */
 export interface Exit {
 	code: number | null;
 	signal: NodeJS.Signals | null;
 	ms: number;
 }
 
-/** What can be chosen of a server that is started. */
+/** Options of a started server. */
 export interface BuiltAppOptions {
 	/** null: the embedded server, with its data in `cwd`. */
 	databaseUrl: string | null;
 	env?: Record<string, string>;
-	/** Port that browsers use, when something stands in between. */
+	/** Port that browsers use, when a proxy is in between. */
 	publicPort?: number;
 	cwd?: string;
-	/** What Node runs instead of the build. `port` is where it must listen. */
+	/** Returns what Node runs instead of the build. `port` is the port to listen on. */
 	command?: (port: number) => string[];
 }
 
-/** Starts the build and waits until it serves. Without demo events, unless `env` says so. */
+/** Starts the build and waits until it serves. Without demo events, unless `env` enables them. */
 export async function startBuiltApp(options: BuiltAppOptions): Promise<BuiltApp> {
 	const port = await freePort();
 	const url = `http://localhost:${options.publicPort ?? port}`;
@@ -60,7 +64,7 @@ export async function startBuiltApp(options: BuiltAppOptions): Promise<BuiltApp>
 		return { code, signal: by, ms: performance.now() - started };
 	};
 	const start = async () => {
-		// A group of its own, so that a test can see whether it leaves anybody behind.
+		// Its own process group, so that a test can see whether it leaves processes behind.
 		child = spawn(process.execPath, args, { env, cwd: options.cwd, detached: true });
 		for (const stream of [child.stdout!, child.stderr!]) {
 			stream.setEncoding('utf8').on('data', (text: string) => (output += text));
@@ -69,7 +73,7 @@ export async function startBuiltApp(options: BuiltAppOptions): Promise<BuiltApp>
 		try {
 			await until(async () => !runs() || (await isReady(port)), {
 				what: 'the server answers',
-				// Starting may include a build and a new database.
+				// The start may include a build and a new database.
 				timeoutMs: 120_000,
 				everyMs: 50
 			});
@@ -106,7 +110,7 @@ function settings(
 ): Record<string, string | undefined> {
 	return {
 		NODE_ENV: 'production',
-		// What the test runner sets would make Vite behave as under test.
+		// With this variable of the test runner, Vite would behave as in a test.
 		VITEST: undefined,
 		HOST: '127.0.0.1',
 		PORT: String(port),

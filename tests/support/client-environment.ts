@@ -1,6 +1,6 @@
 import type { Environment } from 'vitest/runtime';
 
-/** Node, with code compiled and resolved as for browsers: `$state` is live, and there is no DOM to lean on. */
+/** Node, with code compiled and resolved as for browsers: `$state` works, but there is no DOM. */
 export default {
 	name: 'client',
 	viteEnvironment: 'client',

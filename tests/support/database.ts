@@ -3,27 +3,27 @@ import type { Sql } from '../../src/lib/server/database/client.ts';
 import { openClient } from '../../src/lib/server/database/client.ts';
 import { until } from './until.ts';
 
-/** A migrated database of one's own on the server of the test run. */
+/** A private, migrated database on the server of the test run. */
 export interface TestDatabase {
 	url: string;
 	name: string;
 	/**
-	 * Removes it. A connection that is still open then is a leak: it is closed by force and fails the test file. A database
-	 * that is not dropped is dropped at the end of the file.
+	 * Removes the database. A connection that is still open is a leak: it is closed by force, and the test file fails. A
+	 * database that is not dropped is dropped at the end of the file.
 	 */
 	drop(): Promise<void>;
 }
 
-/** Shown in `pg_stat_activity` for the connections of the support itself. */
+/** Name of the support's own connections in `pg_stat_activity`. */
 const SUPPORT = 'test support';
 const open = new Map<string, TestDatabase>();
 const leaks: string[] = [];
 let count = 0;
 
 /**
- * Makes a private database.
+ * Creates a private database.
  *
- * @param options.empty without tables, to try migrations
+ * @param options.empty without tables, to test migrations
  */
 export async function createTestDatabase(options: { empty?: boolean } = {}): Promise<TestDatabase> {
 	const { url: adminUrl, template, run } = inject('testServer');
@@ -48,7 +48,11 @@ export async function createTestDatabase(options: { empty?: boolean } = {}): Pro
 	return database;
 }
 
-/** Drops what this test file has not dropped, and answers one line for each connection that was left open. */
+/**
+ * Drops the databases that this test file has not dropped.
+ *
+ * @returns one line for each connection that was left open
+ */
 export async function dropRemaining(): Promise<string[]> {
 	for (const database of open.values()) await database.drop();
 	return leaks.splice(0);
@@ -59,7 +63,7 @@ async function leftConnections(sql: Sql, name: string): Promise<string[]> {
 		select application_name as application, coalesce(state, '-') as state, left(query, 100) as query
 		from pg_stat_activity
 		where datname = ${name} and backend_type = 'client backend' and pid <> pg_backend_pid()`;
-	// A backend takes a moment to notice that its client has gone.
+	// A backend needs a moment to notice that its client has gone.
 	await until(async () => (await look()).length === 0, { timeoutMs: 3000 }).catch(() => null);
 	return (await look()).map(
 		(left) => `a connection to ${name}: "${left.application}", ${left.state}: ${left.query}`

@@ -1,6 +1,6 @@
 /**
- * A program that keeps a pool busy, with plain statements and with transactions, until its standard input ends. It then
- * waits for everything it has asked, and prints how much that was. Run by driver.test.ts while the server is killed.
+ * A program that keeps a pool busy with plain statements and transactions until its standard input ends. It then waits for
+ * all results and prints their number. Run by driver.test.ts while the server is killed.
  */
 import { setTimeout as pause } from 'node:timers/promises';
 import { openClient } from '../../src/lib/server/database/client.ts';

@@ -1,6 +1,6 @@
 /**
- * A program that uses the embedded server of a folder until its standard input ends: it prints the URL when it has it, and
- * `released` when it has given it back. Run by embedded.test.ts, because sharing takes several processes.
+ * A program that uses the embedded server of a folder until its standard input ends. It prints the URL, and `released` after
+ * it has released the server. Run by embedded.test.ts, because sharing needs several processes.
  */
 import { startEmbedded } from '../../src/lib/server/database/embedded.ts';
 

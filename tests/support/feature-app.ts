@@ -4,18 +4,18 @@ import { openDatabase, type Database } from '../../src/lib/server/database/clien
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { Relay } from '../../src/lib/server/log/relay.ts';
 
-/** As much of an application as a feature's server part needs: a database, the outbox relay, subscriptions, a log. */
+/** The parts of an application that a feature's server part needs: a database, the outbox relay, subscriptions, a log. */
 export interface FeatureApp {
 	database: Database;
 	logger: Logger;
 	kickOutbox(): void;
 	onSubscribe(listener: (viewer: Viewer, topics: readonly string[]) => void): () => void;
 	isSubscribed(topic: string): boolean;
-	/** Plays a client that subscribes. */
+	/** Simulates a client that subscribes. */
 	subscribe(viewer: Viewer, topics: readonly string[]): void;
-	/** Plays clients that leave. */
+	/** Simulates clients that leave. */
 	unsubscribe(): void;
-	/** What was logged. */
+	/** Everything that was logged. */
 	readonly lines: readonly { level: number; msg: string }[];
 	end(): Promise<void>;
 }
@@ -54,7 +54,7 @@ export function startFeatureApp(url: string, name = 'feature test'): FeatureApp 
 	};
 }
 
-/** Adds a user, who cannot sign in. */
+/** Adds a user who cannot sign in. */
 export async function addUser(database: Database, username: string): Promise<Viewer> {
 	const [row] = await database.sql<{ id: string }[]>`
 		insert into users (username, password_hash) values (${username}, '') returning id`;

@@ -4,12 +4,12 @@ import { PostgreSqlContainer } from '@testcontainers/postgresql';
 import type { TestProject } from 'vitest/node';
 import { migrate } from '../../drizzle/migrate.ts';
 import { openClient } from '../../src/lib/server/database/client.ts';
-import { describe } from '../../src/lib/server/database/wait.ts';
+import { describe } from '../../src/lib/server/database/address.ts';
 import { startServer, sweepServers } from './private-server.ts';
 
 declare module 'vitest' {
 	interface ProvidedContext {
-		/** `url`: superuser on the server of this run; `run`: prefix of everything it makes there. */
+		/** `url`: superuser on the server of this run; `run`: prefix of every database it creates there. */
 		testServer: { url: string; template: string; run: string };
 	}
 }
@@ -25,10 +25,10 @@ interface Run {
 	provided: { url: string; template: string; run: string };
 }
 
-/** Each vitest project loads this file for itself; the server is one for all of them. */
+/** Each vitest project loads this file; all of them share one server. */
 const shared = globalThis as { loglineTestRun?: { run: Promise<Run>; users: number } };
 
-/** One server for the run, with a migrated database that the test files clone. */
+/** Starts one server for the run, with a migrated database that the test files clone. */
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
 	const holder = (shared.loglineTestRun ??= { run: begin(), users: 0 });
 	holder.users++;
@@ -81,11 +81,11 @@ async function chooseServer(): Promise<Server> {
 				stop: () => container.stop()
 			};
 		} catch (error) {
-			// An engine that cannot get the image is as good as none; the line below says what is used instead.
+			// The engine cannot get the image. The embedded server is used instead, as the next line says.
 			console.log(`The Docker engine cannot run postgres:18-alpine: ${String(error)}`);
 		}
 	}
-	// The data does not outlive the run, so nothing is gained by waiting for the disk.
+	// The data is deleted after the run, so it need not be synced to disk.
 	const embedded = await startServer({ fsync: 'off' });
 	return { url: embedded.url, what: 'an embedded PostgreSQL 18', stop: () => embedded.remove() };
 }
@@ -97,7 +97,7 @@ async function makeTemplate(url: string, template: string): Promise<void> {
 		const templateUrl = new URL(url);
 		templateUrl.pathname = `/${template}`;
 		await migrate(templateUrl.href);
-		// A database that somebody is connected to cannot be cloned.
+		// A database with connections cannot be cloned.
 		await admin.unsafe(`alter database ${template} allow_connections false`);
 	} finally {
 		await admin.end({ timeout: 5 });
@@ -115,7 +115,7 @@ async function dropAll(url: string, run: string): Promise<void> {
 	}
 }
 
-/** Asks the engine, where there is a sign of one. Quick: nobody should wait for a Docker they do not have. */
+/** Asks the Docker engine, if there is a sign of one. It must be quick on machines without Docker. */
 function dockerAnswers(): Promise<boolean> {
 	const host = process.env.DOCKER_HOST ?? 'unix:///var/run/docker.sock';
 	const address = host.startsWith('unix://')

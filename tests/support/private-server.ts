@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { canEnter, serverAccount } from '../../src/lib/server/database/account.ts';
 import { locateBinaries, SHARED_FOLDER } from '../../src/lib/server/database/binaries.ts';
-import { run } from '../../src/lib/server/database/command.ts';
+import { run, type Account } from '../../src/lib/server/database/command.ts';
 import type { Cluster, Settings } from '../../src/lib/server/database/cluster.ts';
 import {
 	freePort,
@@ -16,16 +16,20 @@ import {
 } from '../../src/lib/server/database/cluster.ts';
 import { until } from './until.ts';
 
-/** A PostgreSQL 18 of one's own, for what must not be done to the one that the other tests use. */
+/** A private PostgreSQL 18, for tests that would disturb the shared server. */
 export interface PrivateServer {
-	/** As superuser; database `postgres`. Stays the same over restarts. */
+	/** As superuser; database `postgres`. It stays the same after a restart. */
 	readonly url: string;
 	readonly port: number;
-	/** Kills the postmaster with SIGKILL, as the out-of-memory killer does, and waits until every backend is gone. */
+	/** The data folder. */
+	readonly data: string;
+	/** The settings it was started with. */
+	readonly settings: Settings;
+	/** Kills the postmaster with SIGKILL, like the out-of-memory killer, and waits until every backend has ended. */
 	kill9(): Promise<void>;
-	/** Fast shutdown: clients are cut off. */
+	/** Fast shutdown: clients are disconnected. */
 	stop(): Promise<void>;
-	/** Starts it again on the same port, with crash recovery if need be. */
+	/** Starts it again on the same port, with crash recovery if needed. */
 	start(): Promise<void>;
 	/** Stops it and removes the data. */
 	remove(): Promise<void>;
@@ -34,22 +38,32 @@ export interface PrivateServer {
 const PREFIX = 'logline-test-';
 
 /**
- * Starts a private server. Whoever calls it calls `remove()` in the end.
+ * Starts a private server. The caller must call `remove()` in the end.
  *
- * @param settings lines for postgresql.conf, over the embedded server's own
+ * @param settings lines for postgresql.conf, in addition to those of the embedded server
  */
-export async function startServer(settings: Settings = {}): Promise<PrivateServer> {
+export function startServer(settings: Settings = {}): Promise<PrivateServer> {
+	return makeServer({ settings, password: generatePassword() });
+}
+
+/** @param options.fill creates the data folder; absent: the folder of an empty server */
+export async function makeServer(options: {
+	settings: Settings;
+	password: string;
+	fill?: (data: string, account: Account | null) => Promise<void>;
+}): Promise<PrivateServer> {
+	const { settings, password, fill } = options;
 	const account = await serverAccount('');
 	const binaries = await locateBinaries(account, () => {});
 	const home = await makeHome();
 	if (account) await chown(home, account.uid, account.gid);
 	const data = join(home, 'postgres');
 	const cluster: Cluster = { binaries, account, data, log: `${data}.log` };
-	const password = generatePassword();
-	await initCluster(cluster, password);
-	const port = await freePort();
 	const start = () => startCluster(cluster, port, settings);
+	let port: number;
 	try {
+		await (fill ? fill(data, account) : initCluster(cluster, password));
+		port = await freePort();
 		await start();
 	} catch (error) {
 		await rm(home, { recursive: true, force: true });
@@ -58,6 +72,8 @@ export async function startServer(settings: Settings = {}): Promise<PrivateServe
 	return {
 		url: `postgres://postgres:${password}@127.0.0.1:${port}/postgres`,
 		port,
+		data,
+		settings,
 		kill9: () => kill9(cluster),
 		stop: () => stopCluster(cluster),
 		start,
@@ -68,7 +84,7 @@ export async function startServer(settings: Settings = {}): Promise<PrivateServe
 	};
 }
 
-/** Stops and removes what test processes that were killed have left. */
+/** Stops and removes servers left by test processes that were killed. */
 export async function sweepServers(): Promise<void> {
 	const account = await serverAccount('');
 	const binaries = await locateBinaries(account, () => {});
@@ -84,7 +100,7 @@ export async function sweepServers(): Promise<void> {
 }
 
 async function makeHome(): Promise<string> {
-	// The number of the process tells `sweepServers` whether anybody still needs the folder.
+	// The process id tells `sweepServers` whether the folder is still used.
 	const prefix = `${PREFIX}${process.pid}-`;
 	const account = await serverAccount('');
 	if (await canEnter(tmpdir(), account)) return mkdtemp(join(tmpdir(), prefix));
@@ -97,7 +113,7 @@ async function kill9(cluster: Cluster): Promise<void> {
 	if (!server) throw new Error('The server does not run');
 	const backends = await childrenOf(server.pid);
 	process.kill(server.pid, 'SIGKILL');
-	// Backends end by themselves when the postmaster is gone, but each in its own time.
+	// Backends end by themselves after the postmaster, but at different times.
 	for (const pid of backends) if (isAlive(pid)) kill(pid);
 	await until(
 		async () => (await Promise.all([server.pid, ...backends].map(isRunning))).every((is) => !is),
@@ -113,7 +129,7 @@ async function childrenOf(pid: number): Promise<number[]> {
 	return list.trim().split(/\s+/).filter(Boolean).map(Number);
 }
 
-/** A zombie counts as gone. */
+/** A zombie counts as ended. */
 async function isRunning(pid: number): Promise<boolean> {
 	if (process.platform !== 'linux') return isAlive(pid);
 	const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => ') Z');

@@ -2,14 +2,14 @@ import { execFile } from 'node:child_process';
 import { readdir, readFile } from 'node:fs/promises';
 import { promisify } from 'node:util';
 
-/** A process that runs. */
+/** A running process. */
 export interface Running {
 	pid: number;
-	/** Id of its process group: the process that was started as leader, and what that one has started. */
+	/** Id of its process group: the process that was started as leader, and its children. */
 	group: number;
 }
 
-/** Every process of this machine that runs. One that has ended and whose parent has not noticed yet counts as gone. */
+/** Returns every running process of this machine. A zombie counts as ended. */
 export async function runningProcesses(): Promise<Running[]> {
 	const rows = process.platform === 'linux' ? await readProc() : await askPs();
 	return rows
@@ -19,7 +19,7 @@ export async function runningProcesses(): Promise<Running[]> {
 
 type Row = [pid: string, group: string, state: string];
 
-/** Small images have no `ps`. See proc_pid_stat(5): the name, in parentheses, may contain anything. */
+/** Small images have no `ps`. See proc_pid_stat(5): the name in parentheses may contain any characters. */
 async function readProc(): Promise<Row[]> {
 	const pids = (await readdir('/proc')).filter((name) => /^\d+$/.test(name));
 	const rows = await Promise.all(

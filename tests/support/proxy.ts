@@ -1,26 +1,34 @@
 import type { AddressInfo, Socket } from 'node:net';
 import { connect, createServer } from 'node:net';
 
-/** A TCP proxy that can misbehave. Whoever starts it calls `close()`. */
+/** A TCP proxy that can simulate network failures. The caller must call `close()`. */
 export interface Proxy {
 	readonly port: number;
-	/** Connections that are open now. */
+	/** Number of open connections. */
 	readonly connections: number;
-	/** Connections that were ever accepted. */
+	/** Number of connections ever accepted. */
 	readonly accepted: number;
-	/** Bytes forwarded from the server to clients, in all. */
+	/** Total bytes forwarded from the server to clients. */
 	readonly delivered: number;
-	/** Resets every open connection. New ones are accepted as before. */
+	/** Resets every open connection. New ones are accepted. */
 	cut(): void;
-	/** Swallows, from now on, everything in the connections that are open, both ways: they stay open and silent. */
+	/** From now on drops all bytes of the open connections, both ways. They stay open and silent. */
 	halfOpen(): void;
-	/** Stops reading from all connections, present and future, until `resume()`: back-pressure instead of loss. */
+	/** Stops reading from all connections, present and future, until `resume()`. This causes backpressure, not loss. */
 	pause(): void;
 	resume(): void;
-	/** Whether new connections are reset at once. */
+	/** True: new connections are reset at once. */
 	refuse(yes: boolean): void;
-	/** Resets every connection after that many more bytes from the server have been forwarded, at exactly that byte. */
+	/** Resets every connection after exactly that many more bytes from the server have been forwarded. */
 	cutAfter(bytes: number): void;
+	/**
+	 * Forwards this many more answers of the server, and holds the rest until `release()`. It counts all connections
+	 * together whose first bytes satisfy `wanted`.
+	 */
+	hold(after: number, wanted: (first: string) => boolean): void;
+	/** True while an answer is held. */
+	readonly holding: boolean;
+	release(): void;
 	/** Ends the proxy and all its connections. */
 	close(): Promise<void>;
 }
@@ -29,22 +37,32 @@ interface Pair {
 	client: Socket;
 	server: Socket;
 	silent: boolean;
+	/** The first bytes from the client; '' before them. */
+	first: string;
+	/** Answers that are held. */
+	kept: Buffer[];
 }
 
 /**
- * Starts a proxy on a free port of 127.0.0.1.
+ * Starts a proxy on a free port.
  *
- * @param target where it forwards to; may be changed by answering another port later
+ * @param target port to forward to; a function may return another port later
+ * @param host address to listen on
  */
-export async function startProxy(target: number | (() => number)): Promise<Proxy> {
+export async function startProxy(
+	target: number | (() => number),
+	host = '127.0.0.1'
+): Promise<Proxy> {
 	const pairs = new Set<Pair>();
 	let accepted = 0;
 	let delivered = 0;
 	let paused = false;
 	let refusing = false;
 	let allowance = Infinity;
+	let answers = Infinity;
+	let isHeld: (first: string) => boolean = () => false;
 
-	// Node fails to reset a socket that is shutting down, and then never closes it.
+	// Node cannot reset a socket that is shutting down, and then never closes it.
 	const reset = (socket: Socket) => {
 		if (socket.writableEnded) socket.destroy();
 		else socket.resetAndDestroy();
@@ -58,10 +76,15 @@ export async function startProxy(target: number | (() => number)): Promise<Proxy
 		for (const pair of pairs) drop(pair);
 	};
 
-	/** Passes bytes on at the pace of the reader. */
+	/** Forwards bytes at the speed of the reader. */
 	const pump = (pair: Pair, from: Socket, to: Socket, passed: (bytes: Buffer) => Buffer) => {
 		from.on('data', (bytes: Buffer) => {
 			if (pair.silent) return;
+			if (from === pair.client) pair.first ||= bytes.toString('latin1');
+			else if (isHeld(pair.first) && --answers < 0) {
+				pair.kept.push(bytes);
+				return;
+			}
 			if (!to.write(passed(bytes))) {
 				from.pause();
 				to.once('drain', () => {
@@ -70,10 +93,10 @@ export async function startProxy(target: number | (() => number)): Promise<Proxy
 			}
 			if (allowance === 0) {
 				allowance = Infinity;
-				// What follows must not get through behind what is missing: no network leaves a hole in a stream.
+				// Later bytes must not be forwarded after the missing ones: no network leaves a hole in a stream.
 				pair.silent = true;
 				for (const other of pairs) if (other !== pair) drop(other);
-				// After the last byte has left, or it could be lost with the reset.
+				// After the last byte has been sent; otherwise the reset could discard it.
 				to.write('', () => drop(pair));
 			}
 		});
@@ -81,11 +104,11 @@ export async function startProxy(target: number | (() => number)): Promise<Proxy
 			if (!pair.silent) to.end();
 		});
 		from.on('close', () => {
-			// A pair that is gone is being reset already, which shuts down first.
+			// A removed pair is already being reset, which first shuts down.
 			if (pair.silent || !pairs.delete(pair)) return;
 			to.destroy();
 		});
-		// What follows an error is `close`.
+		// `close` follows each error.
 		from.on('error', () => {});
 	};
 
@@ -101,7 +124,7 @@ export async function startProxy(target: number | (() => number)): Promise<Proxy
 			allowHalfOpen: true,
 			noDelay: true
 		});
-		const pair = { client, server, silent: false };
+		const pair: Pair = { client, server, silent: false, first: '', kept: [] };
 		pairs.add(pair);
 		pump(pair, client, server, (bytes) => bytes);
 		pump(pair, server, client, (bytes) => {
@@ -117,7 +140,7 @@ export async function startProxy(target: number | (() => number)): Promise<Proxy
 	});
 	await new Promise<void>((resolve, reject) => {
 		listener.once('error', reject);
-		listener.listen(0, '127.0.0.1', resolve);
+		listener.listen(0, host, resolve);
 	});
 
 	return {
@@ -154,6 +177,19 @@ export async function startProxy(target: number | (() => number)): Promise<Proxy
 		},
 		cutAfter: (bytes) => {
 			allowance = bytes;
+		},
+		hold: (after, wanted) => {
+			answers = after;
+			isHeld = wanted;
+		},
+		get holding() {
+			return [...pairs].some(({ kept }) => kept.length > 0);
+		},
+		release: () => {
+			isHeld = () => false;
+			for (const { client, kept } of pairs) {
+				for (const bytes of kept.splice(0)) client.write(bytes);
+			}
 		},
 		close: async () => {
 			const closed = new Promise((resolve) => listener.close(resolve));

@@ -1,17 +1,18 @@
 import type { Reporter, SerializedError, TestModule } from 'vitest/node';
 
-/** Makes `N passed, N failed` the very last line of the output, whatever happened before. */
+/** Prints the names of failed tests, and then `N passed, N failed` as the very last line of the output. */
 export default class CountReporter implements Reporter {
 	#passed = 0;
-	#failed = 0;
+	#failures: string[] = [];
 	#skipped = 0;
 
 	onInit(): void {
 		// At exit, because the default reporter and the teardown print after the run has ended.
 		process.once('exit', (code) => {
-			if (code !== 0 && this.#failed === 0) this.#failed = 1;
+			if (code !== 0 && this.#failures.length === 0) this.#failures.push('the run itself');
+			for (const failure of this.#failures) process.stdout.write(`failed: ${failure}\n`);
 			const skipped = this.#skipped > 0 ? `, ${this.#skipped} skipped` : '';
-			process.stdout.write(`${this.#passed} passed, ${this.#failed} failed${skipped}\n`);
+			process.stdout.write(`${this.#passed} passed, ${this.#failures.length} failed${skipped}\n`);
 		});
 	}
 
@@ -19,16 +20,22 @@ export default class CountReporter implements Reporter {
 		modules: ReadonlyArray<TestModule>,
 		unhandledErrors: ReadonlyArray<SerializedError>
 	): void {
-		this.#passed = this.#failed = this.#skipped = 0;
-		// What fails outside a test (an import, a hook, a leak, a stray rejection) counts as one failure each.
-		this.#failed += unhandledErrors.length;
+		this.#passed = this.#skipped = 0;
+		// Each failure outside a test (an import, a hook, a leak, an unhandled rejection) counts as one.
+		this.#failures = unhandledErrors.map(({ message }) => message);
+		const note = (module: TestModule, what: string, message = '') => {
+			const [reason] = message.split('\n', 1);
+			this.#failures.push(`${module.relativeModuleId}: ${what}: ${reason}`);
+		};
 		for (const module of modules) {
-			this.#failed += module.errors().length;
-			for (const suite of module.children.allSuites()) this.#failed += suite.errors().length;
+			for (const error of module.errors()) note(module, 'the file', error.message);
+			for (const suite of module.children.allSuites()) {
+				for (const error of suite.errors()) note(module, suite.fullName, error.message);
+			}
 			for (const test of module.children.allTests()) {
-				const { state } = test.result();
+				const { state, errors } = test.result();
 				if (state === 'passed') this.#passed++;
-				else if (state === 'failed') this.#failed++;
+				else if (state === 'failed') note(module, test.fullName, errors[0]?.message);
 				else this.#skipped++;
 			}
 		}

@@ -5,23 +5,26 @@ import { createTestDatabase, type TestDatabase } from './database.ts';
 import { StreamClient } from './stream-client.ts';
 import { until } from './until.ts';
 
-/** A database, a server, a user and what a test opens on them; `close` ends it all. */
+/** A database, a server, a user and what a test opens on them. `close` ends all of it. */
 export interface Scene {
 	readonly database: TestDatabase;
 	readonly server: AppServer;
 	readonly user: TestUser;
-	/** Plain SQL, as any program would send it. */
+	/** Plain SQL, as any program sends it. */
 	readonly sql: Sql;
 	/** Opens a stream as the user. */
-	open(query: string, options?: { lastEventID?: string; server?: AppServer }): StreamClient;
-	/** Another process's worth of application on the same database. */
+	open(
+		query: string,
+		options?: { lastEventID?: string | undefined; server?: AppServer }
+	): StreamClient;
+	/** Starts a second application on the same database, like another process. */
 	addServer(config?: Partial<Config>): Promise<AppServer>;
-	/** Inserts one event per value, each in a statement of its own, for everyone; resolves when the servers have seen them. */
+	/** Inserts one event for everyone per value, each in its own statement. Resolves when the servers have read them. */
 	insert(topic: string, ...values: unknown[]): Promise<void>;
 	close(): Promise<void>;
 }
 
-/** @param options.url a database of the test's own instead of one of the run's server */
+/** @param options.url the test's own database, instead of one on the server of the run */
 export async function openScene(
 	config: Partial<Config> = {},
 	options: { url?: string } = {}

@@ -1,12 +1,12 @@
 /**
- * Runs in every test file, before it and after it: whatever the file has opened and not closed fails it. Registered first,
- * so that it looks last.
+ * Runs before and after every test file: anything that the file opened and did not close fails it. Registered first, so that
+ * its check runs last.
  */
 import { afterAll } from 'vitest';
 import { dropRemaining } from './database.ts';
 import { until } from './until.ts';
 
-/** What keeps a process alive and has an owner who should have ended it. */
+/** Resources that keep a process alive and that their owner must end. */
 const KINDS = new Set([
 	'Timeout',
 	'TCPSocketWrap',
@@ -35,8 +35,8 @@ function grown(): string[] {
 
 afterAll(async () => {
 	const leaks = await dropRemaining();
-	// Sockets and children end a moment after they have been told to. A timer of the wait itself is not counted: it is over
-	// when the condition is looked at.
+	// Sockets and child processes need a moment to end. The timer of this wait is not counted: it has fired when the
+	// condition is checked.
 	await until(() => grown().length === 0, { timeoutMs: 3000, everyMs: 20 }).catch(() => null);
 	leaks.push(...grown());
 	if (leaks.length > 0) {

@@ -1,7 +1,7 @@
 import { request, type ClientRequest, type IncomingMessage } from 'node:http';
 import { until } from './until.ts';
 
-/** One dispatched event, as the standard defines it. */
+/** One dispatched event, as in the standard. */
 export interface Received {
 	id: string;
 	event: string;
@@ -9,11 +9,11 @@ export interface Received {
 }
 
 /**
- * A client that reads the raw stream and keeps the cursor as the HTML standard says: every block's id counts, events or
- * not, and an id field that is absent leaves it.
+ * A client that reads the raw stream and keeps the cursor as in the HTML standard: the id of every block counts, even
+ * without an event, and a block without an id field does not change the cursor.
  */
 export class StreamClient {
-	/** Every event, control events and keep-alives included, in order of arrival. */
+	/** Every event, including control events and keep-alives, in order of arrival. */
 	readonly received: Received[] = [];
 	cursor = '';
 	status = 0;
@@ -47,7 +47,7 @@ export class StreamClient {
 		this.#request.end();
 	}
 
-	/** Data of the events of the given topics, in order. */
+	/** Returns the data of the events of the given topics, in order. */
 	data(...topics: string[]): unknown[] {
 		return this.of(...topics).map((event) => event.data);
 	}
@@ -56,7 +56,7 @@ export class StreamClient {
 		return this.received.filter((event) => topics.includes(event.event));
 	}
 
-	/** Resolves when an event of that name has arrived. */
+	/** Resolves when an event with that name has arrived. */
 	arrived(name: string, timeoutMs = 10_000): Promise<Received> {
 		return until(() => this.received.find((event) => event.event === name), {
 			what: `"${name}" has arrived`,
@@ -68,7 +68,7 @@ export class StreamClient {
 		return this.arrived('caught-up', timeoutMs);
 	}
 
-	/** Breaks the connection as soon as `count` events of any topic have been taken; later bytes are not looked at. */
+	/** Breaks the connection as soon as it has received `count` events of any topics. Later bytes are ignored. */
 	stopAfter(count: number): void {
 		this.#stopAfter = count;
 		if (this.#topicEvents() >= count) this.close();

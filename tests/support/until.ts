@@ -1,19 +1,19 @@
 import { setTimeout as pause } from 'node:timers/promises';
 
-/** How long and how often to look. */
+/** How long and how often to check. */
 export interface UntilOptions {
 	/** Completes "Waited in vain until …". */
 	what?: string;
-	/** Milliseconds; 10 000. */
+	/** Milliseconds. Default 10 000. */
 	timeoutMs?: number;
-	/** Milliseconds between two looks; 10. */
+	/** Milliseconds between two checks. Default 10. */
 	everyMs?: number;
 }
 
 /**
- * Waits until the condition answers something true, and answers that. A condition that throws is not fulfilled.
+ * Waits until the condition returns a truthy value, and returns it. A condition that throws counts as not fulfilled.
  *
- * @throws Error that says what was waited for, and what the condition answered or threw last.
+ * @throws Error that says what was waited for, and what the condition returned or threw last
  */
 export async function until<T>(
 	condition: () => T | Promise<T>,

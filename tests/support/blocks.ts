@@ -1,10 +1,10 @@
 import { readFile } from 'node:fs/promises';
 
-/** A block of code in a page. */
+/** A code block of a page. */
 export interface CodeBlock {
-	/** As named behind the fence. */
+	/** The name after the fence. */
 	language: string;
-	/** What its first line names as its file; null: it is only an example. */
+	/** The file named in its first line; null: it is only an example. */
 	file: string | null;
 	code: string;
 }

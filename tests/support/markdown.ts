@@ -3,10 +3,10 @@ import { join } from 'node:path';
 
 /** A page of the documentation. */
 export interface Page {
-	/** From the root of the project. */
+	/** Path from the root of the project. */
 	path: string;
 	text: string;
-	/** Without code blocks. */
+	/** The text without code blocks. */
 	prose: string;
 }
 
@@ -25,7 +25,7 @@ export async function readPages(): Promise<Page[]> {
 	);
 }
 
-/** Links and pictures of a page, with the text that is clicked. */
+/** Returns links and pictures of a page, with the link texts. */
 export function linksOf({ text, prose }: Page): { label: string; target: string }[] {
 	const links = [
 		...prose.matchAll(/\[((?:[^[\]]|\[[^\]]*\])*)\]\(([^()\s]+(?:\([^()\s]*\)[^()\s]*)*)\)/g)
@@ -37,7 +37,7 @@ export function linksOf({ text, prose }: Page): { label: string; target: string 
 	];
 }
 
-/** Names by which the headings of a page can be linked to, as GitHub makes them. */
+/** Returns the anchors of the headings of a page, as GitHub creates them. */
 export function anchorsOf({ prose }: Pick<Page, 'prose'>): Set<string> {
 	return new Set(
 		[...prose.matchAll(/^#+ (.*)$/gm)].map(([, heading = '']) =>
@@ -49,7 +49,7 @@ export function anchorsOf({ prose }: Pick<Page, 'prose'>): Set<string> {
 	);
 }
 
-/** Cells of the tables of a page, row by row. */
+/** Returns the cells of the tables of a page, row by row. */
 export function rowsOf({ prose }: Page): string[][] {
 	return [...prose.matchAll(/^\|(.*)\|$/gm)].map(([, row = '']) =>
 		row.split('|').map((cell) => cell.trim())

@@ -1,0 +1,255 @@
+/**
+ * Every query succeeds or fails in time, whatever happens to the connection, and however many queries wait. With the
+ * unpatched driver from npm, each of these tests hangs or its queue grows without limit.
+ */
+import { afterEach, describe, expect, it } from 'vitest';
+import {
+	openClient,
+	openDatabase,
+	queryable,
+	type ClientOptions,
+	type Sql
+} from '../../src/lib/server/database/client.ts';
+import { isTransient } from '../../src/lib/server/database/transient.ts';
+import { whileWanted } from '../../src/lib/server/database/wanted.ts';
+import { createTestDatabase } from '../support/database.ts';
+import { startProxy } from '../support/proxy.ts';
+import { until } from '../support/until.ts';
+
+const ANSWER_MS = 1000;
+
+/** The statement fails by the timeout, the transaction by the closed connection. Either may come first. */
+const LOST = /^(ETIMEDOUT|CONNECTION_CLOSED)$/;
+
+const cleanUp: (() => Promise<unknown>)[] = [];
+afterEach(async () => {
+	for (const end of cleanUp.splice(0).reverse()) await end();
+});
+
+/** Creates a database, a direct client, and the address of a proxy in front of it. */
+async function setUp() {
+	const database = await createTestDatabase();
+	cleanUp.push(() => database.drop());
+	const through = new URL(database.url);
+	const proxy = await startProxy(Number(through.port || 5432));
+	cleanUp.push(() => proxy.close());
+	through.hostname = '127.0.0.1';
+	through.port = String(proxy.port);
+	const direct = open(database.url, { max: 2 });
+	return { proxy, direct, url: through.href };
+}
+
+function open(url: string, options: Partial<ClientOptions> = {}): Sql {
+	const sql = openClient(url, { max: 1, name: 'answers', answerMs: ANSWER_MS, ...options });
+	cleanUp.push(() => sql.end({ timeout: 1 }));
+	return sql;
+}
+
+const code = (promise: Promise<unknown>) =>
+	promise.then(
+		() => 'fulfilled',
+		(error: unknown) => {
+			const cause = (error as Error).cause ?? error;
+			expect(isTransient(cause)).toBe(true);
+			return (cause as { code: string }).code;
+		}
+	);
+
+/** Holds every connection of a pool until it is released. */
+async function occupy(sql: Sql, connections = 1): Promise<() => Promise<void>> {
+	let release = () => {};
+	const held = new Promise<void>((resolve) => (release = resolve));
+	let begun = 0;
+	const holders = Array.from({ length: connections }, () =>
+		sql.begin(async (tx) => {
+			await tx`select 1`;
+			begun++;
+			await held;
+		})
+	);
+	await until(() => begun === connections);
+	return async () => {
+		release();
+		await Promise.all(holders);
+	};
+}
+
+describe('when the network drops everything without a word', () => {
+	it('a query is refused in time, and the next one is answered', async () => {
+		const { proxy, url } = await setUp();
+		const sql = open(url);
+		await sql`select 1`;
+		proxy.halfOpen();
+		const asked = performance.now();
+		expect(await code(sql`select 1`)).toBe('ETIMEDOUT');
+		expect(performance.now() - asked).toBeLessThan(2 * ANSWER_MS);
+		expect(await sql`select 2 as n`).toEqual([{ n: 2 }]);
+	});
+
+	it('so are those that wait behind it, the statements of a transaction, and its commit', async () => {
+		const { proxy, url } = await setUp();
+		const database = openDatabase(url, { max: 1, transactions: 1, answerMs: ANSWER_MS });
+		cleanUp.push(() => database.end());
+		await database.sql`select 1`;
+		const inTransaction = code(
+			database.db.transaction(async (tx) => {
+				await tx.execute('select 1');
+				proxy.halfOpen();
+				await tx.execute('select 2');
+			})
+		);
+		const afterIt = code(database.db.execute('select 3'));
+		expect(await inTransaction).toMatch(LOST);
+		expect(await afterIt).toBe('fulfilled');
+
+		await database.db.execute('select 4');
+		const committing = code(
+			database.db.transaction(async (tx) => {
+				await tx.execute('select 5');
+				proxy.halfOpen();
+			})
+		);
+		expect(await committing).toMatch(LOST);
+		const waiting = [database.sql`select 6`, database.sql`select 7`].map(code);
+		expect(await Promise.all(waiting)).toEqual(['ETIMEDOUT', 'fulfilled']);
+		expect(await code(database.db.execute('select 8'))).toBe('fulfilled');
+	});
+
+	it('also in the middle of an answer', async () => {
+		const { proxy, url } = await setUp();
+		const sql = open(url, { settings: { statement_timeout: 0 } });
+		await sql`select 1`;
+		const large = code(
+			sql`select repeat('x', 100) as text, pg_sleep(0.005) from generate_series(1, 100000)`
+		);
+		await until(() => proxy.delivered > 20_000);
+		proxy.halfOpen();
+		expect(await large).toBe('ETIMEDOUT');
+	});
+
+	it('but an answer that keeps coming is waited for, however slow its reader', async () => {
+		const { proxy, url } = await setUp();
+		const sql = open(url, { answerMs: 3 * ANSWER_MS, settings: { statement_timeout: 0 } });
+		await sql`select 1`;
+		const started = performance.now();
+		let rows = 0;
+		for await (const [row] of sql`
+			select i, pg_sleep(0.04) from generate_series(1, 100) as i`.cursor(1)) {
+			if (row) rows++;
+		}
+		expect(rows).toBe(100);
+		expect(performance.now() - started).toBeGreaterThan(3 * ANSWER_MS);
+		expect(proxy.accepted).toBe(1);
+	});
+});
+
+describe('when a lock is held', () => {
+	it('a statement gives it up by itself, and the connection goes on', async () => {
+		const { url, direct } = await setUp();
+		const sql = open(url);
+		const [before] = await sql`select pg_backend_pid() as pid`;
+		await direct.begin(async (tx) => {
+			await tx`lock table sessions`;
+			expect(await code(sql`select from sessions`)).toBe('55P03');
+		});
+		expect(await sql`select pg_backend_pid() as pid`).toEqual([before]);
+	});
+});
+
+describe('a transaction that has stopped', () => {
+	it('is ended by the server, so that its locks are free again', async () => {
+		const { url, direct } = await setUp();
+		const database = openDatabase(url, { answerMs: 200 });
+		cleanUp.push(() => database.end());
+		let goOn = () => {};
+		const forgotten = new Promise<void>((resolve) => (goOn = resolve));
+		const stopped = code(
+			database.db.transaction(async (tx) => {
+				await tx.execute('lock table sessions');
+				await forgotten;
+				await tx.execute('select 1');
+			})
+		);
+		await until(() => direct`select from sessions limit 1`.then(() => true));
+		expect(await stopped).toBe('CONNECTION_CLOSED');
+		goOn();
+	});
+});
+
+describe('those who wait for a connection', () => {
+	it('are bounded in number', async () => {
+		const { url } = await setUp();
+		const sql = open(url, { maxWaiting: 2 });
+		const release = await occupy(sql);
+		const waiting = [1, 2].map((n) => code(sql`select ${n}::int`));
+		await Promise.resolve();
+		expect(await code(sql`select 3`)).toBe('CONNECTION_BUSY');
+		await release();
+		expect(await Promise.all(waiting)).toEqual(['fulfilled', 'fulfilled']);
+	});
+
+	it('wait no longer than their bound, and are not sent afterwards', async () => {
+		const { url, direct } = await setUp();
+		const sql = open(url, { waitMs: 50 });
+		const release = await occupy(sql);
+		expect(await code(sql`create table too_late ()`)).toBe('CONNECTION_BUSY');
+		await release();
+		await sql`select 1`;
+		expect(await direct`select to_regclass('too_late') as t`).toEqual([{ t: null }]);
+	});
+
+	it('leave when the one they wait for has gone, and make room', async () => {
+		const { url } = await setUp();
+		const sql = open(url, { maxWaiting: 1, forRequests: true });
+		const release = await occupy(sql);
+		const request = new AbortController();
+		const gone = whileWanted(request.signal, () => code(sql`select 1`));
+		await Promise.resolve();
+		request.abort();
+		expect(await gone).toBe('CONNECTION_UNWANTED');
+		const other = code(sql`select 2`);
+
+		const reader = new AbortController();
+		const named = code(queryable(sql).query('select 3', [], reader.signal));
+		expect(await named).toBe('CONNECTION_BUSY');
+		await release();
+		expect(await other).toBe('fulfilled');
+		expect(await whileWanted(request.signal, () => code(sql`select 4`))).toBe('fulfilled');
+	});
+
+	it('and a statement that names its reader leaves with him', async () => {
+		const { url } = await setUp();
+		const sql = open(url);
+		const release = await occupy(sql);
+		const reader = new AbortController();
+		const gone = code(queryable(sql).query('select 1', [], reader.signal));
+		await Promise.resolve();
+		reader.abort();
+		expect(await gone).toBe('CONNECTION_UNWANTED');
+		await release();
+	});
+
+	it('are refused when the pool is closed', async () => {
+		const { url } = await setUp();
+		const sql = open(url);
+		const slow = code(sql`select pg_sleep(0.2)`);
+		const waiting = code(sql`select 1`);
+		await Promise.resolve();
+		await sql.end({ timeout: 1 });
+		expect([await slow, await waiting]).toEqual(['fulfilled', 'CONNECTION_ENDED']);
+	});
+
+	it('do not wait behind a slow statement while another connection is free', async () => {
+		const { url, direct } = await setUp();
+		const sql = open(url, { max: 2, answerMs: 60_000 });
+		await Promise.all([sql`select 1`, sql`select 2`]);
+		let over = false;
+		await direct.begin(async (tx) => {
+			await tx`lock table sessions`;
+			void sql`select from sessions`.then(() => (over = true));
+			for (let i = 0; i < 20; i++) await Promise.all([sql`select 1`, sql`select 2`]);
+			expect(over).toBe(false);
+		});
+		await until(() => over);
+	});
+});

@@ -1,0 +1,42 @@
+import { afterEach, expect, test } from 'vitest';
+import { sql as text } from 'drizzle-orm';
+import { openScene, type Scene } from '../support/scene.ts';
+
+let scene: Scene;
+afterEach(() => scene.close());
+
+/** The numbers of docs/operations.md. The embedded server adds one connection, `logline present`. */
+const LIMITS: Record<string, number> = {
+	'logline app': 4,
+	'logline history': 3,
+	'logline app drizzle': 2,
+	'logline writer': 1,
+	'logline relay': 1,
+	'logline tailer': 1,
+	'logline listener': 1,
+	'logline retention': 1,
+	'logline app background': 1
+};
+
+test('a process with everything to do at once keeps to the connections that the manual names', async () => {
+	scene = await openScene({ maxConnectionsPerUser: 100 });
+	const { app } = scene.server;
+	const viewer = { userId: scene.user.userId, username: scene.user.username };
+	await scene.insert('a', ...Array.from({ length: 50 }, (_, i) => i));
+	const many = <T>(work: () => Promise<T>) => Array.from({ length: 40 }, work);
+	const herd = Array.from({ length: 60 }, (_, i) => scene.open(`topics=a&client=herd${i}`));
+	await Promise.all([
+		...many(() => app.readHistory(viewer, ['a', 'b'])),
+		...many(async () => app.database.sql`select 1`),
+		...many(() => app.database.db.execute(text`select 1`)),
+		...many(() => app.database.background.query('select 1', [])),
+		...many(() => app.append([{ topic: 'a', data: 0, userId: null }]))
+	]);
+	for (const client of herd) await client.caughtUp();
+	const rows = await scene.sql<{ name: string; count: number }[]>`
+		select application_name as name, count(*)::int from pg_stat_activity
+		where datname = current_database() and application_name <> 'logline test sql' group by 1`;
+	const counted = Object.fromEntries(rows.map(({ name, count }) => [name, count]));
+	expect(counted).toEqual(LIMITS);
+	expect(Object.values(LIMITS).reduce((a, b) => a + b)).toBe(15);
+});

@@ -1,0 +1,167 @@
+/** Health reports a problem before events are affected: from memory, at once, with or without traffic. */
+import { afterEach, expect, test } from 'vitest';
+import { loadConfig } from '../../src/lib/server/config.ts';
+import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
+import { Writer } from '../../src/lib/server/log/append.ts';
+import { startApp, type StartFeature } from '../../src/lib/server/app.ts';
+import { TEST_TOPICS } from '../support/app-server.ts';
+import { openScene, type Scene } from '../support/scene.ts';
+import { until } from '../support/until.ts';
+
+let scene: Scene;
+afterEach(() => scene.close());
+
+const health = () => scene.server.app.health();
+const becomes = (status: 'ok' | 'degraded', timeoutMs = 20_000) =>
+	until(() => health().status === status, { what: `health is ${status}`, timeoutMs });
+
+/** Ends the connections of all others, as when a database is switched. */
+const reconnect = () => scene.sql`
+	select pg_terminate_backend(pid) from pg_stat_activity
+	where datname = current_database() and pid <> pg_backend_pid() and application_name <> 'logline test sql'`;
+
+/** Makes every write to a table fail with this code. */
+async function refuse(table: string, event: string, code: string): Promise<void> {
+	await scene.sql.unsafe(`
+		create function refuse() returns trigger language plpgsql as
+			$$ begin raise exception 'no' using errcode = '${code}'; end $$;
+		create trigger refuse before ${event} on ${table} for each row execute function refuse()`);
+}
+const allow = () => scene.sql.unsafe('drop function refuse cascade');
+
+test('an idle log is ok, and nothing fails', async () => {
+	scene = await openScene();
+	await becomes('ok');
+	expect(health()).toMatchObject({
+		database: 'up',
+		listener: 'up',
+		lastAppend: 'ok',
+		failing: []
+	});
+	await until(() => (health().partitionsLeft ?? 0) >= 2);
+	expect(health().outboxLagMs).toBeLessThan(5000);
+});
+
+test('a database that has become read-only is degraded without anybody writing, and ok again afterwards', async () => {
+	scene = await openScene();
+	await becomes('ok');
+	const { name } = scene.database;
+	await scene.sql.unsafe(`alter database ${name} set default_transaction_read_only = on`);
+	await reconnect();
+	await becomes('degraded');
+	await until(() => health().lastAppend === 'failing');
+	await scene.sql.unsafe(
+		`set default_transaction_read_only = off; alter database ${name} reset default_transaction_read_only`
+	);
+	// Connections that were made meanwhile notice it by themselves.
+	await becomes('ok');
+});
+
+test('an open transaction that holds the log is degraded, and ok when it is over', async () => {
+	scene = await openScene();
+	await becomes('ok');
+	await scene.sql.begin(async (tx) => {
+		await tx`set local logline.hold_ms = 0`;
+		await tx`insert into events (topic, data) values ('a', '1')`;
+		await becomes('degraded');
+		expect(health()).toMatchObject({ database: 'up', lastAppend: 'failing', failing: ['relay'] });
+	});
+	await becomes('ok');
+});
+
+test('an outbox that cannot be moved is degraded, and its lag tells since when', async () => {
+	scene = await openScene();
+	await becomes('ok');
+	await refuse('outbox', 'delete', 'XX000');
+	await scene.sql`insert into outbox (topic, data) values ('a', '1')`;
+	await becomes('degraded');
+	await until(() => health().outboxLagMs > 2000);
+	await allow();
+	await becomes('ok');
+	expect(health().outboxLagMs).toBeLessThan(5000);
+});
+
+test('a full disk is degraded from the first append that meets it until one succeeds', async () => {
+	scene = await openScene();
+	await becomes('ok');
+	await refuse('append_batches', 'insert', '53100');
+	const appended = scene.server.app.append([{ topic: 'a', data: 1 }]);
+	await becomes('degraded');
+	expect(health()).toMatchObject({ lastAppend: 'failing', failing: ['writer'] });
+	await allow();
+	await appended;
+	await becomes('ok');
+});
+
+test('a log that could not be written is tried again without traffic, so that health comes back', async () => {
+	scene = await openScene();
+	await refuse('append_batches', 'insert', '53100');
+	const connection = new SoleConnection(scene.database.url, { name: 'writer' });
+	const lines: string[] = [];
+	const tell = (_: unknown, line: string) => void lines.push(line);
+	const logger = { warn: tell, info: tell } as never;
+	const writer = new Writer(connection, { timeoutMs: 100, logger });
+	try {
+		const event = { topic: 'a', userId: null, data: '1', key: null };
+		// The code depends on whether an attempt is running when the time is over.
+		await expect(writer.append([event])).rejects.toMatchObject({
+			code: expect.stringMatching(/^(append_timeout|log_unavailable)$/) as string
+		});
+		await writer.probe();
+		expect(writer.failing).toBe(true);
+		await allow();
+		// The running attempt must end first.
+		await until(() => writer.probe().then(() => !writer.failing));
+		expect(lines).toEqual(['the log cannot be written; trying again', 'the log is written again']);
+	} finally {
+		await writer.close();
+	}
+});
+
+test('a job that fails is named, and the server still takes streams', async () => {
+	scene = await openScene();
+	await scene.sql`alter table append_batches rename to elsewhere`;
+	const server = await scene.addServer();
+	await until(() => server.app.health().failing.includes('answers'));
+	expect(server.app.health().status).toBe('ok');
+	await scene.sql`alter table elsewhere rename to append_batches`;
+	await until(() => server.app.health().failing.length === 0);
+});
+
+/** Starts an application that has only features. */
+const startWith = (...features: StartFeature[]) =>
+	startApp(
+		loadConfig({ LOG_LEVEL: 'silent', DEMO: '0' }),
+		scene.database.url,
+		TEST_TOPICS,
+		features
+	);
+const written = async () => (await scene.sql`select data from events where topic = 'a'`).length;
+
+test('what is in the queue is written when the server stops, though a feature fails and another never ends', async () => {
+	scene = await openScene();
+	let appended: Promise<unknown> | undefined;
+	const app = await startWith(
+		() => () => Promise.reject(new Error('a feature failed')),
+		() => () => new Promise(() => {}),
+		(app) => () => {
+			appended = app.append([{ topic: 'a', data: 1 }]);
+		}
+	);
+	await expect(app.stop()).rejects.toThrow('has not ended within');
+	await appended;
+	expect(await written()).toBe(1);
+});
+
+test('a feature that fails to start leaves nothing behind', async () => {
+	scene = await openScene();
+	let ended = false;
+	const start = startWith(
+		() => () => void (ended = true),
+		() => {
+			throw new Error('no start');
+		}
+	);
+	await expect(start).rejects.toThrow('no start');
+	expect(ended).toBe(true);
+});
