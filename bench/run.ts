@@ -1,6 +1,4 @@
-/**
- * `npm run bench`: measures Logline beside what people use instead. `--help` tells the options.
- */
+/** `npm run bench`: measures Logline beside its alternatives. `--help` shows the options. */
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { existsSync } from 'node:fs';
@@ -29,7 +27,7 @@ const HELP = `npm run bench -- [options]
 
 DATABASE_URL: the server to measure on. Unset: a private PostgreSQL, as the app would start it.`;
 
-/** Clients, and what a server needs beside them. */
+/** The clients, and what a server needs in addition. */
 const DESCRIPTORS = 5_500;
 
 async function main(): Promise<void> {

@@ -1,6 +1,6 @@
 /**
- * Appends as fast as it can, for a time, from many callers at once, in one of several ways; tells the rate and the
- * latencies. A process of its own, as an application would be.
+ * Appends as fast as possible for a time, with many concurrent callers, in one of several ways. Reports the rate and the
+ * latencies. It is a process of its own, like an application.
  */
 import { randomUUID } from 'node:crypto';
 import pino from 'pino';
@@ -19,7 +19,7 @@ export type Way = 'writer' | 'notify' | 'plain' | 'outbox' | 'rows';
 export interface Order {
 	way: Way;
 	url: string;
-	/** Who append at once, each waiting for its own before the next. */
+	/** Number of concurrent callers. Each waits for its own append before the next. */
 	callers: number;
 	warmUpMs: number;
 	measureMs: number;
@@ -31,16 +31,16 @@ export interface Told {
 	perSecond: number;
 	p50: number;
 	p99: number;
-	/** From the last answer until everything was in the log; milliseconds. */
+	/** Time from the last answer until everything was in the log, in milliseconds. */
 	behind: number;
 }
 
 interface Door {
-	/** Appends one event, or a number that the door knows, and resolves when it is durable. */
+	/** Appends `rowsPerAppend` events, and resolves when they are committed. */
 	append(): Promise<unknown>;
 	rowsPerAppend: number;
 	callers: number;
-	/** Waits until what was appended can be read. */
+	/** Waits until all appended events can be read. */
 	settle(): Promise<void>;
 	close(): Promise<void>;
 }
@@ -54,7 +54,7 @@ const data = () => ({
 
 const TOPIC = 'notifications';
 
-/** What most people write: one row and one notification for each event. */
+/** What most people write: one row and one notification per event. */
 const INSERT_AND_NOTIFY = `WITH inserted AS (INSERT INTO plain_events (topic, data) VALUES ($1, $2::text::jsonb) RETURNING id)
 	SELECT id, pg_notify('plain_events', id::text) FROM inserted`;
 
@@ -75,7 +75,7 @@ const doors: Record<Way, (order: Order) => Promise<Door> | Door> = {
 	},
 	notify: async ({ url, callers }) => {
 		const listener = await listen(url, 'plain_events');
-		// Ten connections is what a pool usually has; with 32 callers the question is about 32 connections.
+		// Ten connections is a usual pool size. With 32 callers, the measure is about 32 connections.
 		const sql = openClient(url, { max: callers === 32 ? 32 : 10, name: 'bench notify' });
 		return {
 			append: () =>
@@ -105,7 +105,7 @@ const doors: Record<Way, (order: Order) => Promise<Door> | Door> = {
 		};
 	},
 	rows: ({ url, callers }) => {
-		// The limit: as many rows to a statement as there are callers, one statement after the other.
+		// The limit: one statement at a time, with as many rows as there are callers.
 		const sql = openClient(url, { max: 1, name: 'bench rows' });
 		return {
 			append: () => {
@@ -125,7 +125,9 @@ const doors: Record<Way, (order: Order) => Promise<Door> | Door> = {
 	outbox: outboxDoor
 };
 
-/** Somebody who is told of what was appended, as every application with live features has: telling nobody is cheaper. */
+/**
+ * A listener for the appended events, as every application with live features has: without a listener, appending is cheaper.
+ */
 async function listen(url: string, channel: string): Promise<Sql> {
 	const sql = openClient(url, { max: 1, name: 'bench listener' });
 	await sql.listen(channel, () => {});
@@ -165,7 +167,7 @@ async function outboxDoor({ url, callers }: Order): Promise<Door> {
 	};
 }
 
-/** Connections of a program that kicks its own relay after each commit, so that its commits need no notification. */
+/** Connections of a program that kicks its own relay after each commit, so its commits need no notification. */
 async function quietly(url: string): Promise<Sql> {
 	const target = new URL(url);
 	target.searchParams.set('logline.kick', 'off');

@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { Child } from '../stage/child.ts';
 import type { Order, Told } from './append-worker.ts';
 
-/** Runs one order in a process of its own. */
+/** Runs one order in its own process. */
 export async function appendAsFast(order: Order): Promise<Told> {
 	const file = fileURLToPath(new URL('./append-worker.ts', import.meta.url));
 	const child = new Child('The append worker', file, { argv: ['--import', 'tsx'] });

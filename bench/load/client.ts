@@ -2,25 +2,25 @@ import { connect, type Socket } from 'node:net';
 import { now } from '../stage/clock.ts';
 import type { Handshake } from './protocol.ts';
 
-/** Stands once in each event, and nowhere else in what a server sends. */
+/** This byte occurs once in each event, and nowhere else in the output of a server. */
 const MARK = 0x5e; // ^
 const SPACE = 0x20;
 
-/** What a client tells its generator. */
+/** What a client reports to its generator. */
 export interface Listener {
 	onReady(client: Client): void;
-	/** The connection has ended, or was answered with something else. */
+	/** The connection has ended, or the response was not a stream. */
 	onLost(client: Client, reason: string): void;
 	/** `count` more events have arrived, in a read of `bytes`. */
 	onEvents(client: Client, count: number, bytes: number): void;
-	/** Asked for each event while latencies are noted. */
+	/** Called for each event while latencies are recorded. */
 	onLatency: ((ms: number) => void) | null;
 }
 
-/** All sockets of a process read into this: what arrives is looked at before the next read. */
+/** All sockets of a process read into this buffer: data is processed before the next read. */
 const shared = Buffer.allocUnsafe(262_144);
 
-/** A connection that looks for marks in what arrives, and at nothing else: parsing would measure the parser. */
+/** A connection that only looks for the mark bytes: parsing would measure the parser. */
 export class Client {
 	/** Events since it was last set to 0. */
 	events = 0;
@@ -30,7 +30,7 @@ export class Client {
 	readonly #handshake: Handshake;
 	#step = 0;
 	#greeting = '';
-	/** A time that was cut in two by the end of a read. */
+	/** A timestamp that was cut in two by the end of a read. */
 	#rest = '';
 	#lost = false;
 

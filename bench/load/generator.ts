@@ -1,14 +1,12 @@
-/**
- * A load generator: a process full of clients, so that what they cost is not on the server's account.
- */
+/** A load generator: a process with many clients, so that their cost does not count as the server's. */
 import { now } from '../stage/clock.ts';
 import { quantile } from '../stage/statistics.ts';
 import { Client, type Listener } from './client.ts';
 import type { Answer, Call, Latencies, Opened, Operations, OpenRequest } from './protocol.ts';
 
-/** A client that receives nothing for so long while it should has lost something. */
+/** A client that receives nothing for this long, although it should, has lost an event. Milliseconds. */
 const PATIENCE_MS = 60_000;
-/** Attempts per client before the benchmark gives up. */
+/** Attempts per client before the benchmark fails. */
 const ATTEMPTS = 50;
 
 let clients: Client[] = [];

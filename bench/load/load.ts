@@ -2,7 +2,7 @@ import { fileURLToPath } from 'node:url';
 import { Child } from '../stage/child.ts';
 import type { Answer, Operation, Operations } from './protocol.ts';
 
-/** A load generator in a process of its own. Whoever starts it calls `stop()`. */
+/** A load generator in its own process. The caller must call `stop()`. */
 export type Load = Operations & { stop(): Promise<void> };
 
 export function startLoad(): Load {

@@ -1,9 +1,12 @@
-/** What the benchmark asks of a load generator, and what it answers. Times in milliseconds of `stage/clock.ts`. */
+/** Messages between the benchmark and a load generator. Times in milliseconds of `stage/clock.ts`. */
 
-/** How a client introduces itself. `{i}` in the request is its number. */
+/** What a client sends at the beginning. `{i}` in the request is the number of the client. */
 export interface Handshake {
 	request: string;
-	/** Text to wait for, one after the other; after each, bytes to send (base64). After the last the client is ready. */
+	/**
+	 * Texts to wait for, one after the other, each with bytes to send after it (base64). After the last one the client is
+	 * ready.
+	 */
 	steps: { wait: string; send?: string }[];
 }
 
@@ -13,7 +16,7 @@ export interface OpenRequest {
 	count: number;
 	/** Number of the first client. */
 	first: number;
-	/** Connections that may be under way at once. */
+	/** Maximum connections being opened at once. */
 	atOnce: number;
 }
 
@@ -23,7 +26,7 @@ export interface Opened {
 	medianMs: number;
 	p99Ms: number;
 	lastMs: number;
-	/** Attempts that were answered with something else and made again. */
+	/** Attempts that got another response and were repeated. */
 	retried: number;
 }
 
@@ -45,15 +48,15 @@ export interface Latencies {
 export interface Operations {
 	/** Resolves when all clients are ready. */
 	open(request: OpenRequest): Promise<Opened>;
-	/** From now on each client, also those opened later, is to receive so many events. */
+	/** From now on each client must receive this many events, also clients that are opened later. */
 	expect(request: { events: number }): Promise<void>;
-	/** Resolves when each has received what `expect` said. Fails when one receives more, or nothing for a minute. */
+	/** Resolves when each client has received that many events. Fails when one receives more, or nothing for a minute. */
 	counted(): Promise<Counted>;
-	/** Begins to note latencies. */
+	/** Starts recording latencies. */
 	record(): Promise<void>;
-	/** Answers them and stops. */
+	/** Returns the latencies and stops recording. */
 	latencies(): Promise<Latencies>;
-	/** Events received by each client since `expect`: least and most. */
+	/** Returns the least and most events that a client has received since `expect`. */
 	tally(): Promise<{ least: number; most: number }>;
 	close(): Promise<void>;
 }

@@ -17,7 +17,7 @@ const WAYS: { name: string; role: Contestant['role']; way: Way }[] = [
 	{ name: 'rows in bulk', role: 'limit', way: 'rows' }
 ];
 
-/** How many events a second become durable, and how long a caller waits, from few callers to many. */
+/** How many events per second become durable, and how long a caller waits, from few callers to many. */
 export const appends: Measure = {
 	name: 'appends',
 	run: (stage) =>

@@ -7,7 +7,7 @@ import { cpuSeconds, createPeople } from '../stage/postgres.ts';
 
 const BATCH = 10_000;
 
-/** How fast one client that is far behind gets what it has missed. */
+/** How fast one client that is far behind gets the events it has missed. */
 export const catchUp: Measure = {
 	name: 'catch-up',
 	run: (stage) =>
@@ -54,7 +54,7 @@ async function ours(stage: Stage, url: string, events: number): Promise<Figures>
 		const cpu = await cpuSeconds(served.pid);
 		const { startedAt } = await load.open({
 			port: served.port,
-			// A page that was rendered when the log was empty.
+			// Like a page that was rendered when the log was empty.
 			handshake: subscribe({ lastEventID: '0' }),
 			count: 1,
 			first: 0,
@@ -73,7 +73,7 @@ async function ours(stage: Stage, url: string, events: number): Promise<Figures>
 	}
 }
 
-/** The same rows in pages of the same size as the driver delivers them, and nothing made of them. */
+/** The same rows in pages of the same size, read by the driver without further processing. */
 async function select(url: string, events: number): Promise<Figures> {
 	const sql = openClient(url, { max: 1, name: 'bench select' });
 	try {

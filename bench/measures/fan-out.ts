@@ -120,7 +120,7 @@ export const fanOut: Measure = {
 		})
 };
 
-/** Those that can be started here; a line for each that cannot. */
+/** Returns the peers that can be started here. Prints a line for each that cannot. */
 async function installed(stage: Stage): Promise<Peer[]> {
 	const there: Peer[] = [];
 	for (const peer of PEERS) {
@@ -132,7 +132,7 @@ async function installed(stage: Stage): Promise<Peer[]> {
 	return there;
 }
 
-/** @param databaseUrl whose backends work for the server */
+/** @param databaseUrl database whose backends work for the server */
 async function round(
 	stage: Stage,
 	start: () => Promise<Served | null>,
@@ -165,7 +165,7 @@ async function round(
 	}
 }
 
-/** Sends bursts, each when all clients have the one before. */
+/** Sends bursts, each one after all clients have received the one before. */
 async function emit(
 	served: Served,
 	load: Load,

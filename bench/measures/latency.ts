@@ -7,10 +7,10 @@ import { interleave, type Figures, type Measure, type Row, type Stage } from '..
 import { createPeople, createPlainTable } from '../stage/postgres.ts';
 import { quantile } from '../stage/statistics.ts';
 
-/** 50 events a second. */
+/** 50 events per second. */
 const EVERY_MS = 20;
 
-/** How long after `append` was called a client has the event, durable before it is sent. */
+/** The time from the call of `append` until a client has the event. The event is durable before it is sent. */
 export const latency: Measure = {
 	name: 'latency',
 	run: (stage) =>
@@ -63,7 +63,7 @@ async function ours(stage: Stage, url: string, clients: number): Promise<Figures
 	}
 }
 
-/** One connection, one row, a commit: nobody is told. */
+/** One connection, one row, one commit, no notification. */
 async function bareInsert(stage: Stage, url: string): Promise<Figures> {
 	const sql = openClient(url, { max: 1, name: 'bench insert' });
 	const times: number[] = [];

@@ -5,10 +5,10 @@ import { createPeople } from '../stage/postgres.ts';
 import { eventStream, startPeer, type NodeServed } from '../stage/server.ts';
 
 const CLIENTS = 5000;
-/** Opened and closed before, so that what is made once is not counted. */
+/** Clients opened and closed before, so that one-time allocations are not counted. */
 const WARM_UP = 500;
 
-/** What a client that waits costs the server. */
+/** Memory that an idle client costs the server. */
 export const memory: Measure = {
 	name: 'memory',
 	run: (stage) =>
@@ -68,7 +68,10 @@ async function round(served: NodeServed): Promise<Figures> {
 	}
 }
 
-/** Memory once two collections in a row find (nearly) the same: connections take a moment to come and go. */
+/**
+ * Returns the memory when two consecutive collections give nearly the same result: connections need a moment to open and
+ * close.
+ */
 async function settled(served: NodeServed): Promise<NodeJS.MemoryUsage> {
 	let last = await served.memory();
 	for (;;) {

@@ -9,7 +9,9 @@ const WAYS: { name: string; role: Contestant['role']; way: Way }[] = [
 	{ name: 'INSERT alone', role: 'limit', way: 'plain' }
 ];
 
-/** What a transaction of one's own pays for an event: rows put into the outbox one by one, while the relay moves them. */
+/**
+ * The cost of an event inside a caller's transaction: rows are put into the outbox one by one, while the relay moves them.
+ */
 export const outbox: Measure = {
 	name: 'outbox',
 	run: (stage) =>

@@ -12,12 +12,12 @@ import { eventStream, startPeer, type Served } from '../stage/server.ts';
 const CLIENTS = 5000;
 const OTHERS = 100;
 const BEHIND = 100;
-/** 50 events a second for the others. */
+/** 50 events per second for the other clients. */
 const EVERY_MS = 20;
-/** A backend that is idle tells its counters after ten seconds. */
+/** An idle backend reports its counters after ten seconds. */
 const COUNTERS_MS = 11_000;
 
-/** A herd comes back, as after a deploy: everyone at once, everyone a little behind. */
+/** Many clients reconnect at once, as after a deploy, each a little behind. */
 export const reconnect: Measure = {
 	name: 'reconnect',
 	run: (stage) =>
@@ -42,7 +42,7 @@ export const reconnect: Measure = {
 				results.row(
 					{ ...head, title: 'Reconnecting: SQL statements per client', unit: 'statements' },
 					'statements',
-					// The process looks at the log once a second meanwhile.
+					// Meanwhile the process also looks at the log once a second.
 					(_to, { median }) => ({ text: 'one', met: median < 1.05 })
 				),
 				results.row(
@@ -64,7 +64,7 @@ async function ours(stage: Stage, url: string): Promise<Figures> {
 		const { port } = served;
 		const logs = subscribe({ topics: ['logs'] });
 		await others.open({ port, handshake: logs, count: OTHERS, first: CLIENTS, atOnce: 50 });
-		// Everybody has been here before.
+		// Every client has been connected before.
 		await herd.open({ port, handshake: subscribe(), count: CLIENTS, first: 0, atOnce: 100 });
 
 		let cursor = await leave(sql, herd, port);
@@ -102,7 +102,11 @@ async function ours(stage: Stage, url: string): Promise<Figures> {
 	}
 }
 
-/** Closes the herd's connections and lets it miss something. Answers the cursor it had. */
+/**
+ * Closes the clients' connections and adds events that they miss.
+ *
+ * @returns the cursor that they had
+ */
 async function leave(sql: Sql, herd: Load, port: number): Promise<string> {
 	await herd.close();
 	const [row] = await sql<
@@ -139,14 +143,14 @@ async function comeBack(herd: Load, port: number, lastEventID: string): Promise<
 	return opened;
 }
 
-/** Statements that the database has been asked, each a transaction of its own. */
+/** Returns the number of statements that the database has run, each in its own transaction. */
 async function statements(sql: Sql): Promise<number> {
 	const [row] = await sql<{ n: number }[]>`
 		select xact_commit::float8 as n from pg_stat_database where datname = current_database()`;
 	return row!.n;
 }
 
-/** Another program that publishes at a steady pace: what the herd costs the server does not slow it down. */
+/** Another program that publishes at a steady rate. Load on the server does not slow it down. */
 function writeForOthers(sql: Sql): { stop(): Promise<void> } {
 	let over = false;
 	const run = async () => {

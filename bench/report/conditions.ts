@@ -3,7 +3,7 @@ import { readFile } from 'node:fs/promises';
 import { cpus, loadavg, release, totalmem, type } from 'node:os';
 import { promisify } from 'node:util';
 
-/** Where and when the figures were taken. */
+/** Where and when the figures were measured. */
 export interface Conditions {
 	date: string;
 	commit: string;
@@ -12,13 +12,13 @@ export interface Conditions {
 	memoryGB: number;
 	system: string;
 	node: string;
-	/** Processes that wanted a core when the benchmark began: above 0.3 or so somebody else was at work. */
+	/** Processes that wanted a core when the benchmark began: above about 0.3, other work was running. */
 	loadBefore: number;
 }
 
 /**
- * @param options.descriptors open files that a process must be allowed
- * @throws Error when this machine does not allow so many
+ * @param options.descriptors number of open files that a process must be allowed
+ * @throws Error when this machine does not allow that many
  */
 export async function readConditions(options: { descriptors: number }): Promise<Conditions> {
 	await checkDescriptors(options.descriptors);
@@ -35,7 +35,7 @@ export async function readConditions(options: { descriptors: number }): Promise<
 	};
 }
 
-/** Node raises its own limit to the highest allowed, so that one counts. */
+/** Node raises its own limit to the maximum allowed, so that maximum is checked. */
 async function checkDescriptors(needed: number): Promise<void> {
 	const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '');
 	const allowed = /^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1];

@@ -9,9 +9,7 @@ const BAR = 16;
 const STEP = 22;
 const HEADING = 46;
 
-/**
- * The rows that are meant for it as bars, in an SVG that stands alone: it brings its own colours, light and dark.
- */
+/** Returns the rows marked for the picture as bars in a self-contained SVG. It has its own colours, light and dark. */
 export function toPicture(report: Report): string {
 	const parts: string[] = [];
 	let y = 16;
@@ -45,7 +43,7 @@ ${parts.join('\n')}
 `;
 }
 
-/** One measure: ours first, then the others as they rank, and the limit last. */
+/** One measure: ours first, then the others by rank, and the limit last. */
 function chart(row: Row, top: number): { text: string; height: number } {
 	const sign = row.better === 'higher' ? 1 : -1;
 	const rank = { peer: 0, limit: 1 };
@@ -79,10 +77,10 @@ function chart(row: Row, top: number): { text: string; height: number } {
 	return { text: lines.join('\n'), height: HEADING + bars.length * STEP };
 }
 
-/** Three digits that matter, in thousands or millions. */
+/** Three significant digits, in thousands or millions. */
 function short(value: number): string {
 	if (value >= 1e6) return `${digits(value / 1e6)} M`;
-	// Four digits are read as they are.
+	// Four digits are still easy to read.
 	return value >= 1e4 ? `${digits(value / 1e3)} k` : digits(value);
 }
 

@@ -13,13 +13,13 @@ export interface Report {
 		quick: boolean;
 	};
 	rows: Row[];
-	/** Every measure was run: only then are the files written that others read. */
+	/** True when every measure was run: only then are the published files written. */
 	complete: boolean;
 }
 
 /**
- * Prints the table, and writes the results where the benchmark has run: `.data/` has the last ones. Once everything was
- * measured in full, they go where others read them: `bench/results.json`, `docs/benchmark.md` and its picture.
+ * Prints the table and writes the results to `.data/`. After a complete, full run it writes the published files instead:
+ * `bench/results.json`, `docs/benchmark.md` and its picture.
  */
 export async function writeReport(report: Report): Promise<void> {
 	const table = toTable(report);
@@ -50,7 +50,7 @@ ${table}
 `;
 }
 
-/** Four digits are more than any of the figures deserves. */
+/** Four digits: the figures are not more precise. */
 function rounded(_key: string, value: unknown): unknown {
 	return typeof value === 'number' && Number.isFinite(value) ? Number(value.toPrecision(4)) : value;
 }

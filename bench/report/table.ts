@@ -2,7 +2,7 @@ import { format, type Other, type Row } from '../stage/measure.ts';
 import type { Summary } from '../stage/statistics.ts';
 import type { Report } from './report.ts';
 
-/** The results as a Markdown table, with the conditions before it. */
+/** Returns the results as a Markdown table, with the conditions before it. */
 export function toTable(report: Report): string {
 	const notes = [...new Set(report.rows.flatMap(({ note }) => note ?? []))];
 	const lines = [
@@ -16,7 +16,7 @@ export function toTable(report: Report): string {
 	return lines.join('\n');
 }
 
-/** Stands beside the rows that a note is about. */
+/** A mark for the rows that a note belongs to. */
 const mark = (notes: readonly string[], note: string): string => `[${notes.indexOf(note) + 1}]`;
 
 export function describeConditions({ conditions: c }: Report): string {

@@ -1,7 +1,7 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 
-/** A process of ours with a line to it. Whoever starts it calls `stop()`. */
+/** A child process with a message channel. The caller must call `stop()`. */
 export class Child {
 	readonly #process: ChildProcess;
 	readonly #exited: Promise<unknown>;
@@ -10,7 +10,7 @@ export class Child {
 
 	/**
 	 * @param options.argv options of Node
-	 * @param options.env all of the environment
+	 * @param options.env the complete environment
 	 */
 	constructor(
 		name: string,
@@ -49,9 +49,9 @@ export class Child {
 	}
 
 	/**
-	 * The next message that `wanted` accepts.
+	 * Returns the next message that `wanted` accepts.
 	 *
-	 * @throws Error with what the process has written, when it ends before
+	 * @throws Error with the output of the process, when it ends before
 	 */
 	receive<T>(wanted: (message: T) => boolean): Promise<T> {
 		return new Promise((resolve, reject) => {
@@ -74,7 +74,7 @@ export class Child {
 		});
 	}
 
-	/** Ends it: asks, and after a few seconds insists. */
+	/** Asks it to end, and kills it after a few seconds. */
 	async stop(): Promise<void> {
 		if (!this.runs) return;
 		this.#process.kill('SIGTERM');

@@ -3,16 +3,20 @@ import { once } from 'node:events';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { freePort } from '../../src/lib/server/database/cluster.ts';
+import { pointsTo } from '../../src/bin/pointer.js';
 import { until } from '../../tests/support/until.ts';
 import type { Handshake } from '../load/protocol.ts';
 import { Child } from './child.ts';
 import { eventStream, nodeServed, type NodeServed } from './server.ts';
 
-/** Builds the application, and answers its program and how to remove it. */
+/**
+ * Builds the application.
+ *
+ * @returns its program, and a function that removes it
+ */
 export async function build(): Promise<{ program: string; remove(): Promise<void> }> {
 	const root = process.cwd();
-	const vite = join(root, 'node_modules', 'vite', 'bin', 'vite.js');
-	const child = spawn(process.execPath, [vite, 'build'], {
+	const child = spawn(process.execPath, ['--import', 'tsx', 'src/bin/build.ts'], {
 		env: { ...process.env, NODE_ENV: 'production' },
 		stdio: ['ignore', 'pipe', 'pipe']
 	});
@@ -22,16 +26,17 @@ export async function build(): Promise<{ program: string; remove(): Promise<void
 	}
 	const [code] = (await once(child, 'close')) as [number | null];
 	if (code !== 0) throw new Error(`The application does not build:\n${output}`);
-	// A copy: somebody else may build while we measure. Inside the project, where its packages are found.
+	const id = await pointsTo();
+	// A copy, because a build that no process runs may be removed. It is inside the project, so that packages are found.
 	const copy = await mkdtemp(join(root, '.svelte-kit', 'bench-'));
-	await cp(join(root, 'build'), copy, { recursive: true });
+	await cp(join(root, 'build', id!), copy, { recursive: true });
 	return {
 		program: join(copy, 'index.js'),
 		remove: () => rm(copy, { recursive: true, force: true })
 	};
 }
 
-/** How a signed-in client subscribes: number i is person i (see `createPeople`). */
+/** Returns the request of a signed-in client: number i is user i (see `createPeople`). */
 export function subscribe(options: { lastEventID?: string; topics?: string[] } = {}): Handshake {
 	const topics = (options.topics ?? ['notifications']).map((topic) => `topics=${topic}`).join('&');
 	const cursor = options.lastEventID === undefined ? [] : [`Last-Event-ID: ${options.lastEventID}`];
@@ -41,7 +46,7 @@ export function subscribe(options: { lastEventID?: string; topics?: string[] } =
 	});
 }
 
-/** Starts the built application, as `npm start` serves it, with limits that let the load in. */
+/** Starts the built application as `npm start` does, with limits that allow the load. */
 export async function startLogline(
 	program: string,
 	databaseUrl: string,

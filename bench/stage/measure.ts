@@ -1,26 +1,26 @@
 import type { Postgres } from './postgres.ts';
 import { summarize, type Summary } from './statistics.ts';
 
-/** What a measure has to work with. */
+/** What a measure uses. */
 export interface Stage {
 	postgres: Postgres;
 	/** Program of the production build. */
 	program: string;
 	rounds: number;
-	/** Shorter rounds: to see that everything runs, not to quote. */
+	/** Shorter rounds, to check that everything runs. Do not quote the figures. */
 	quick: boolean;
-	/** Says what is being done. */
+	/** Prints what is being done. */
 	say(line: string): void;
 }
 
-/** One thing that is measured, of all who do it. */
+/** One measure, run for all contestants. */
 export interface Measure {
-	/** For `--only`. */
+	/** The name for `--only`. */
 	name: string;
 	run(stage: Stage): Promise<Row[]>;
 }
 
-/** A line of the table. */
+/** A row of the table. */
 export interface Row {
 	measure: string;
 	title: string;
@@ -29,17 +29,17 @@ export interface Row {
 	ours: Summary;
 	others: Other[];
 	target: Target | null;
-	/** What a reader must know to read the figures. */
+	/** What a reader must know about the figures. */
 	note?: string;
-	/** Shown in the picture. */
+	/** True: shown in the picture. */
 	picture?: boolean;
 }
 
-/** A peer, or the limit: what the machine can do at best. */
+/** A peer, or the limit: the best that the machine can do. */
 export interface Other extends Summary {
 	name: string;
 	role: 'peer' | 'limit';
-	/** Ours to theirs; above 1 is more, whether that is better or not. */
+	/** Ours divided by theirs. Above 1 means more, whether that is better or not. */
 	ratio: number;
 }
 
@@ -51,14 +51,14 @@ export interface Target {
 /** Figures of one round, by name. */
 export type Figures = Record<string, number>;
 
-/** One who takes part. */
+/** One system under comparison. */
 export interface Contestant {
 	name: string;
 	role: 'ours' | 'peer' | 'limit';
 	round(): Promise<Figures>;
 }
 
-/** Lets each take its turn in every round, so that whatever else the machine does meets all of them alike. */
+/** Runs all contestants in turn in every round, so that other load on the machine affects all of them. */
 export async function interleave(
 	stage: Stage,
 	contestants: readonly Contestant[]
@@ -87,7 +87,7 @@ export class Results {
 		this.#rounds.set(name, [...(this.#rounds.get(name) ?? []), figures]);
 	}
 
-	/** Makes a row of one figure. Contestants that do not have it are left out. */
+	/** Creates a row for one figure. Contestants without this figure are left out. */
 	row(
 		head: Pick<Row, 'measure' | 'title' | 'unit' | 'better'> &
 			Partial<Pick<Row, 'note' | 'picture'>>,
@@ -120,7 +120,7 @@ function describe(figures: Figures): string {
 		.join(', ');
 }
 
-/** Three digits that matter, or the whole number. */
+/** Three significant digits, or the whole number. */
 export function format(value: number): string {
 	if (!Number.isFinite(value)) return '–';
 	if (Math.abs(value) >= 100) return Math.round(value).toLocaleString('en-US');

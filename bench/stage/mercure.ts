@@ -30,7 +30,7 @@ http://127.0.0.1:${port} {
 }`;
 
 /**
- * The Mercure hub without history: a publisher posts each event, eight requests at a time.
+ * The Mercure hub without history. A publisher posts each event, eight requests at a time.
  *
  * @returns null when there is no `mercure` on the PATH
  */

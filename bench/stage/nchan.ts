@@ -10,7 +10,7 @@ import { until } from '../../tests/support/until.ts';
 import { payload, TOPIC } from '../peers/payload.mjs';
 import { eventStream, type Served } from './server.ts';
 
-/** Where Debian and others put modules. */
+/** Usual folders of the modules. */
 const MODULES = ['/usr/lib/nginx/modules', '/usr/lib64/nginx/modules', '/usr/local/nginx/modules'];
 
 const CONFIG = (module: string, folder: string, port: number) => `
@@ -39,7 +39,7 @@ http {
 }`;
 
 /**
- * nginx with nchan: a publisher sends each event as a request, pipelined on one connection.
+ * nginx with nchan. A publisher sends each event as a request, pipelined on one connection.
  *
  * @returns null when nginx or the module is not installed
  */
@@ -102,7 +102,7 @@ export async function startNchan(): Promise<Served | null> {
 
 async function openPublisher(port: number): Promise<Socket> {
 	const socket = connect({ port, host: '127.0.0.1', noDelay: true });
-	// What it answers is not needed, but must be read.
+	// The responses are not needed, but must be read.
 	socket.resume();
 	await once(socket, 'connect');
 	return socket;

@@ -3,16 +3,16 @@ import { migrate } from '../../drizzle/migrate.ts';
 import { openClient } from '../../src/lib/server/database/client.ts';
 import { startServer } from '../../tests/support/private-server.ts';
 
-/** The server that all measures use. Whoever opens it calls `close`. */
+/** The database server of all measures. The caller must call `close`. */
 export interface Postgres {
-	/** Version, and the settings that decide what a commit costs. */
+	/** Returns the version, and the settings that decide the cost of a commit. */
 	describe(): Promise<{ version: string; fsync: string; synchronousCommit: string }>;
-	/** Makes a migrated database, calls `work` with its URL and drops it. */
+	/** Creates a migrated database, calls `work` with its URL and drops it. */
 	withDatabase<T>(work: (url: string) => Promise<T>): Promise<T>;
 	close(): Promise<void>;
 }
 
-/** `DATABASE_URL`, else a private server that lives as long as the benchmark. */
+/** Opens `DATABASE_URL`, or else a private server for the time of the benchmark. */
 export async function openPostgres(): Promise<Postgres> {
 	const given = process.env.DATABASE_URL;
 	const own = given ? null : await startServer({ max_connections: '300', max_wal_size: '4GB' });
@@ -45,7 +45,7 @@ export async function openPostgres(): Promise<Postgres> {
 	};
 }
 
-/** The table that people write who do without a log: same columns, same indexes, nothing else. */
+/** Creates the table that people write without a log: same columns, same indexes, nothing else. */
 export async function createPlainTable(url: string): Promise<void> {
 	const sql = openClient(url, { max: 1, name: 'bench' });
 	try {
@@ -60,7 +60,7 @@ export async function createPlainTable(url: string): Promise<void> {
 	}
 }
 
-/** Makes people who are signed in: number i has the cookie `auth_session=bench-i`. */
+/** Creates signed-in users: number i has the cookie `auth_session=bench-i`. */
 export async function createPeople(url: string, count: number): Promise<void> {
 	const sql = openClient(url, { max: 1, name: 'bench' });
 	try {
@@ -76,7 +76,7 @@ export async function createPeople(url: string, count: number): Promise<void> {
 	}
 }
 
-/** Processor seconds that the backends of a database have used, or null when they are not on this machine. */
+/** Returns the CPU seconds used by the backends of a database, or null when they are not on this machine. */
 export async function backendSeconds(url: string): Promise<number | null> {
 	const sql = openClient(url, { max: 1, name: 'bench' });
 	try {
@@ -94,10 +94,10 @@ export async function backendSeconds(url: string): Promise<number | null> {
 	}
 }
 
-/** Clock ticks per second of `/proc/<pid>/stat`, on every Linux that Node runs on. */
+/** Clock ticks per second of `/proc/<pid>/stat`, on every Linux that Node supports. */
 const TICKS = 100;
 
-/** Processor seconds that a process has used, its threads included. Linux only: elsewhere `NaN`. */
+/** Returns the CPU seconds used by a process, including its threads. Linux only: elsewhere `NaN`. */
 export async function cpuSeconds(pid: number): Promise<number> {
 	const stat = await readFile(`/proc/${pid}/stat`, 'utf8').catch(() => null);
 	if (stat === null) return NaN;

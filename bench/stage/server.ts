@@ -1,25 +1,25 @@
 import type { Handshake } from '../load/protocol.ts';
 import { Child } from './child.ts';
 
-/** A server under measurement, in a process of its own. Whoever starts it calls `stop()`. */
+/** A server under measurement, in its own process. The caller must call `stop()`. */
 export interface Served {
 	port: number;
-	/** Process whose processor time counts as the server's. */
+	/** Process whose CPU time counts as the server's. */
 	pid: number;
 	handshake: Handshake;
-	/** Sends so many events to every client. */
+	/** Sends `count` events to every client. */
 	emit(count: number): void;
 	stop(): Promise<void>;
 }
 
-/** One that runs on Node can tell more. */
+/** A server on Node, which can report more. */
 export interface NodeServed extends Served {
-	/** After a collection; needs `--expose-gc`. */
+	/** After a garbage collection; needs `--expose-gc`. */
 	memory(): Promise<NodeJS.MemoryUsage>;
 	send(message: object): void;
 }
 
-/** A subscription to a stream of server-sent events. */
+/** A request for a stream of server-sent events. */
 export function eventStream(path: string, options: { headers?: string[]; ready?: string } = {}) {
 	const lines = [
 		`GET ${path} HTTP/1.1`,
@@ -37,7 +37,7 @@ export function eventStream(path: string, options: { headers?: string[]; ready?:
 
 type Message = { type: string; port: number } & NodeJS.MemoryUsage;
 
-/** A child that speaks as `peers/harness.mjs` does. */
+/** A child process with the protocol of `peers/harness.mjs`. */
 export function nodeServed(child: Child, port: number, handshake: Handshake): NodeServed {
 	return {
 		port,
@@ -54,7 +54,7 @@ export function nodeServed(child: Child, port: number, handshake: Handshake): No
 	};
 }
 
-/** Starts one of `peers/*.mjs`, which finds a port by itself. */
+/** Starts one of `peers/*.mjs`, which chooses a port itself. */
 export async function startPeer(file: string, handshake: Handshake): Promise<NodeServed> {
 	const path = new URL(`../peers/${file}`, import.meta.url).pathname;
 	const child = new Child(file, path, { argv: ['--expose-gc'] });

@@ -1,4 +1,4 @@
-/** One value of several rounds. */
+/** One figure of several rounds. */
 export interface Summary {
 	median: number;
 	min: number;
@@ -13,9 +13,9 @@ export function summarize(values: readonly number[]): Summary {
 }
 
 /**
- * Value below which the given share of the values lies.
+ * Returns the value below which the given share of the values lies.
  *
- * @param sorted ascending
+ * @param sorted values in ascending order
  * @param share 0 to 1
  */
 export function quantile(sorted: ArrayLike<number>, share: number): number {
