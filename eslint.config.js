@@ -9,12 +9,12 @@ import svelteConfig from './svelte.config.js';
 
 const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 
-/** Files that are only there for tests. */
+/** Files used only by tests. */
 const TESTS = ['**/*.test.ts', 'tests/**', 'src/**/stage.ts', 'src/**/*-process.ts'];
 
 /**
- * Imports run one way: routes → features → app → sse → delivery → log → database, and in the browser features → client;
- * all may use protocol, which uses nothing. One zone says what a folder of src/lib may import of src besides itself.
+ * Imports run one way: routes → features → app → sse → delivery → log → database, and in the browser features → client. All
+ * may use protocol, which uses nothing. A zone says what a folder of src/lib may import from src besides itself.
  */
 const zone = (folder, allowed, message) => ({
 	target: path(folder),
@@ -48,7 +48,7 @@ const LAYERS = [
 	)
 ];
 
-/** Can be deleted, with the routes that show them, and the rest still builds. */
+/** These can be deleted, together with the routes that show them, and the rest still builds. */
 const DELETABLE = {
 	target: path('src'),
 	from: [path('src/lib/features/chat'), path('src/lib/features/demo')],
@@ -104,23 +104,23 @@ export default defineConfig(
 				'error',
 				{ fixStyle: 'inline-type-imports', disallowTypeAnnotations: false }
 			],
-			// The compiler knows better.
+			// The compiler checks this better.
 			'no-undef': 'off',
 			'@typescript-eslint/no-unused-vars': [
 				'error',
 				{ argsIgnorePattern: '^_', varsIgnorePattern: '^_', caughtErrors: 'all' }
 			],
-			// With noUncheckedIndexedAccess it says what the compiler cannot see; `any` it is not.
+			// With noUncheckedIndexedAccess, `!` states what the compiler cannot see. Unlike `any`, it keeps the type.
 			'@typescript-eslint/no-non-null-assertion': 'off',
-			// Characters, not what a reader takes for one, are what texts here are split into.
+			// Texts are split into code points on purpose, not into the characters that a reader sees.
 			'@typescript-eslint/no-misused-spread': 'off',
-			// `() => void | Promise<void>` is what a function is that may be asynchronous.
+			// `() => void | Promise<void>` is the type of a function that may be asynchronous.
 			'@typescript-eslint/no-invalid-void-type': 'off',
 			'@typescript-eslint/no-confusing-void-expression': 'off',
-			// It does not see what a callback has assigned meanwhile.
+			// The rule does not see assignments in callbacks.
 			'@typescript-eslint/no-unnecessary-condition': 'off',
 			'@typescript-eslint/no-dynamic-delete': 'off',
-			// Interfaces ask for promises.
+			// Some interfaces require a promise.
 			'@typescript-eslint/require-await': 'off',
 			'@typescript-eslint/restrict-template-expressions': [
 				'error',
@@ -141,12 +141,12 @@ export default defineConfig(
 		rules: {
 			// The app is served from the root of its host.
 			'svelte/no-navigation-without-resolve': 'off',
-			// What is not shown need not be reactive.
+			// Values that are not displayed need not be reactive.
 			'svelte/prefer-svelte-reactivity': 'off'
 		}
 	},
 	{
-		// Rows of a query and matchers are `any` by their libraries' choice; what comes of them is asserted anyway.
+		// The libraries type query rows and matchers as `any`. The tests check the values anyway.
 		files: TESTS,
 		rules: {
 			'@typescript-eslint/no-unsafe-argument': 'off',
@@ -167,7 +167,7 @@ export default defineConfig(
 		rules: { 'import-x/no-restricted-paths': ['error', { zones: LAYERS }] }
 	},
 	{
-		// Its own copy of the rule, because a later setting of a rule replaces the earlier one.
+		// Repeats the rule, because a later setting of a rule replaces the earlier one.
 		files: ['src/**/*.{ts,svelte}'],
 		ignores: [...TESTS, 'src/lib/features/{chat,demo}/**', 'src/routes/(demo)/**'],
 		rules: { 'import-x/no-restricted-paths': ['error', { zones: [...LAYERS, DELETABLE] }] }
