@@ -7,7 +7,7 @@ RUN npm ci --ignore-scripts && npx patch-package
 COPY . .
 RUN npx svelte-kit sync && npm run build
 # The commands that operators run, without what compiles their sources.
-RUN npx esbuild src/bin/sql.ts src/bin/migrate.ts src/bin/rotate-epoch.ts \
+RUN npx esbuild src/commands/sql.ts src/commands/migrate.ts src/commands/rotate-epoch.ts \
 	--bundle --splitting --platform=node --format=esm --packages=external --outdir=commands \
 	&& npm pkg set scripts.sql='node commands/sql.js' scripts.db:migrate='node commands/migrate.js' \
 	scripts.db:rotate-epoch='node commands/rotate-epoch.js'

@@ -40,10 +40,10 @@ const LAYERS = [
 		[PROTOCOL],
 		'client knows the protocol only: no server, no feature, no UI.'
 	),
-	zone('src/lib/ui', [], 'ui is for every feature, and knows none.'),
+	zone('src/ui', [], 'ui is for every feature, and knows none.'),
 	zone(
-		'src/lib/features',
-		[SERVER, PROTOCOL, 'src/lib/client', 'src/lib/ui'],
+		'src/features',
+		[SERVER, PROTOCOL, 'src/lib/client', 'src/ui'],
 		'Routes import features, not the other way round.'
 	)
 ];
@@ -51,7 +51,7 @@ const LAYERS = [
 /** These can be deleted, together with the routes that show them, and the rest still builds. */
 const DELETABLE = {
 	target: path('src'),
-	from: [path('src/lib/features/chat'), path('src/lib/features/demo')],
+	from: [path('src/features/chat'), path('src/features/demo')],
 	message:
 		'chat and demo are examples that one can delete: only they and routes/(demo) import them.'
 };
@@ -169,11 +169,11 @@ export default defineConfig(
 	{
 		// Repeats the rule, because a later setting of a rule replaces the earlier one.
 		files: ['src/**/*.{ts,svelte}'],
-		ignores: [...TESTS, 'src/lib/features/{chat,demo}/**', 'src/routes/(demo)/**'],
+		ignores: [...TESTS, 'src/features/{chat,demo}/**', 'src/routes/(demo)/**'],
 		rules: { 'import-x/no-restricted-paths': ['error', { zones: [...LAYERS, DELETABLE] }] }
 	},
 	{
-		files: ['src/lib/features/**/*.{ts,svelte}'],
+		files: ['src/features/**/*.{ts,svelte}'],
 		ignores: [...TESTS, '**/*.server.ts'],
 		rules: {
 			'no-restricted-imports': [
@@ -199,7 +199,7 @@ export default defineConfig(
 		rules: { 'no-restricted-imports': ['error', { patterns: [WITHOUT_KIT, IN_BROWSERS] }] }
 	},
 	{
-		files: ['src/lib/ui/**/*.{ts,svelte}'],
+		files: ['src/ui/**/*.{ts,svelte}'],
 		rules: { 'no-restricted-imports': ['error', { patterns: [IN_BROWSERS] }] }
 	}
 );

@@ -1,8 +1,8 @@
 import { vitePreprocess } from '@sveltejs/vite-plugin-svelte';
 import { join } from 'node:path';
-import adapter from './src/bin/adapter.js';
+import adapter from './src/commands/adapter.js';
 
-// Set by src/bin/builds.ts, so that a build does not replace files of a dev server or of another build in the same folder.
+// Set by src/commands/builds.ts, so that a build does not replace files of a dev server or of another build in the same folder.
 const staging = process.env.LOGLINE_BUILD_STAGING;
 
 /** @type {import('@sveltejs/kit').Config} */
@@ -15,7 +15,7 @@ export default {
 	kit: {
 		adapter: adapter(),
 		outDir: staging ? join(staging, 'kit') : '.svelte-kit',
-		// CSP for pages. The headers of all other responses: src/lib/server/http/security-headers.ts. `auto` adds a nonce to
+		// CSP for pages. The headers of all other responses: src/http/security-headers.ts. `auto` adds a nonce to
 		// the page's one inline script.
 		csp: {
 			mode: 'auto',
@@ -36,8 +36,15 @@ export default {
 				'frame-ancestors': ['none']
 			}
 		},
-		// SvelteKit's own check is off: `handle` checks every request, JSON too (src/lib/server/origin.ts).
+		// SvelteKit's own check is off: `handle` checks every request, JSON too (src/http/origin.ts).
 		csrf: { trustedOrigins: ['*'] },
-		alias: { $schema: 'drizzle/schema.server.ts', '$schema/*': 'drizzle/*' }
+		alias: {
+			// The library by the names that it has in other people's apps.
+			'logline/client': 'src/lib/client/index.ts',
+			'logline/server': 'src/lib/server/index.ts',
+			logline: 'src/lib/index.ts',
+			$src: 'src',
+			$schema: 'drizzle/schema.server.ts'
+		}
 	}
 };

@@ -1,10 +1,10 @@
 import { sveltekit } from '@sveltejs/kit/vite';
 import tailwindcss from '@tailwindcss/vite';
 import { defineConfig } from 'vitest/config';
-import { restartAtEdits } from './src/bin/restart-at-edits.ts';
+import { restartAtEdits } from './src/commands/restart-at-edits.ts';
 
 /** Classes with runes, compiled and tested as for browsers. */
-const CLIENT_TESTS = ['src/lib/client/**/*.test.ts', 'src/lib/features/**/*.svelte.test.ts'];
+const CLIENT_TESTS = ['src/lib/client/**/*.test.ts', 'src/features/**/*.svelte.test.ts'];
 
 /** Tests of the production build in a real browser. */
 const BROWSER_TESTS = ['tests/e2e/**/*.test.ts'];

@@ -1,5 +1,5 @@
 /// <reference types="@sveltejs/adapter-node" />
-import type { LoglineError, Viewer } from '$lib/protocol';
+import type { LoglineError, Viewer } from 'logline';
 
 declare global {
 	namespace App {

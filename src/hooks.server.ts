@@ -1,39 +1,39 @@
 import { existsSync } from 'node:fs';
 import type { Handle, HandleServerError, RequestEvent, ServerInit } from '@sveltejs/kit';
 import { building, dev } from '$app/environment';
-import { createRegistry, LoglineError, type TopicDefinition } from '$lib/protocol';
+import { createRegistry, LoglineError, type TopicDefinition } from 'logline';
 import { findApp, getApp, startApp, type StartFeature } from '$lib/server/app.ts';
-import { authenticate, readBrowser } from '$lib/server/auth/cookies.ts';
-import { compress } from '$lib/server/compress.ts';
-import { loadConfig } from '$lib/server/config.ts';
+import { authenticate, readBrowser } from '$src/accounts/cookies.ts';
+import { compress } from '$src/http/compress.ts';
+import { loadConfig } from '$src/app/config.ts';
 import { whileWanted } from '$lib/server/database/wanted.ts';
-import { locateDatabase } from '$lib/server/database/locate.ts';
-import { bodyLimit } from '$lib/server/body-limit.ts';
-import { failureOf, refuse, toResponse } from '$lib/server/errors.ts';
-import { isNoAction } from '$lib/server/form-action.ts';
-import { whileClientIsThere } from '$lib/server/http/gone.ts';
-import { OPEN_FORMS } from '$lib/server/http/open-forms.ts';
-import { secureResponse } from '$lib/server/http/security-headers.ts';
-import { offerServer } from '$lib/server/http/offer.ts';
-import { isForeignWrite } from '$lib/server/origin.ts';
-import { endAtSignals, endWithProcess, startInstead } from '$lib/server/process.ts';
+import { locateDatabase } from '$src/embedded-postgres/locate.ts';
+import { bodyLimit } from '$src/http/body-limit.ts';
+import { failureOf, refuse, toResponse } from '$src/http/errors.ts';
+import { isNoAction } from '$src/http/form-action.ts';
+import { whileClientIsThere } from '$src/http/gone.ts';
+import { OPEN_FORMS } from '$src/http/open-forms.ts';
+import { secureResponse } from '$src/http/security-headers.ts';
+import { offerServer } from '$src/http/offer.ts';
+import { isForeignWrite } from '$src/http/origin.ts';
+import { endAtSignals, endWithProcess, startInstead } from '$src/app/process.ts';
 import { bindToSocket } from '$lib/server/sse/node-outlet.ts';
 import { migrate } from '../drizzle/migrate.ts';
-import errorPage from './error.html?raw';
+import errorPage from '$src/error.html?raw';
 
 // Each feature is a folder. Its topics and its start function are found here by glob, so no list has to name it.
-const topics = import.meta.glob<Record<string, TopicDefinition>>('./lib/features/*/topics.ts', {
+const topics = import.meta.glob<Record<string, TopicDefinition>>('./features/*/topics.ts', {
 	eager: true,
 	import: 'topics'
 });
-const starts = import.meta.glob<unknown>('./lib/features/*/start.server.ts', {
+const starts = import.meta.glob<unknown>('./features/*/start.server.ts', {
 	eager: true,
 	import: 'start'
 });
 
 export const init: ServerInit = async () => {
 	if (building) return;
-	// The commands of src/bin have loaded it already.
+	// The commands of src/commands have loaded it already.
 	if (dev && existsSync('.env')) process.loadEnvFile('.env');
 	const config = loadConfig(process.env);
 	// Report errors in a feature's files before the running application is stopped for the new one.

@@ -2,8 +2,8 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { freePort } from '../../src/lib/server/database/cluster.ts';
-import { pointsTo } from '../../src/bin/pointer.js';
+import { freePort } from '../../src/embedded-postgres/cluster.ts';
+import { pointsTo } from '../../src/commands/pointer.js';
 import { until } from '../../tests/support/until.ts';
 import type { Handshake } from '../load/protocol.ts';
 import { Child } from './child.ts';
@@ -16,7 +16,7 @@ import { eventStream, nodeServed, type NodeServed } from './server.ts';
  */
 export async function build(): Promise<{ program: string; remove(): Promise<void> }> {
 	const root = process.cwd();
-	const child = spawn(process.execPath, ['--import', 'tsx', 'src/bin/build.ts'], {
+	const child = spawn(process.execPath, ['--import', 'tsx', 'src/commands/build.ts'], {
 		env: { ...process.env, NODE_ENV: 'production' },
 		stdio: ['ignore', 'pipe', 'pipe']
 	});

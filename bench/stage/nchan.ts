@@ -5,7 +5,7 @@ import { connect, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { freePort } from '../../src/lib/server/database/cluster.ts';
+import { freePort } from '../../src/embedded-postgres/cluster.ts';
 import { until } from '../../tests/support/until.ts';
 import { payload, TOPIC } from '../peers/payload.mjs';
 import { eventStream, type Served } from './server.ts';

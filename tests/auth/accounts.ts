@@ -1,8 +1,8 @@
 /** Helpers for the tests of accounts. */
 import { pino } from 'pino';
-import { loadConfig } from '../../src/lib/server/config.ts';
-import { createAuth, type AuthOptions } from '../../src/lib/server/auth/auth.ts';
-import type { Browser } from '../../src/lib/server/auth/browser.ts';
+import { loadConfig } from '../../src/app/config.ts';
+import { createAuth, type AuthOptions } from '../../src/accounts/auth.ts';
+import type { Browser } from '../../src/accounts/browser.ts';
 import type { Database } from '../../src/lib/server/database/client.ts';
 
 export const PASSWORD = 'correct horse battery';

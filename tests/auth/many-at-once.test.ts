@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { createPasswords } from '../../src/lib/server/auth/passwords.ts';
+import { createPasswords } from '../../src/accounts/passwords.ts';
 import { newBrowser, PASSWORD } from './accounts.ts';
 import { ADA, refusal, TwoServers } from './two-servers.ts';
 

@@ -3,8 +3,8 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
 	openAccountPage,
 	submitAccountForm
-} from '../../src/lib/features/accounts/account-forms.server.ts';
-import type { Auth } from '../../src/lib/server/auth/auth.ts';
+} from '../../src/accounts/account-forms.server.ts';
+import type { Auth } from '../../src/accounts/auth.ts';
 import { openDatabase, type Database } from '../../src/lib/server/database/client.ts';
 import { LoglineError, type Viewer } from '../../src/lib/protocol/index.ts';
 import { createTestDatabase } from '../support/database.ts';

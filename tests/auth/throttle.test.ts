@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
-import type { Auth } from '../../src/lib/server/auth/auth.ts';
-import { forgetRateLimits } from '../../src/lib/server/auth/throttle.ts';
+import type { Auth } from '../../src/accounts/auth.ts';
+import { forgetRateLimits } from '../../src/accounts/throttle.ts';
 import { startAppServer } from '../support/app-server.ts';
 import { until } from '../support/until.ts';
 import { newBrowser, PASSWORD } from './accounts.ts';

@@ -2,7 +2,7 @@ import { createServer, type IncomingMessage, type ServerResponse } from 'node:ht
 import type { AddressInfo } from 'node:net';
 import { createRegistry, type TopicDefinition } from '../../src/lib/protocol/index.ts';
 import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
-import { answerStream } from '../../src/lib/server/http/door.ts';
+import { answerStream } from '../../src/http/door.ts';
 import {
 	createUser,
 	startAppServer,

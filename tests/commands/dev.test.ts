@@ -11,11 +11,11 @@ import { StreamClient } from '../support/stream-client.ts';
 import { until } from '../support/until.ts';
 
 const TIMEOUT_MS = 120_000;
-const FEATURE = 'src/lib/features/pulse';
+const FEATURE = 'src/features/pulse';
 
 const TOPICS = `
 	import * as v from 'valibot';
-	import { defineTopics } from '$lib/protocol';
+	import { defineTopics } from 'logline';
 	export const topics = defineTopics({ pulse: { schema: v.object({ beat: v.string() }) } });
 `;
 
@@ -136,7 +136,7 @@ test(
 		await stream.arrived('pulse');
 		for (const [mistake, told] of [
 			['export const start = (app) => {', 'Expected `}`'],
-			['', 'src/lib/features/pulse/start.server.ts must export a function named `start`']
+			['', 'src/features/pulse/start.server.ts must export a function named `start`']
 		] as const) {
 			const before = app.output().length;
 			await edit(mistake);

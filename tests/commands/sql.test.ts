@@ -5,7 +5,7 @@ import { mkdtemp, readFile, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
-import { openHistory } from '../../src/bin/sql/history.ts';
+import { openHistory } from '../../src/commands/sql/history.ts';
 import { openClient } from '../../src/lib/server/database/client.ts';
 import { command } from '../support/command.ts';
 import { createTestDatabase } from '../support/database.ts';
@@ -244,7 +244,7 @@ describe('npm run sql', () => {
 		const text = 'select n from generate_series(1, 100000) n';
 		const child = spawn(
 			'sh',
-			['-c', `"$0" --import tsx src/bin/sql.ts "$1" | head -n 3`, process.execPath, text],
+			['-c', `"$0" --import tsx src/commands/sql.ts "$1" | head -n 3`, process.execPath, text],
 			{ env }
 		);
 		let said = '';

@@ -4,7 +4,7 @@ import { once } from 'node:events';
 import { appendFile, mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { hostname } from 'node:os';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { freePort } from '../../src/lib/server/database/cluster.ts';
+import { freePort } from '../../src/embedded-postgres/cluster.ts';
 import { startBuiltApp, type BuiltApp } from '../support/built-app.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { copyProject, type ProjectCopy } from '../support/project-copy.ts';
@@ -12,7 +12,7 @@ import { until } from '../support/until.ts';
 
 /** A build takes long on a busy machine. */
 const TIMEOUT_MS = 300_000;
-const START = ['--import', 'tsx', 'src/bin/start.ts'];
+const START = ['--import', 'tsx', 'src/commands/start.ts'];
 const PAGE = 'src/routes/login/+page.svelte';
 /** The adapter prints this once in each build. */
 const BUILT = /> Using adapter-node/g;
@@ -138,7 +138,7 @@ test(
 		await writeFile(project.path('.env'), 'SSE_RETRY_MS=2000\n');
 		await writeFile(project.path('server.log'), 'a program writes its log here');
 		await appendFile(project.path('README.md'), '\nedited\n');
-		await appendFile(project.path('src/lib/server/loop.test.ts'), '\n// edited\n');
+		await appendFile(project.path('src/lib/server/work/loop.test.ts'), '\n// edited\n');
 		const app = await start();
 		expect(buildsMade(app)).toBe(0);
 		const plain = await startBuiltApp({

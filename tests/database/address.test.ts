@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { migrate } from '../../drizzle/migrate.ts';
 import { toPrimary } from '../../src/lib/server/database/address.ts';
 import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
-import { freePort } from '../../src/lib/server/database/cluster.ts';
+import { freePort } from '../../src/embedded-postgres/cluster.ts';
 import { requireSession } from '../../src/lib/server/database/session.ts';
 import { waitForDatabase } from '../../src/lib/server/database/wait.ts';
 import { createTestDatabase } from '../support/database.ts';

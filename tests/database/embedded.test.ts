@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { openClient } from '../../src/lib/server/database/client.ts';
-import { startEmbedded } from '../../src/lib/server/database/embedded.ts';
+import { startEmbedded } from '../../src/embedded-postgres/embedded.ts';
 import { until } from '../support/until.ts';
 
 const cleanUp: (() => Promise<unknown>)[] = [];

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { forgetClients } from '../../src/lib/server/delivery/subscriptions.ts';
+import { forgetClients } from '../../src/lib/server/streams/subscriptions.ts';
 import { createUser } from '../support/app-server.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 import { StreamClient } from '../support/stream-client.ts';

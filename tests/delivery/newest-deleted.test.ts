@@ -3,7 +3,7 @@
  * back.
  */
 import { afterEach, expect, test } from 'vitest';
-import { trimLog } from '../../src/lib/server/log/retention.ts';
+import { trimLog } from '../../src/lib/server/log/retention/retention.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { createRegistry } from '../../src/lib/protocol/index.ts';
 import { openScene, type Scene } from '../support/scene.ts';

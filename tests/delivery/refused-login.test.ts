@@ -1,6 +1,6 @@
 /** Postgres refuses the application's login for a while: a password is being changed, or a role was locked by mistake. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { failureOf } from '../../src/lib/server/errors.ts';
+import { failureOf } from '../../src/http/errors.ts';
 import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openScene, type Scene } from '../support/scene.ts';

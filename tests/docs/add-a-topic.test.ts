@@ -36,7 +36,7 @@ beforeAll(async () => {
 	for (const [n, { language, file, code }] of blocks.entries()) {
 		if (language === 'ts' || language === 'svelte') {
 			// Examples without a file name get one, so that they are checked and built, too.
-			const path = file ?? `src/lib/features/examples/example-${n}.${exampleSuffix(language)}`;
+			const path = file ?? `src/features/examples/example-${n}.${exampleSuffix(language)}`;
 			await write(path, code);
 			pasted.push(path);
 		}
@@ -163,7 +163,7 @@ async function program(name: string, ...args: string[]): Promise<string> {
 async function checkAndBuild(): Promise<void> {
 	await program('@sveltejs/kit/svelte-kit.js', 'sync');
 	await program('svelte-check/bin/svelte-check', '--threshold', 'error', '--output', 'human');
-	await program('tsx/dist/cli.mjs', 'src/bin/build.ts');
+	await program('tsx/dist/cli.mjs', 'src/commands/build.ts');
 }
 
 /** Serves the build of the copy on its own database, for a user who has just signed up. */

@@ -1,7 +1,7 @@
 /** The three places that describe the environment must agree. */
 import { readFile } from 'node:fs/promises';
 import { expect, test } from 'vitest';
-import { loadConfig } from '../../src/lib/server/config.ts';
+import { loadConfig } from '../../src/app/config.ts';
 import { readPages, rowsOf } from '../support/markdown.ts';
 
 const example = await readFile('.env.example', 'utf8');

@@ -3,7 +3,7 @@ import { once } from 'node:events';
 import { cp, mkdtemp, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { TestProject } from 'vitest/node';
-import { pointsTo } from '../../src/bin/pointer.js';
+import { pointsTo } from '../../src/commands/pointer.js';
 
 declare module 'vitest' {
 	interface ProvidedContext {
@@ -34,7 +34,7 @@ export default async function setup(project: TestProject): Promise<() => Promise
 async function build(root: string): Promise<void> {
 	// Without the variables of the test run; otherwise the build would contain the development parts of Svelte.
 	const env = { ...process.env, NODE_ENV: 'production', VITEST: undefined };
-	const child = spawn(process.execPath, ['--import', 'tsx', 'src/bin/build.ts'], {
+	const child = spawn(process.execPath, ['--import', 'tsx', 'src/commands/build.ts'], {
 		cwd: root,
 		env
 	});

@@ -1,6 +1,6 @@
 import { expect } from 'vitest';
 import { errors, type BrowserContext, type Locator, type Page } from 'playwright-core';
-import { STORY } from '../../src/lib/features/chat/script.ts';
+import { STORY } from '../../src/features/chat/script.ts';
 import { until } from '../support/until.ts';
 import { PASSWORD } from './account.ts';
 

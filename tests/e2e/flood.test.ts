@@ -6,7 +6,7 @@ import { get, type ClientRequest } from 'node:http';
 import { availableParallelism, loadavg } from 'node:os';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
-import { createPasswords } from '../../src/lib/server/auth/passwords.ts';
+import { createPasswords } from '../../src/accounts/passwords.ts';
 import { createUser, type TestUser } from '../support/app-server.ts';
 import type { BuiltApp } from '../support/built-app.ts';
 import { until } from '../support/until.ts';

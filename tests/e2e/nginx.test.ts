@@ -9,7 +9,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterEach, expect, it } from 'vitest';
-import { freePort } from '../../src/lib/server/database/cluster.ts';
+import { freePort } from '../../src/embedded-postgres/cluster.ts';
 import { readBlocks } from '../support/blocks.ts';
 import { createUser } from '../support/app-server.ts';
 import { until } from '../support/until.ts';

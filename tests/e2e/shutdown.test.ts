@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterEach, describe, expect, inject, it, test } from 'vitest';
-import { freePort } from '../../src/lib/server/database/cluster.ts';
+import { freePort } from '../../src/embedded-postgres/cluster.ts';
 import type { BuiltApp } from '../support/built-app.ts';
 import { runningProcesses, type Running } from '../support/processes.ts';
 import { StreamClient } from '../support/stream-client.ts';
@@ -49,7 +49,7 @@ describe('a server that is asked to end while streams are open', () => {
 		{
 			what: 'npm start',
 			nodeEnv: 'production',
-			command: () => ['--import', 'tsx', 'src/bin/start.ts']
+			command: () => ['--import', 'tsx', 'src/commands/start.ts']
 		},
 		{ what: 'npm run dev', nodeEnv: 'development', command: dev }
 	])(

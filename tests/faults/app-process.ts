@@ -4,14 +4,14 @@
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { startApp, type App } from '../../src/lib/server/app.ts';
-import { loadConfig } from '../../src/lib/server/config.ts';
+import { loadConfig } from '../../src/app/config.ts';
 import { openClient } from '../../src/lib/server/database/client.ts';
 import { waitForDatabase } from '../../src/lib/server/database/wait.ts';
-import { errorResponse } from '../../src/lib/server/errors.ts';
+import { errorResponse } from '../../src/http/errors.ts';
 import type { NewEvent } from '../../src/lib/server/log/types.ts';
-import { endWithProcess } from '../../src/lib/server/process.ts';
+import { endWithProcess } from '../../src/app/process.ts';
 import { sql } from 'drizzle-orm';
-import { answerStream } from '../../src/lib/server/http/door.ts';
+import { answerStream } from '../../src/http/door.ts';
 import { GRACE_MS, KEEP_ALIVE_MS, STALL_MS } from './timing.ts';
 import { TOPICS } from './topics.ts';
 

@@ -3,7 +3,7 @@ import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createRegistry, type TopicDefinition } from '../../src/lib/protocol/index.ts';
 import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
-import { trimLog } from '../../src/lib/server/log/retention.ts';
+import { trimLog } from '../../src/lib/server/log/retention/retention.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { TEST_TOPICS } from '../support/app-server.ts';
 

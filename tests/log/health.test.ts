@@ -1,6 +1,6 @@
 /** Health reports a problem before events are affected: from memory, at once, with or without traffic. */
 import { afterEach, expect, test } from 'vitest';
-import { loadConfig } from '../../src/lib/server/config.ts';
+import { loadConfig } from '../../src/app/config.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { Writer } from '../../src/lib/server/log/append.ts';
 import { startApp, type StartFeature } from '../../src/lib/server/app.ts';

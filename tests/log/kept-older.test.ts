@@ -4,7 +4,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createRegistry } from '../../src/lib/protocol/index.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
-import { trimLog } from '../../src/lib/server/log/retention.ts';
+import { trimLog } from '../../src/lib/server/log/retention/retention.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 import { until } from '../support/until.ts';
 

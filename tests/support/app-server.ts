@@ -7,9 +7,9 @@ import {
 	type TopicRegistry
 } from '../../src/lib/protocol/index.ts';
 import { startApp, type App } from '../../src/lib/server/app.ts';
-import { loadConfig, type Config } from '../../src/lib/server/config.ts';
+import { loadConfig, type Config } from '../../src/app/config.ts';
 import { openClient } from '../../src/lib/server/database/client.ts';
-import { answerStream } from '../../src/lib/server/http/door.ts';
+import { answerStream } from '../../src/http/door.ts';
 
 /** An application with its stream endpoint on a real socket, in this process. */
 export interface AppServer {

@@ -18,7 +18,7 @@ export interface CommandOptions {
 	onStart?: (child: ChildProcess) => void;
 }
 
-/** Runs one of src/bin, as a user at a terminal does. */
+/** Runs one of src/commands, as a user at a terminal does. */
 export function command(
 	name: string,
 	args: string[],
@@ -27,7 +27,7 @@ export function command(
 	const cwd = options.cwd ?? process.cwd();
 	const child = spawn(
 		process.execPath,
-		['--import', 'tsx', join(cwd, `src/bin/${name}.ts`), ...args],
+		['--import', 'tsx', join(cwd, `src/commands/${name}.ts`), ...args],
 		{ cwd, env: { ...process.env, ...options.env }, stdio: 'pipe' }
 	);
 	child.stdin.end(options.input ?? '');

@@ -4,8 +4,8 @@ import { chmod, chown, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { serverAccount } from '../../src/lib/server/database/account.ts';
-import { freePort } from '../../src/lib/server/database/cluster.ts';
+import { serverAccount } from '../../src/embedded-postgres/account.ts';
+import { freePort } from '../../src/embedded-postgres/cluster.ts';
 import { until } from './until.ts';
 
 /** True when PgBouncer is installed (Debian: apt-get install pgbouncer). */

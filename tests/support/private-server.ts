@@ -1,10 +1,10 @@
 import { chown, mkdir, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { canEnter, serverAccount } from '../../src/lib/server/database/account.ts';
-import { locateBinaries, SHARED_FOLDER } from '../../src/lib/server/database/binaries.ts';
-import { run, type Account } from '../../src/lib/server/database/command.ts';
-import type { Cluster, Settings } from '../../src/lib/server/database/cluster.ts';
+import { canEnter, serverAccount } from '../../src/embedded-postgres/account.ts';
+import { locateBinaries, SHARED_FOLDER } from '../../src/embedded-postgres/binaries.ts';
+import { run, type Account } from '../../src/embedded-postgres/program.ts';
+import type { Cluster, Settings } from '../../src/embedded-postgres/cluster.ts';
 import {
 	freePort,
 	generatePassword,
@@ -13,7 +13,7 @@ import {
 	runningServer,
 	startCluster,
 	stopCluster
-} from '../../src/lib/server/database/cluster.ts';
+} from '../../src/embedded-postgres/cluster.ts';
 import { until } from './until.ts';
 
 /** A private PostgreSQL 18, for tests that would disturb the shared server. */

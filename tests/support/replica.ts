@@ -2,7 +2,7 @@ import { chmod, chown, copyFile, lstat, mkdir, readdir, writeFile } from 'node:f
 import { join } from 'node:path';
 import postgres from 'postgres';
 import type { Sql } from '../../src/lib/server/database/client.ts';
-import type { Account } from '../../src/lib/server/database/command.ts';
+import type { Account } from '../../src/embedded-postgres/program.ts';
 import { makeServer, type PrivateServer } from './private-server.ts';
 import { startProxy } from './proxy.ts';
 import { until } from './until.ts';

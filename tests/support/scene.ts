@@ -1,5 +1,5 @@
 import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
-import type { Config } from '../../src/lib/server/config.ts';
+import type { Config } from '../../src/app/config.ts';
 import { createUser, startAppServer, type AppServer, type TestUser } from './app-server.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';
 import { StreamClient } from './stream-client.ts';

@@ -1,5 +1,5 @@
-import type { CaughtUp, Gap } from '$lib/protocol';
-import { parseCursor } from '$lib/protocol';
+import type { CaughtUp, Gap } from '../protocol/index.ts';
+import { parseCursor } from '../protocol/index.ts';
 
 /** @returns true when the value is an id of the log, as text */
 export function isID(value: unknown): value is string {

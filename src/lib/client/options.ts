@@ -1,4 +1,4 @@
-import type { CaughtUp, Gap, SSETopicsMap } from '$lib/protocol';
+import type { CaughtUp, Gap, SSETopicsMap } from '../protocol/index.ts';
 import type { EventSourceConstructor } from './connection.ts';
 import type { TopicHandler } from './subscriptions.ts';
 

@@ -1,4 +1,4 @@
-import { CONTROL, compareIds, type Gap, type SSETopicsMap } from '$lib/protocol';
+import { CONTROL, compareIds, type Gap, type SSETopicsMap } from '../protocol/index.ts';
 import { untrack } from 'svelte';
 import { isID, readCaughtUp, readGap, readReason } from './control.ts';
 import { Link, type LinkStatus, type LinkTarget } from './link.ts';

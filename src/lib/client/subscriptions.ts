@@ -1,4 +1,4 @@
-import { compareIds, isReserved, TOPIC_NAME } from '$lib/protocol';
+import { compareIds, isReserved, TOPIC_NAME } from '../protocol/index.ts';
 
 /** Id and topic of an event. */
 export interface EventInfo {

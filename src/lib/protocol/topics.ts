@@ -9,7 +9,7 @@ import { isReserved } from './frames.ts';
  * only one folder:
  *
  * ```ts
- * declare module '$lib/protocol' {
+ * declare module './index.ts' {
  * 	interface SSETopicsMap {
  * 		orders: { id: string; total: number };
  * 	}

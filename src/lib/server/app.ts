@@ -1,8 +1,8 @@
 import type { Logger } from 'pino';
-import { LoglineError, type TopicRegistry, type Viewer } from '$lib/protocol';
-import { createAuth, type Auth, type NewDevice } from './auth/auth.ts';
-import { requireAccess } from './auth/may-subscribe.ts';
-import type { Config } from './config.ts';
+import { LoglineError, type TopicRegistry, type Viewer } from '../protocol/index.ts';
+import { createAuth, type Auth, type NewDevice } from '$src/accounts/auth.ts';
+import { requireAccess } from '../protocol/access.ts';
+import type { Config } from '$src/app/config.ts';
 import { openDatabase, queryable, type Database } from './database/client.ts';
 import { Lanes } from './database/lanes.ts';
 import { Listener } from './database/listener.ts';
@@ -19,14 +19,14 @@ import { Tailer } from './log/tail.ts';
 import type { Appended, NewEvent, Transaction } from './log/types.ts';
 import { readHealth, type Health } from './health.ts';
 import { startJobs, type Jobs } from './jobs.ts';
-import { createLogger, type LogLine } from './logger.ts';
+import { createLogger, type LogLine } from '$src/app/logger.ts';
 import { encodeBlock, encoder } from './sse/frames.ts';
-import { stopInOrder, type Step } from './stop-in-order.ts';
-import { Streams } from './streams.ts';
-import { UnderWay } from './under-way.ts';
+import { stopInOrder, type Step } from './work/stop-in-order.ts';
+import { Streams } from './streams/streams.ts';
+import { UnderWay } from './work/under-way.ts';
 
 export type { Health } from './health.ts';
-export type { LogLine } from './logger.ts';
+export type { LogLine } from '$src/app/logger.ts';
 
 /** A running application. Routes and features use it. */
 export interface App {

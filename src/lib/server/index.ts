@@ -1,15 +1,15 @@
 /** The server API for routes. Each function uses the application of this process (`getApp()`). */
-import type { SSETopicsMap, Topic } from '$lib/protocol';
+import type { SSETopicsMap, Topic } from '../protocol/index.ts';
 import { getApp } from './app.ts';
 import type { Appended, Transaction } from './log/types.ts';
 import type { SSEConnection } from './sse/produce-sse.ts';
-import type { TopicSafetyRequest } from './stream-subscriptions.ts';
-import type { ReplayRequest } from './streams.ts';
+import type { TopicSafetyRequest } from './streams/record.ts';
+import type { ReplayRequest } from './streams/streams.ts';
 
 export { getApp, type App, type StartFeature } from './app.ts';
 export * from './sse/produce-sse.ts';
-export type { TopicSafetyRequest } from './stream-subscriptions.ts';
-export type { ReplayRequest } from './streams.ts';
+export type { TopicSafetyRequest } from './streams/record.ts';
+export type { ReplayRequest } from './streams/streams.ts';
 export type { Appended, NewEvent, Transaction } from './log/types.ts';
 
 /** One event for the log. */

@@ -1,15 +1,15 @@
 import type { Logger } from 'pino';
-import type { TopicRegistry } from '$lib/protocol';
-import type { Auth } from './auth/auth.ts';
-import { forgetRateLimits } from './auth/throttle.ts';
+import type { TopicRegistry } from '../protocol/index.ts';
+import type { Auth } from '$src/accounts/auth.ts';
+import { forgetRateLimits } from '$src/accounts/throttle.ts';
 import type { Database } from './database/client.ts';
 import { SoleConnection } from './database/sole-connection.ts';
-import { forgetClients } from './delivery/subscriptions.ts';
+import { forgetClients } from './streams/subscriptions.ts';
 import type { Writer } from './log/append.ts';
-import { forgetAnswers } from './log/maintain.ts';
-import { ensurePartitions } from './log/partitions.ts';
-import { trimLog } from './log/retention.ts';
-import { startLoop, type Loop } from './loop.ts';
+import { forgetAnswers } from './log/retention/maintain.ts';
+import { ensurePartitions } from './log/retention/partitions.ts';
+import { trimLog } from './log/retention/retention.ts';
+import { startLoop, type Loop } from './work/loop.ts';
 
 /** How often a process checks whether new partitions are needed, in milliseconds. */
 const PARTITIONS_MS = 5_000;

@@ -1,4 +1,4 @@
-import { openAccountPage, submitAccountForm } from '$lib/features/accounts/account-forms.server.ts';
+import { openAccountPage, submitAccountForm } from '$src/accounts/account-forms.server.ts';
 import type { Actions, PageServerLoad } from './$types';
 
 export const load: PageServerLoad = (event) => openAccountPage(event);

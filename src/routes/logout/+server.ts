@@ -1,6 +1,6 @@
 import { redirect } from '@sveltejs/kit';
 import { getApp } from '$lib/server/app.ts';
-import { signOut } from '$lib/server/auth/cookies.ts';
+import { signOut } from '$src/accounts/cookies.ts';
 import type { RequestHandler } from './$types';
 
 export const POST: RequestHandler = async (event) => {

@@ -1,6 +1,6 @@
 import { SoleConnection } from '../../../src/lib/server/database/sole-connection.ts';
 import { isTransient } from '../../../src/lib/server/database/transient.ts';
-import { trimLog } from '../../../src/lib/server/log/retention.ts';
+import { trimLog } from '../../../src/lib/server/log/retention/retention.ts';
 import { noteDropped } from '../archive.ts';
 import type { FaultMaker } from '../fault.ts';
 import { trimmed } from '../topics.ts';

@@ -1,4 +1,4 @@
-import { CONTROL, type Gap } from '$lib/protocol';
+import { CONTROL, type Gap } from '../../protocol/index.ts';
 import type { LogEvent } from '../log/types.ts';
 import { join, type Chunk, type Encoder } from './sink.ts';
 import { Window, type Framed } from './window.ts';

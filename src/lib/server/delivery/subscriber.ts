@@ -1,4 +1,4 @@
-import { CONTROL, type Gap } from '$lib/protocol';
+import { CONTROL, type Gap } from '../../protocol/index.ts';
 import type { Page } from '../log/page.ts';
 import { PageSize, Turn } from '../log/page-size.ts';
 import { maySee, type Hub, type Member } from './hub.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { LoglineError } from '$lib/protocol';
+import { LoglineError } from '../../protocol/index.ts';
 import type { SoleConnection } from '../database/sole-connection.ts';
 import type { Logger } from 'pino';
 import { isOutcomeUnknown, mayPass } from '../database/transient.ts';

@@ -1,4 +1,4 @@
-import { CONTROL } from '$lib/protocol';
+import { CONTROL } from '../../protocol/index.ts';
 import type { Encoder } from '../delivery/sink.ts';
 
 /** Fields of one block of an event stream. */

@@ -1,4 +1,4 @@
-import { CONTROL, type SSETopicsMap } from '$lib/protocol';
+import { CONTROL, type SSETopicsMap } from '../../protocol/index.ts';
 import type { Sink } from '../delivery/sink.ts';
 import { DirectStream, type ByteSource, type Outlet } from './direct-stream.ts';
 import { encodeBlock } from './frames.ts';

@@ -1,7 +1,7 @@
 import { getApp } from '$lib/server/app.ts';
-import { SESSION_COOKIE } from '$lib/server/auth/cookies.ts';
-import { errorResponse } from '$lib/server/errors.ts';
-import { openStream } from '$lib/server/open-stream.ts';
+import { SESSION_COOKIE } from '$src/accounts/cookies.ts';
+import { errorResponse } from '$src/http/errors.ts';
+import { openStream } from '$lib/server/streams/open-stream.ts';
 import { SSE_HEADERS } from '$lib/server/sse/produce-sse.ts';
 import type { RequestHandler } from './$types';
 

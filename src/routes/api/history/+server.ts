@@ -1,6 +1,6 @@
-import { LoglineError, parseCursor } from '$lib/protocol';
+import { LoglineError, parseCursor } from 'logline';
 import { getApp } from '$lib/server/app.ts';
-import { errorResponse } from '$lib/server/errors.ts';
+import { errorResponse } from '$src/http/errors.ts';
 import { historyJson } from '$lib/server/log/history.ts';
 import type { RequestHandler } from './$types';
 

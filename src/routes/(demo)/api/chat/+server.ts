@@ -1,10 +1,10 @@
 import { json } from '@sveltejs/kit';
-import { parseChatAction } from '$lib/features/chat/action.ts';
-import { getStory } from '$lib/features/chat/start.server.ts';
-import { LoglineError } from '$lib/protocol';
+import { parseChatAction } from '$src/features/chat/action.ts';
+import { getStory } from '$src/features/chat/start.server.ts';
+import { LoglineError } from 'logline';
 import { getApp } from '$lib/server/app.ts';
-import { errorResponse } from '$lib/server/errors.ts';
-import { readJsonBody } from '$lib/server/json-body.ts';
+import { errorResponse } from '$src/http/errors.ts';
+import { readJsonBody } from '$src/http/json-body.ts';
 import type { RequestHandler } from './$types';
 
 const MAX_BODY_BYTES = 4096;

@@ -1,0 +1,275 @@
+/** Accounts: sign-up, sign-in and sign-out. Only this module and its adapter import lucia. */
+import { randomBytes } from 'node:crypto';
+import { Lucia, TimeSpan } from 'lucia';
+import type { Logger } from 'pino';
+import type { Viewer } from 'logline';
+import type { Config } from '$src/app/config.ts';
+import { queryable, type Database } from '$lib/server/database/client.ts';
+import { describeBrowser, type Browser } from './browser.ts';
+import {
+	checkNewCredentials,
+	checkTypedCredentials,
+	usernameTaken,
+	wrongCredentials,
+	type Credentials
+} from './credentials.ts';
+import { busy, createLines } from './line.ts';
+import { passwords as processPasswords, type Passwords } from './passwords.ts';
+import { createSessionAdapter, hashToken } from './session-adapter.ts';
+import { createThrottle } from './throttle.ts';
+
+/** A session ends this long after its last use, in seconds: 30 days. */
+export const SESSION_SECONDS = 30 * 86_400;
+
+/** Minimum time between two log lines about a missing address, in milliseconds. */
+const ADDRESS_MS = 60_000;
+
+/** A valid session. Contains no secret. */
+export interface Session {
+	user: Viewer;
+	/** SHA-256 of the token, as in `sessions.id`. */
+	sessionHash: string;
+	expiresAt: Date;
+	/** The session was just renewed: send its cookie again, with the same value. */
+	fresh: boolean;
+}
+
+/** Result of a successful sign-up or sign-in. Both tokens are secrets: put them into cookies and nowhere else. */
+export interface SignedIn {
+	user: Viewer;
+	token: string;
+	deviceToken: string;
+}
+
+/** A sign-in from a new device, of which the user should be notified. */
+export interface NewDevice {
+	user: Viewer;
+	/** For example "Chrome on Windows". */
+	description: string;
+	/** The same for the same device of the same user. Used as the key of an event, it prevents a second event. */
+	key: string;
+}
+
+/** What the database knows about a sign-in attempt. */
+interface Found {
+	/** The typed user name in the form that the index of `users` compares. */
+	account: string;
+	id: string | null;
+	username: string | null;
+	password_hash: string | null;
+	known: boolean;
+}
+
+/** What is known of a browser before its form is read. */
+export type Knock = Pick<Browser, 'network' | 'deviceToken'>;
+
+/** The accounts of one database. */
+export interface Auth {
+	/**
+	 * Finds the session of a cookie. In the second half of its 30 days, a session is renewed and keeps its token. An expired
+	 * session is deleted.
+	 */
+	validate(token: string): Promise<Session | null>;
+	/**
+	 * Refuses, from memory, requests that would be refused whatever the form contains. It reads, queries and renders
+	 * nothing.
+	 *
+	 * @throws LoglineError `busy`, `too_many_attempts`, `too_many_signups`
+	 */
+	turnAway(from: 'signIn' | 'signUp', browser: Knock): void;
+	/** Logs, at most once a minute, that a request lacks the address header that the operator configured. */
+	addressIsMissing(error: unknown): void;
+	/**
+	 * Creates an account and signs in.
+	 *
+	 * @throws CredentialsError `invalid_credentials`, `username_taken`; LoglineError `busy`, `too_many_signups`
+	 */
+	signUp(credentials: Credentials, browser: Browser): Promise<SignedIn>;
+	/**
+	 * Signs in, and ends the previous session of this browser.
+	 *
+	 * @throws CredentialsError `invalid_credentials`, `wrong_credentials`; LoglineError `busy`, `too_many_attempts`
+	 */
+	signIn(credentials: Credentials, browser: Browser): Promise<SignedIn>;
+	/** Ends a session. Does nothing when there is none. */
+	signOut(token: string): Promise<void>;
+	/** Deletes every expired session, which also ends its streams. */
+	endExpiredSessions(): Promise<void>;
+	/** @returns SHA-256 (hex) of a token, as in `sessions.id` */
+	hashToken(token: string): string;
+}
+
+/** Optional parts of {@link createAuth}. */
+export interface AuthOptions {
+	/**
+	 * Notifies a user of a sign-in from a device that the account has not used before. Not called at sign-up. The device
+	 * counts as known after this has resolved. So a failed notice is tried again at the next sign-in from there, and `key`
+	 * prevents a second event.
+	 */
+	onNewDevice?: (device: NewDevice) => Promise<void>;
+	/** Replaced in tests. */
+	passwords?: Passwords;
+}
+
+/** Creates the accounts of a database. It holds nothing that must be closed. */
+export function createAuth(
+	{ sql }: Pick<Database, 'sql'>,
+	config: Pick<Config, 'loginAttemptsPerMinute' | 'signupsPer10Minutes'>,
+	parentLogger: Logger,
+	options: AuthOptions = {}
+): Auth {
+	const logger = parentLogger.child({ source: 'auth' });
+	const passwords = options.passwords ?? processPasswords;
+	const throttle = createThrottle(queryable(sql), config);
+	const lines = createLines();
+	const lucia = new Lucia(createSessionAdapter(sql), {
+		sessionExpiresIn: new TimeSpan(SESSION_SECONDS, 's'),
+		getUserAttributes: ({ username }) => ({ username })
+	});
+
+	let addressToldAt = -Infinity;
+
+	async function openSession(user: Viewer, browser: Browser, deviceToken: string) {
+		const session = await lucia.createSession(user.userId, { userAgent: browser.userAgent });
+		// Someone who knows the old token must not share the new session, and must not keep the old one.
+		if (browser.sessionToken) await lucia.invalidateSession(browser.sessionToken);
+		return { user, token: session.id, deviceToken };
+	}
+
+	/** @returns the user with this name and password; null: wrong */
+	async function recognise(
+		{ username, password }: Credentials,
+		network: string,
+		device: string | null
+	): Promise<Viewer | null> {
+		const [row] = await sql<Found[]>`
+			select lower(${username}) as account, u.id, u.username, u.password_hash, d.device_id is not null as known
+			from (select) as one
+			left join users u on lower(u.username) = lower(${username})
+			left join devices d on d.user_id = u.id and d.device_id = ${device}`;
+		const { account, known, id, username: name, password_hash: stored } = row!;
+		const guess = async () => {
+			const giveBack = await throttle.countSignIn({ account, network, device, known });
+			let wrong = false;
+			try {
+				wrong = !(await passwords.verify(stored, password, network));
+			} finally {
+				// Also give back an attempt that failed before the password was compared.
+				if (!wrong) await giveBack();
+			}
+			return !wrong;
+		};
+		// An attack on the account must not delay a device that the account is used on.
+		const right = await (known ? guess() : lines.inTurn(`account ${account}`, guess));
+		return right && id !== null && name !== null ? { userId: id, username: name } : null;
+	}
+
+	async function rememberDevice(user: Viewer, device: string): Promise<void> {
+		await sql`
+			insert into devices (user_id, device_id) values (${user.userId}, ${device})
+			on conflict do nothing`;
+	}
+
+	/**
+	 * A notice that cannot be written must not prevent the sign-in: the failure is logged, and the next sign-in tries again.
+	 */
+	async function noticeDevice(user: Viewer, browser: Browser, device: string): Promise<void> {
+		try {
+			const [row] = await sql<{ known: boolean | null }[]>`
+				select bool_or(device_id = ${device}) as known from devices where user_id = ${user.userId}`;
+			if (row?.known) return;
+			// No rows: this is the user's first device, so no warning is needed.
+			if (row?.known === false && options.onNewDevice) {
+				const key = `new-device:${user.userId}:${device}`;
+				await options.onNewDevice({ user, description: describeBrowser(browser.userAgent), key });
+			}
+			await rememberDevice(user, device);
+		} catch (error) {
+			logger.error({ err: error, userId: user.userId }, 'a sign-in from a new device was not told');
+		}
+	}
+
+	return {
+		async validate(token) {
+			const { session, user } = await lucia.validateSession(token);
+			if (!session) return null;
+			return {
+				user: { userId: user.id, username: user.username },
+				sessionHash: hashToken(token),
+				expiresAt: session.expiresAt,
+				fresh: session.fresh
+			};
+		},
+
+		turnAway(from, browser) {
+			if (from === 'signUp') return throttle.turnAwaySignUp(browser.network);
+			throttle.turnAwaySignIn(browser.network, namesDevice(browser));
+			if (lines.isFull(lineOf(browser))) throw busy();
+		},
+
+		addressIsMissing(error) {
+			if (Date.now() < addressToldAt + ADDRESS_MS) return;
+			addressToldAt = Date.now();
+			logger.warn(
+				{ err: error },
+				'a request came without the address of its visitor: those all count as one network. Let the proxy send what ADDRESS_HEADER and XFF_DEPTH name.'
+			);
+		},
+
+		async signUp(typed, browser) {
+			const { username, password } = checkNewCredentials(typed);
+			await throttle.countSignUp(browser.network);
+			const passwordHash = await passwords.hash(password, browser.network);
+			// When two sign-ups want the same name at the same time, the unique index decides.
+			const [row] = await sql<{ id: string }[]>`
+				insert into users (username, password_hash) values (${username}, ${passwordHash})
+				on conflict (lower(username)) do nothing
+				returning id`;
+			if (!row) throw usernameTaken();
+			const user = { userId: row.id, username };
+			const deviceToken = readDeviceToken(browser);
+			await rememberDevice(user, hashToken(deviceToken));
+			const signedIn = await openSession(user, browser, deviceToken);
+			logger.info({ userId: user.userId }, 'signed up');
+			return signedIn;
+		},
+
+		async signIn(typed, browser) {
+			const credentials = checkTypedCredentials(typed);
+			const deviceToken = readDeviceToken(browser);
+			const device = deviceToken === browser.deviceToken ? hashToken(deviceToken) : null;
+			// One after the other, as for an account: of many concurrent attempts, only one is counted and not yet given
+			// back.
+			const user = await lines.inTurn(lineOf(browser), () =>
+				recognise(credentials, browser.network, device)
+			);
+			if (!user) throw wrongCredentials();
+			const signedIn = await openSession(user, browser, deviceToken);
+			await noticeDevice(user, browser, hashToken(deviceToken));
+			logger.info({ userId: user.userId }, 'signed in');
+			return signedIn;
+		},
+
+		signOut: (token) => lucia.invalidateSession(token),
+		endExpiredSessions: () => lucia.deleteExpiredSessions(),
+		hashToken
+	};
+}
+
+/** @returns true when the browser has a device token in our format */
+function namesDevice<B extends Knock>(browser: B): browser is B & { deviceToken: string } {
+	return /^[A-Za-z0-9_-]{22}$/.test(browser.deviceToken ?? '');
+}
+
+/** Returns the browser's device token if it has our format, else a new one with 128 random bits. */
+function readDeviceToken(browser: Browser): string {
+	return namesDevice(browser) ? browser.deviceToken : randomBytes(16).toString('base64url');
+}
+
+/**
+ * Returns the line in which a browser waits to sign in: the line of its network. Browsers that may be a known device have a
+ * separate line, so that they do not wait behind guesses.
+ */
+function lineOf(browser: Knock): string {
+	return `network ${browser.network}${namesDevice(browser) ? ', with a device' : ''}`;
+}

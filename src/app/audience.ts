@@ -1,0 +1,37 @@
+import type { App } from '$lib/server/app.ts';
+
+/** How long a source continues after its last subscriber has left, in milliseconds. */
+const LINGER_MS = 5 * 60_000;
+
+/** Says whether a client of this process is subscribed to a topic, or was recently. */
+export interface Audience {
+	isThere(): boolean;
+	/** Stops listening to the application. */
+	stop(): void;
+}
+
+/**
+ * Tells a source of the demo whether to emit. Readers disconnect on purpose to see the catch-up, and then there must be
+ * missed events. So the source continues for some minutes after the last subscriber has left.
+ *
+ * @param lingerMs how long it continues, in milliseconds
+ */
+export function watchAudience(
+	app: Pick<App, 'isSubscribed' | 'onSubscribe'>,
+	topic: string,
+	lingerMs = LINGER_MS
+): Audience {
+	let lastSeen = -Infinity;
+	const stop = app.onSubscribe((_viewer, topics) => {
+		if (topics.includes(topic)) lastSeen = Date.now();
+	});
+	return {
+		isThere() {
+			const now = Date.now();
+			if (!app.isSubscribed(topic)) return now - lastSeen < lingerMs;
+			lastSeen = now;
+			return true;
+		},
+		stop
+	};
+}

@@ -1,0 +1,50 @@
+// @ts-check
+/**
+ * adapter-node, but each build gets its own folder, `build/<id>/`, which never changes. `build/index.js` and
+ * `build/handler.js` only import from it. Reason: a server imports the modules of a page at the first request of that page.
+ * A new build that replaced the files of a running server would break each page that nobody has opened yet.
+ */
+import adapter from '@sveltejs/adapter-node';
+import { randomBytes } from 'node:crypto';
+import { chmod, copyFile, mkdir, rename, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { pointTo } from './pointer.js';
+
+/** Set by src/commands/builds.ts: the name of the build, and the folder for temporary files. */
+const { LOGLINE_BUILD: id = randomBytes(8).toString('hex'), LOGLINE_BUILD_STAGING: staging } =
+	process.env;
+
+if (staging) {
+	// The parent process that started this build was killed. The next start removes the unfinished files.
+	const end = () => process.exit(1);
+	if (process.connected === false) end();
+	process.once('disconnect', end);
+	process.channel?.unref();
+}
+
+/** @returns {import('@sveltejs/kit').Adapter} */
+export default function immutableBuilds() {
+	const unfinished = staging ? join(staging, 'app') : join('build', `.unfinished-${process.pid}`);
+	const inner = adapter({ out: unfinished });
+	return {
+		...inner,
+		name: 'adapter-node, one folder for each build',
+		async adapt(builder) {
+			try {
+				await inner.adapt(builder);
+				/** @param {string} name */
+				const own = (name) => new URL(name, import.meta.url);
+				await copyFile(own('./in-use.js'), join(unfinished, 'in-use.js'));
+				// Replaces the adapter's server.
+				await copyFile(own('./server.js'), join(unfinished, 'index.js'));
+				await mkdir(join(unfinished, 'in-use'));
+				// The user that serves the build may be another user than the one that builds.
+				await chmod(join(unfinished, 'in-use'), 0o1777);
+				await rename(unfinished, join('build', id));
+			} finally {
+				await rm(unfinished, { recursive: true, force: true });
+			}
+			await pointTo(id);
+		}
+	};
+}

@@ -1,0 +1,52 @@
+/**
+ * The chat as a fold over its events. The server-rendered page and the browser use the same function, so the browser can
+ * continue after any event.
+ */
+import type { SSETopicsMap } from 'logline';
+
+export type ChatTopic = 'message' | 'prompt' | 'end' | 'reset';
+
+export type ChatMessage = SSETopicsMap['message'];
+
+/** Any event of the chat. */
+export type ChatEvent = { [K in ChatTopic]: { topic: K; data: SSETopicsMap[K] } }[ChatTopic];
+
+/** The state of the chat. It is never changed in place. */
+export interface ChatState {
+	/** Oldest first. */
+	readonly messages: readonly ChatMessage[];
+	/** The line that the player must say; null while the story does not wait. */
+	readonly expectedPrompt: string | null;
+	/** True when the story has reached its end. */
+	readonly ended: boolean;
+}
+
+/** A chat without lines. */
+export const initialChat: ChatState = Object.freeze({
+	messages: Object.freeze([]),
+	expectedPrompt: null,
+	ended: false
+});
+
+/**
+ * Returns the chat after one more event. Fits `Array.prototype.reduce`: `events.reduce(reduceChat, initialChat)`.
+ *
+ * @param event the next event in id order; each event only once
+ * @returns a new state
+ */
+export function reduceChat(state: ChatState, event: ChatEvent): ChatState {
+	switch (event.topic) {
+		case 'message':
+			return {
+				messages: [...state.messages, event.data],
+				expectedPrompt: event.data.isMe ? null : state.expectedPrompt,
+				ended: state.ended
+			};
+		case 'prompt':
+			return { ...state, expectedPrompt: event.data.text };
+		case 'end':
+			return { messages: [...state.messages, event.data], expectedPrompt: null, ended: true };
+		case 'reset':
+			return initialChat;
+	}
+}

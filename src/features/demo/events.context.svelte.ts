@@ -1,0 +1,273 @@
+/**
+ * The state of the demo page: one stream, and views folded from its events. Server-rendered events and live events go
+ * through the same reducers, so the page continues where the server stopped.
+ */
+import { getContext, setContext } from 'svelte';
+import { SvelteSet } from 'svelte/reactivity';
+import { SSEClient, type SSEClientOptions } from 'logline/client';
+import { compareIds, type Gap, type SSETopicsMap } from 'logline';
+import { initialChat, reduceChat, type ChatState } from '../chat/reducer.ts';
+import { initialLogs, reduceLogs, type LogsState } from '../logs/reducer.ts';
+import {
+	initialNotifications,
+	reduceNotifications,
+	type NotificationsState
+} from '../notifications/reducer.ts';
+import { postChatAction, type ChatAction, type ChatActionError } from './chat-action.ts';
+
+/** Topics that the reader can turn off. */
+export type OptionalTopic = 'notifications' | 'logs';
+
+/** A part of the page that shows a fold. */
+export type View = 'chat' | OptionalTopic;
+
+/** What the page's `load` returns for the stream. */
+export interface EventsData {
+	/** Visible history in id order. `json` is set for data that the page could not carry as a value. */
+	events: readonly { id: string; topic: string; data: unknown; json?: string }[];
+	/** Position of the log up to which `events` is complete. */
+	cursor: string;
+	/** Epoch of the log that the position belongs to. */
+	log?: string;
+	/** Id of the user whose history it is. */
+	userID?: string;
+}
+
+type DemoTopics = Pick<
+	SSETopicsMap,
+	'message' | 'prompt' | 'end' | 'reset' | 'notifications' | 'logs'
+>;
+type DemoTopic = keyof DemoTopics;
+
+const VIEW_OF: Readonly<Record<DemoTopic, View>> = {
+	message: 'chat',
+	prompt: 'chat',
+	end: 'chat',
+	reset: 'chat',
+	notifications: 'notifications',
+	logs: 'logs'
+};
+
+/** For tests: replaces parts of the browser. */
+export interface EventsEnvironment {
+	eventSource?: SSEClientOptions<DemoTopics>['eventSource'];
+	fetch?: typeof fetch;
+	reload?: () => void;
+	autoConnect?: boolean;
+}
+
+/**
+ * Read values through the instance (`events.chat`): there they are reactive, but destructured they are plain copies. Methods
+ * may be destructured.
+ */
+export class EventsContext {
+	/** The connection: status, last event id, counters, `connect`, `close`. */
+	readonly stream: SSEClient<DemoTopics>;
+	/** Optional topics that are subscribed now. Change it with {@link toggleTopic}. */
+	readonly activeTopics = new SvelteSet<OptionalTopic>(['notifications', 'logs']);
+	/** Views whose older history is no longer kept, as the server has reported. */
+	readonly trimmed = new SvelteSet<View>();
+
+	#chat = $state.raw<ChatState>(initialChat);
+	#notifications = $state.raw<NotificationsState>(initialNotifications);
+	#logs = $state.raw<LogsState>(initialLogs);
+	#signedOut = $state(false);
+
+	/** Views whose history is being sent again, until `caught-up`. Each is emptied once, so that no event appears twice. */
+	readonly #refilling = new Set<View>();
+	/** Views of {@link #refilling} that still show the old state: an empty panel for a moment would flicker. */
+	readonly #stale = new Set<View>();
+
+	readonly #fetch: typeof fetch;
+	#inFlight = $state.raw<ChatAction | null>(null);
+	/** The last accepted action and the chat at that time. The action takes effect with the event that changes the chat. */
+	#accepted = $state.raw<{ action: ChatAction; before: ChatState } | null>(null);
+	/** The last failure and the chat at that time. It is hidden once the chat has changed. */
+	#failed = $state.raw<{ error: ChatActionError; before: ChatState } | null>(null);
+
+	constructor(data: EventsData, environment: EventsEnvironment = {}) {
+		this.#fetch = environment.fetch ?? ((input, init) => fetch(input, init));
+		const reload = environment.reload ?? (() => location.reload());
+		for (const event of data.events) {
+			if (!(event.topic in VIEW_OF)) continue;
+			const value = event.json === undefined ? event.data : (JSON.parse(event.json) as unknown);
+			this.#fold(event.topic as DemoTopic, value);
+		}
+		const handle =
+			<K extends DemoTopic>(topic: K) =>
+			(payload: DemoTopics[K]) =>
+				this.#fold(topic, payload);
+		this.stream = new SSEClient<DemoTopics>('/api/events', {
+			topics: {
+				message: handle('message'),
+				prompt: handle('prompt'),
+				end: handle('end'),
+				reset: handle('reset'),
+				notifications: handle('notifications'),
+				logs: handle('logs')
+			},
+			lastEventID: data.cursor,
+			log: data.log,
+			userID: data.userID,
+			autoConnect: environment.autoConnect ?? true,
+			eventSource: environment.eventSource,
+			onGap: (gap) => {
+				const view = gap.topic in VIEW_OF ? VIEW_OF[gap.topic as DemoTopic] : undefined;
+				if (!view) return;
+				if (gap.lost !== undefined) {
+					// The page shows events that the log has lost, and the story may tell some of them again.
+					reload();
+					return;
+				}
+				this.trimmed.add(view);
+				// What follows is either the whole topic, or the events after the ones shown.
+				if (isFromTheStart(gap)) this.#refill(view);
+			},
+			onCaughtUp: () => {
+				for (const view of this.#stale) this.#empty(view);
+				this.#stale.clear();
+				this.#refilling.clear();
+			},
+			onSignedOut: () => {
+				this.#signedOut = true;
+			}
+		});
+	}
+
+	/** The story so far. */
+	get chat(): ChatState {
+		return this.#chat;
+	}
+
+	/** Newest first. */
+	get notifications(): NotificationsState {
+		return this.#notifications;
+	}
+
+	/** Newest first. */
+	get logs(): LogsState {
+		return this.#logs;
+	}
+
+	/** The line that the player must say, or null. */
+	get expectedPrompt(): string | null {
+		return this.#chat.expectedPrompt;
+	}
+
+	/** True when the story has reached its end. */
+	get ended(): boolean {
+		return this.#chat.ended;
+	}
+
+	/** The session has ended. The stream returns only after a sign-in. */
+	get signedOut(): boolean {
+		return this.#signedOut;
+	}
+
+	/** The player's last action, until its event has arrived. */
+	get pending(): ChatAction | null {
+		if (this.#inFlight) return this.#inFlight;
+		return this.#accepted?.before === this.#chat ? this.#accepted.action : null;
+	}
+
+	/** Why the player's last action failed; null after a later action succeeds or the chat changes. */
+	get actionError(): ChatActionError | null {
+		return this.#failed?.before === this.#chat ? this.#failed.error : null;
+	}
+
+	/** Turns an optional topic off (its list stays) or on again (its list is filled again from the log). */
+	toggleTopic = (topic: OptionalTopic): void => {
+		if (this.activeTopics.delete(topic)) {
+			this.#refilling.delete(topic);
+			this.#stale.delete(topic);
+			this.stream.updateTopics({ removeTopics: [topic] });
+		} else {
+			this.activeTopics.add(topic);
+			this.#refill(topic);
+			this.stream.updateTopics({ addTopics: [topic] });
+		}
+	};
+
+	/** Says the line that the story waits for. Does nothing when it does not wait, or when the line was said already. */
+	sendPrompt = async (): Promise<void> => {
+		if (this.expectedPrompt !== null) await this.#act('send_prompt');
+	};
+
+	/** Restarts the story. */
+	resetChat = (): Promise<void> => this.#act('reset');
+
+	/** Empties the list on this page. The log keeps the events. */
+	clearNotifications = (): void => {
+		this.#notifications = initialNotifications;
+	};
+
+	async #act(action: ChatAction): Promise<void> {
+		if (this.pending) return;
+		const before = this.#chat;
+		this.#inFlight = action;
+		this.#failed = null;
+		const error = await postChatAction(action, this.#fetch);
+		this.#inFlight = null;
+		this.#failed = error && { error, before };
+		if (!error) this.#accepted = { action, before };
+	}
+
+	#fold(topic: DemoTopic, data: unknown): void {
+		// Any SQL client may publish, so not every payload is checked. A payload that is no object cannot be shown.
+		if (typeof data !== 'object' || data === null) return;
+		const view = VIEW_OF[topic];
+		if (this.#stale.delete(view)) this.#empty(view);
+		const event = { topic, data } as {
+			[K in DemoTopic]: { topic: K; data: DemoTopics[K] };
+		}[DemoTopic];
+		switch (event.topic) {
+			case 'notifications':
+				this.#notifications = reduceNotifications(this.#notifications, event);
+				break;
+			case 'logs':
+				this.#logs = reduceLogs(this.#logs, event);
+				break;
+			default:
+				this.#chat = reduceChat(this.#chat, event);
+		}
+	}
+
+	#refill(view: View): void {
+		if (this.#refilling.has(view)) return;
+		this.#refilling.add(view);
+		this.#stale.add(view);
+	}
+
+	#empty(view: View): void {
+		if (view === 'chat') this.#chat = initialChat;
+		else if (view === 'logs') this.#logs = initialLogs;
+		else this.#notifications = initialNotifications;
+	}
+}
+
+/**
+ * @returns true when the topic begins again, because the cursor is not of this log or because the topic is new to this
+ *   client
+ */
+const isFromTheStart = ({ after, oldest }: Gap) =>
+	after === '0' || oldest === null || compareIds(oldest, after) <= 0;
+
+const KEY = Symbol('logline.events');
+
+/** Creates the page's {@link EventsContext} and sets it as a context. Call it during the initialization of a component. */
+export function setEventsContext(data: EventsData): EventsContext {
+	return setContext(KEY, new EventsContext(data));
+}
+
+/**
+ * Returns the page's {@link EventsContext}.
+ *
+ * @throws Error outside a component tree in which {@link setEventsContext} was called
+ */
+export function getEventsContext(): EventsContext {
+	const context = getContext<EventsContext | undefined>(KEY);
+	if (!context) {
+		throw new Error('EventsContext is missing: call setEventsContext(data) in a parent component');
+	}
+	return context;
+}

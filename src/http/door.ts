@@ -1,0 +1,88 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { LoglineError } from 'logline';
+import { findApp, type App } from '$lib/server/app.ts';
+import { cookieIn, DEVICE_COOKIE, networkOfVisit, SESSION_COOKIE } from '$src/accounts/cookies.ts';
+import { failureOf, jsonRefusal, refuse, type Refusal } from './errors.ts';
+import { sendStream } from '$lib/server/sse/node-outlet.ts';
+import { openStream } from '$lib/server/streams/open-stream.ts';
+import { whileClientIsThere } from './gone.ts';
+import { OPEN_FORMS } from './open-forms.ts';
+import { NO_PAGE } from './security-headers.ts';
+import type { Door } from './server.ts';
+
+const STREAM = '/api/events';
+
+/**
+ * Handles the paths that must be cheap, without the framework: the stream, which thousands of clients open at once after an
+ * outage, and login forms that the throttle refuses from memory. The framework's Request and Response would cost more than
+ * this work.
+ *
+ * @param running returns the application, called at each request; throws LoglineError when there is none any more
+ * @param page HTML of a refusal, see {@link refuse}
+ */
+export function createDoor(running: () => App, page: string): Door {
+	return (request, response) => {
+		const [pathname = ''] = request.url?.split('?', 1) ?? [];
+		if (request.method === 'GET' && pathname === STREAM) {
+			void answerStream(running, request, response);
+			return true;
+		}
+		const form = request.method === 'POST' ? OPEN_FORMS.get(pathname) : undefined;
+		if (!form) return false;
+		try {
+			const { auth } = running();
+			const network = networkOfVisit(auth, request);
+			const deviceToken = cookieIn(request.headers.cookie, DEVICE_COOKIE) ?? null;
+			auth.turnAway(form, { network, deviceToken });
+			return false;
+		} catch (error) {
+			if (!(error instanceof LoglineError)) throw error;
+			const header = (name: string) => request.headers[name]?.toString();
+			const asked = { method: 'POST', pathname, header, isDataRequest: false };
+			send(refuse(asked, error, page), response);
+			return true;
+		}
+	};
+}
+
+/** Responds to `GET /api/events`. It does not look at the path. */
+export async function answerStream(
+	running: () => App,
+	request: IncomingMessage,
+	response: ServerResponse
+): Promise<void> {
+	try {
+		response.setHeader('content-security-policy', NO_PAGE);
+		const stream = await open(running(), request);
+		await sendStream(stream, response);
+	} catch (error) {
+		const failure = failureOf(error);
+		if (!failure) findApp()?.logger.error({ err: error }, 'a request failed');
+		if (response.headersSent) response.destroy();
+		else send(jsonRefusal(failure ?? ourFault()), response);
+	}
+}
+
+async function open(app: App, request: IncomingMessage): Promise<Response> {
+	const end = app.begin();
+	try {
+		const { searchParams } = new URL(request.url ?? '/', 'http://localhost');
+		const token = cookieIn(request.headers.cookie, SESSION_COOKIE);
+		const headers = { get: (name: string) => request.headers[name]?.toString() ?? null };
+		return await whileClientIsThere(request.socket, (gone) =>
+			openStream(app, { searchParams, headers, token, gone })
+		);
+	} finally {
+		end();
+	}
+}
+
+const ourFault = () =>
+	new LoglineError('internal', 'Something went wrong on our side. Try again.', 500);
+
+function send({ status, headers, body }: Refusal, response: ServerResponse): void {
+	response.statusCode = status;
+	response.setHeader('content-security-policy', NO_PAGE);
+	response.setHeaders(new Headers(headers));
+	response.end(body);
+}

@@ -1,0 +1,2 @@
+/** What browser and server share: topics, cursors, frames and errors. */
+export * from './protocol/index.ts';

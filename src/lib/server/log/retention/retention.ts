@@ -1,0 +1,125 @@
+import type { Retention, TopicRegistry } from '../../../protocol/index.ts';
+import type { Queryable } from '../../database/client.ts';
+import type { SoleConnection } from '../../database/sole-connection.ts';
+import { trimByTime, type Timed } from './age.ts';
+import { dropSpentPartitions } from './partitions.ts';
+import { endOfBatch, readProgress } from '../progress.ts';
+import { readHead } from '../read.ts';
+
+/** Maximum rows that one batch looks at, and maximum events that one statement deletes. */
+const BATCH = 10_000;
+
+/** The log's own topics are needed only to answer questions about the recent past. */
+const OWN: [string, { retention: Retention }][] = [
+	['$subscribed', { retention: { seconds: 30 * 86_400 } }]
+];
+
+/**
+ * Trims every topic that is not kept for ever. One process at a time runs it, in bounded batches. The horizon moves first,
+ * in its own statement, and then the events are deleted. So a reader that misses an event can always see the reason.
+ *
+ * @param connection used only by this job, because it holds a session lock while it works
+ * @param signal stops the job between two batches
+ * @returns number of deleted events, without those of dropped partitions; null when another process runs the job
+ */
+export async function trimLog(
+	connection: SoleConnection,
+	registry: TopicRegistry,
+	signal?: AbortSignal
+): Promise<number | null> {
+	const [lock] = await connection.query<{ mine: boolean }>(
+		"SELECT pg_try_advisory_lock(hashtextextended('logline.retention', 0)) AS mine",
+		[]
+	);
+	if (!lock?.mine) return null;
+	try {
+		const head = await readHead(connection);
+		const timed: Timed[] = [];
+		const counted: { topic: string; last: number }[] = [];
+		for (const [topic, { retention }] of [...registry, ...OWN]) {
+			if (!retention) continue;
+			if ('seconds' in retention) timed.push({ topic, seconds: retention.seconds });
+			else counted.push({ topic, last: retention.lastPerUser });
+		}
+		await dropSpentPartitions(connection, timed, head, signal);
+		let deleted = await trimByTime(connection, timed, head, signal);
+		for (const { topic, last } of counted) {
+			deleted += await trimByCount(connection, topic, last, head, signal);
+		}
+		return deleted;
+	} finally {
+		await connection.query(
+			"SELECT pg_advisory_unlock(hashtextextended('logline.retention', 0))",
+			[]
+		);
+	}
+}
+
+/** Keeps only the newest `last` events for each audience that got new events since the last run. */
+async function trimByCount(
+	on: Queryable,
+	topic: string,
+	last: number,
+	head: bigint,
+	signal?: AbortSignal
+): Promise<number> {
+	// When `last` changes, all audiences are trimmed again.
+	const rule = `last ${last}`;
+	let done = (await readProgress(on, [topic], rule)).get(topic)!;
+	let deleted = 0;
+	while (done < head && !signal?.aborted) {
+		const to = await endOfBatch(on, done, head);
+		deleted += await trimToLast(on, topic, done, to, last, signal);
+		if (signal?.aborted) break;
+		await on.query(
+			`INSERT INTO retention_progress (topic, done, rule) VALUES ($1, $2::bigint, $3)
+			ON CONFLICT (topic) DO UPDATE SET done = excluded.done, rule = excluded.rule`,
+			[topic, to.toString(), rule]
+		);
+		done = to;
+	}
+	return deleted;
+}
+
+/** Keeps only the newest `last` events for each audience that has an event with `after < id ≤ to`. */
+async function trimToLast(
+	on: Queryable,
+	topic: string,
+	after: bigint,
+	to: bigint,
+	last: number,
+	signal?: AbortSignal
+): Promise<number> {
+	const audiences = await on.query<{ audience: string }>(
+		`SELECT DISTINCT coalesce(user_id, 0)::text AS audience FROM events
+		WHERE topic = $1 AND id > $2::bigint AND id <= $3::bigint`,
+		[topic, after.toString(), to.toString()]
+	);
+	let deleted = 0;
+	for (const { audience } of audiences) {
+		const [boundary] = await on.query<{ id: string }>(
+			`SELECT id::text FROM events WHERE coalesce(user_id, 0) = $1::bigint AND topic = $2
+			ORDER BY events.id DESC OFFSET $3::int LIMIT 1`,
+			[audience, topic, last]
+		);
+		if (!boundary) continue;
+		await on.query(
+			`INSERT INTO topic_horizons AS h (topic, audience, horizon) VALUES ($1, $2::bigint, $3::bigint)
+			ON CONFLICT (topic, audience) DO UPDATE SET horizon = greatest(h.horizon, excluded.horizon)`,
+			[topic, audience, boundary.id]
+		);
+		for (let gone = BATCH; gone === BATCH && !signal?.aborted; deleted += gone) {
+			const [row] = await on.query<{ count: string }>(
+				`WITH gone AS (
+					DELETE FROM events WHERE id IN (
+						SELECT id FROM events WHERE coalesce(user_id, 0) = $1::bigint AND topic = $2 AND id <= $3::bigint
+						ORDER BY events.id LIMIT ${BATCH}
+					) RETURNING 1
+				) SELECT count(*)::text AS count FROM gone`,
+				[audience, topic, boundary.id]
+			);
+			gone = Number(row!.count);
+		}
+	}
+	return deleted;
+}

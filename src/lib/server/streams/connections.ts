@@ -1,0 +1,285 @@
+import { CONTROL, LoglineError } from '../../protocol/index.ts';
+import {
+	clientGone,
+	draining,
+	logReplaced,
+	serverFull,
+	tooManyStreams,
+	tooOften
+} from './connection-refusals.ts';
+import { Connection, type Asker, type Stream } from './connection.ts';
+import { OpenRate } from './open-rate.ts';
+
+/** Times in milliseconds. */
+export interface ConnectionLimits {
+	keepAliveMs: number;
+	/** 0 means no maximum. */
+	maxAgeMs: number;
+	maxConnections: number;
+	maxConnectionsPerUser: number;
+	/** A client that takes no bytes for this long is disconnected. */
+	stallMs: number;
+}
+
+/** How many openings per minute a user gets for each stream that the user may have. The same number may come at once. */
+const OPENINGS = 6;
+/** Minimum openings per minute, whatever the limit of streams: a page whose topics change opens a new stream each time. */
+const LEAST_OPENINGS = 60;
+
+/** How often all sessions are checked, in milliseconds. A notification is only a hint and can be missed. */
+const RECHECK_MS = 60_000;
+
+/**
+ * All connections of this process. This includes connections that are opening, and ended ones whose sockets are still open.
+ * Enforces the limits, and sends each connection its keep-alive or its end in time. One timer serves all of them.
+ */
+export class Connections {
+	readonly #limits: ConnectionLimits;
+	readonly #held = new Set<Connection>();
+	readonly #perUser = new Map<string, number>();
+	readonly #perTopic = new Map<string, number>();
+	readonly #bySession = new Map<string, Set<Connection>>();
+	readonly #recheck: (sessions: string[]) => void;
+	readonly #rate: OpenRate;
+	/** Session id → when it may open a stream again. These users opened too many streams and are refused without a query. */
+	readonly #refused = new Map<string, number>();
+	#recheckAt = Infinity;
+	#timer: NodeJS.Timeout | undefined;
+	#closed = false;
+	#onEmpty: (() => void) | null = null;
+
+	/**
+	 * @param recheck called with sessions that have expired here (they may have been prolonged), and once a minute with all
+	 *   sessions
+	 */
+	constructor(limits: ConnectionLimits, recheck: (sessions: string[]) => void) {
+		this.#limits = limits;
+		this.#recheck = recheck;
+		const perMinute = Math.max(LEAST_OPENINGS, OPENINGS * limits.maxConnectionsPerUser);
+		this.#rate = new OpenRate({ perMinute, atOnce: perMinute });
+	}
+
+	get size(): number {
+		return this.#held.size;
+	}
+
+	/** Ids of the sessions that have connections in this process. */
+	get sessions(): string[] {
+		return [...this.#bySession.keys()];
+	}
+
+	/** @returns true when a stream of this process is subscribed to the topic */
+	has(topic: string): boolean {
+		return this.#perTopic.has(topic);
+	}
+
+	/** @returns ids of the clients of a session that have a connection in this process */
+	clientsOf(sessionID: string): string[] {
+		return [...(this.#bySession.get(sessionID) ?? [])].map(({ clientID }) => clientID);
+	}
+
+	start(): void {
+		const interval = Math.max(20, Math.min(1000, this.#limits.keepAliveMs / 4));
+		this.#recheckAt = Date.now() + RECHECK_MS;
+		this.#timer = setInterval(() => this.#sweep(Date.now()), interval);
+	}
+
+	/**
+	 * Takes a place for one more connection, before the first wait. Therefore the end of its session always ends it too, and
+	 * concurrent requests cannot pass a limit. A client that comes back while its old connection still looks alive replaces
+	 * it.
+	 *
+	 * @throws LoglineError `draining` (503), `too_many_connections` (429)
+	 */
+	take(asker: Asker): Connection {
+		if (this.#closed) throw draining();
+		const refused = (this.#refused.get(asker.sessionID) ?? 0) - Date.now();
+		if (refused > 0) throw tooOften(refused);
+		// All connections of a session belong to one user.
+		const { maxConnectionsPerUser, maxConnections } = this.#limits;
+		const ofSession = () => this.#bySession.get(asker.sessionID)?.size ?? 0;
+		if (ofSession() >= maxConnectionsPerUser) this.#replace(asker, null);
+		if (ofSession() >= maxConnectionsPerUser) throw tooManyStreams(maxConnectionsPerUser);
+		if (this.#held.size >= maxConnections) throw serverFull();
+		const connection = new Connection(asker);
+		this.#held.add(connection);
+		const others = this.#bySession.get(asker.sessionID);
+		if (others) others.add(connection);
+		else this.#bySession.set(asker.sessionID, new Set([connection]));
+		return connection;
+	}
+
+	/**
+	 * Sets the user and the expiry of a connection, after its session has been read.
+	 *
+	 * @throws LoglineError `too_many_connections` (429), or the reason why the connection has ended meanwhile
+	 */
+	identify(connection: Connection, userId: string, sessionExpiresAt: number): void {
+		if (connection.refusal) throw connection.refusal;
+		const { maxConnectionsPerUser } = this.#limits;
+		const now = Date.now();
+		const wait = this.#rate.take(userId, now);
+		if (wait > 0) {
+			this.#refused.set(connection.sessionID, now + wait);
+			throw tooOften(wait);
+		}
+		const mine = () => this.#perUser.get(userId) ?? 0;
+		if (mine() >= maxConnectionsPerUser) this.#replace(connection, connection);
+		if (mine() >= maxConnectionsPerUser) throw tooManyStreams(maxConnectionsPerUser);
+		connection.userId = userId;
+		count(this.#perUser, userId, 1);
+		// A recheck of the session that failed while the session was being read may have set an earlier time.
+		connection.sessionExpiresAt = Math.min(connection.sessionExpiresAt, sessionExpiresAt);
+	}
+
+	/**
+	 * Gives the connection its stream.
+	 *
+	 * @throws LoglineError the reason why the connection has ended meanwhile; the caller must then end the stream
+	 */
+	open(connection: Connection, stream: Stream): void {
+		if (connection.refusal) throw connection.refusal;
+		const now = Date.now();
+		const { maxAgeMs, keepAliveMs } = this.#limits;
+		connection.opened(stream);
+		connection.keepAliveAt = now + keepAliveMs;
+		// Random, so that clients that connected together do not disconnect together.
+		if (maxAgeMs > 0) connection.endsAt = now + maxAgeMs * (0.8 + 0.2 * Math.random());
+		for (const topic of stream.subscriber.topics) count(this.#perTopic, topic, 1);
+		stream.sink.onGone(() => this.release(connection));
+	}
+
+	/** Removes an ended connection. Calling it again does nothing. */
+	release(connection: Connection): void {
+		if (!this.#held.delete(connection)) return;
+		if (connection.userId !== null) count(this.#perUser, connection.userId, -1);
+		for (const topic of connection.stream?.subscriber.topics ?? []) {
+			count(this.#perTopic, topic, -1);
+		}
+		const ofSession = this.#bySession.get(connection.sessionID);
+		ofSession?.delete(connection);
+		if (ofSession?.size === 0) this.#bySession.delete(connection.sessionID);
+		if (this.#held.size === 0) this.#onEmpty?.();
+	}
+
+	/** The client closed before its connection had a stream. */
+	abandon(connection: Connection): void {
+		this.#refuse(connection, clientGone());
+	}
+
+	/** Ends the connections of a session and sends the reason. */
+	endSession(sessionID: string, reason: string): void {
+		for (const connection of [...(this.#bySession.get(sessionID) ?? [])]) {
+			if (connection.stream) {
+				connection.stream.subscriber.finish(CONTROL.signedOut, { reason });
+			} else {
+				this.#refuse(connection, new LoglineError('unauthorized', reason, 401));
+			}
+		}
+	}
+
+	/** The session was used: its connections may stay open until the new expiry. */
+	prolong(sessionID: string, expiresAt: number): void {
+		for (const connection of this.#bySession.get(sessionID) ?? []) {
+			connection.sessionExpiresAt = expiresAt;
+		}
+	}
+
+	/** Ends all connections because the log was replaced. The clients connect again. */
+	endAll(): void {
+		for (const connection of [...this.#held]) {
+			if (connection.stream) connection.stream.subscriber.end();
+			else this.#refuse(connection, logReplaced());
+		}
+	}
+
+	/** Refuses new connections from now on and ends the open ones. `last` is written to each stream before it ends. */
+	close(last: () => Uint8Array): void {
+		this.#closed = true;
+		clearInterval(this.#timer);
+		for (const connection of [...this.#held]) {
+			if (connection.stream) {
+				connection.stream.sink.write(last());
+				connection.stream.subscriber.end();
+			} else {
+				this.#refuse(connection, draining());
+			}
+		}
+	}
+
+	/** Resolves when no socket is open. After `ms` milliseconds the sockets that are still open are destroyed. */
+	async settle(ms: number): Promise<void> {
+		if (this.#held.size === 0) return;
+		let timer: NodeJS.Timeout | undefined;
+		await new Promise<void>((resolve) => {
+			this.#onEmpty = resolve;
+			timer = setTimeout(resolve, ms);
+		});
+		clearTimeout(timer);
+		for (const connection of [...this.#held]) this.#destroy(connection);
+	}
+
+	/** Ends the other connections of the same client: it has connected again and does not read the old ones. */
+	#replace({ sessionID, clientID }: Asker, but: Connection | null): void {
+		if (clientID === '') return;
+		for (const old of [...(this.#bySession.get(sessionID) ?? [])]) {
+			if (old.clientID === clientID && old !== but) this.#destroy(old);
+		}
+	}
+
+	#refuse(connection: Connection, refusal: LoglineError): void {
+		connection.refuse(refusal);
+		this.release(connection);
+	}
+
+	#destroy(connection: Connection): void {
+		if (!connection.stream) {
+			return this.#refuse(connection, tooManyStreams(this.#limits.maxConnectionsPerUser));
+		}
+		connection.stream.subscriber.end();
+		connection.stream.sink.destroy();
+		// Count the socket as closed now: the next connection must not wait for the close event.
+		this.release(connection);
+	}
+
+	#sweep(now: number): void {
+		const due = new Set<string>();
+		for (const connection of this.#held) {
+			const { stream, sessionID } = connection;
+			if (stream) this.#attend(connection, stream, now);
+			if (now >= connection.sessionExpiresAt) due.add(sessionID);
+		}
+		// Each session is asked for once. The recheck then prolongs the session or ends it.
+		for (const sessionID of due) this.prolong(sessionID, Infinity);
+		if (now >= this.#recheckAt) {
+			this.#recheckAt = now + RECHECK_MS;
+			this.#rate.prune(now);
+			for (const [session, until] of this.#refused) {
+				if (until <= now) this.#refused.delete(session);
+			}
+			this.#recheck(this.sessions);
+		} else if (due.size > 0) {
+			this.#recheck([...due]);
+		}
+	}
+
+	#attend(connection: Connection, { subscriber, sink }: Stream, now: number): void {
+		if (subscriber.state === 'ended') return;
+		if (sink.backlog > 0 && now - sink.progressAt > this.#limits.stallMs) {
+			this.#destroy(connection);
+		} else if (now >= connection.endsAt) {
+			subscriber.finish(CONTROL.timeout, {
+				message: 'The connection has reached its maximum age. Connect again.'
+			});
+		} else if (now >= connection.keepAliveAt) {
+			connection.keepAliveAt = now + this.#limits.keepAliveMs;
+			subscriber.keepAlive();
+		}
+	}
+}
+
+function count(counts: Map<string, number>, key: string, change: 1 | -1): void {
+	const next = (counts.get(key) ?? 0) + change;
+	if (next === 0) counts.delete(key);
+	else counts.set(key, next);
+}
