@@ -1,11 +1,12 @@
 /// <reference types="@sveltejs/adapter-node" />
-import type { LoglineError, Viewer } from 'logline';
+import type { LoglineError } from 'logline';
+import type { User } from './accounts/user.ts';
 
 declare global {
 	namespace App {
 		interface Locals {
 			/** The signed-in user, or null. The session's id is a secret and must not be here. */
-			user: Viewer | null;
+			user: User | null;
 			/** SHA-256 of the session cookie, as in `sessions.id`. */
 			sessionHash: string | null;
 			/** The error of this request, if the client can do something about it. */

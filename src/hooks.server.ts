@@ -2,14 +2,15 @@ import { existsSync } from 'node:fs';
 import type { Handle, HandleServerError, RequestEvent, ServerInit } from '@sveltejs/kit';
 import { building, dev } from '$app/environment';
 import { createRegistry, LoglineError, type TopicDefinition } from 'logline';
-import { findApp, getApp, startApp, type StartFeature } from '$lib/server/app.ts';
+import { findApp, getApp, startApp, type StartFeature } from '$src/app/app.ts';
 import { authenticate, readBrowser } from '$src/accounts/cookies.ts';
 import { compress } from '$src/http/compress.ts';
 import { loadConfig } from '$src/app/config.ts';
 import { whileWanted } from '$lib/server/database/wanted.ts';
 import { locateDatabase } from '$src/embedded-postgres/locate.ts';
 import { bodyLimit } from '$src/http/body-limit.ts';
-import { failureOf, refuse, toResponse } from '$src/http/errors.ts';
+import { failureOf } from 'logline/server';
+import { refuse, toResponse } from '$src/http/errors.ts';
 import { isNoAction } from '$src/http/form-action.ts';
 import { whileClientIsThere } from '$src/http/gone.ts';
 import { OPEN_FORMS } from '$src/http/open-forms.ts';
@@ -17,7 +18,7 @@ import { secureResponse } from '$src/http/security-headers.ts';
 import { offerServer } from '$src/http/offer.ts';
 import { isForeignWrite } from '$src/http/origin.ts';
 import { endAtSignals, endWithProcess, startInstead } from '$src/app/process.ts';
-import { bindToSocket } from '$lib/server/sse/node-outlet.ts';
+import { bindToSocket } from 'logline/server';
 import { migrate } from '../drizzle/migrate.ts';
 import errorPage from '$src/error.html?raw';
 
@@ -87,7 +88,7 @@ async function answer({ event, resolve }: Parameters<Handle>[0]): Promise<Respon
 	locals.sessionHash = null;
 	let end: (() => void) | undefined;
 	try {
-		if (!url.pathname.startsWith('/api/health')) end = getApp().begin();
+		if (!url.pathname.startsWith('/api/health')) end = getApp().logline.begin();
 		if (isForeignWrite(request, url)) {
 			throw new LoglineError(
 				'foreign_origin',

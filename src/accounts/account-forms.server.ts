@@ -1,12 +1,12 @@
 /** Server code shared by the pages for sign-in and sign-up. */
 import { error, fail, redirect, type ActionFailure, type RequestEvent } from '@sveltejs/kit';
-import { getApp } from '$lib/server/app.ts';
+import { getApp } from '$src/app/app.ts';
 import type { Auth, SignedIn } from '$src/accounts/auth.ts';
 import type { Browser } from '$src/accounts/browser.ts';
 import { readBrowser, rememberSignIn } from '$src/accounts/cookies.ts';
 import { CredentialsError, type Credentials } from '$src/accounts/credentials.ts';
 import { parseRedirect } from '$src/accounts/redirect.ts';
-import { failureOf } from '$src/http/errors.ts';
+import { failureOf } from 'logline/server';
 import type { AccountFailure, AccountPage } from './account-forms.ts';
 
 /**

@@ -2,9 +2,8 @@
 import { randomBytes } from 'node:crypto';
 import { Lucia, TimeSpan } from 'lucia';
 import type { Logger } from 'pino';
-import type { Viewer } from 'logline';
 import type { Config } from '$src/app/config.ts';
-import { queryable, type Database } from '$lib/server/database/client.ts';
+import type { Database } from '$src/app/database.ts';
 import { describeBrowser, type Browser } from './browser.ts';
 import {
 	checkNewCredentials,
@@ -16,7 +15,9 @@ import {
 import { busy, createLines } from './line.ts';
 import { passwords as processPasswords, type Passwords } from './passwords.ts';
 import { createSessionAdapter, hashToken } from './session-adapter.ts';
+import { createSessionReader, type SessionReader } from './session-reader.ts';
 import { createThrottle } from './throttle.ts';
+import type { User } from './user.ts';
 
 /** A session ends this long after its last use, in seconds: 30 days. */
 export const SESSION_SECONDS = 30 * 86_400;
@@ -26,7 +27,7 @@ const ADDRESS_MS = 60_000;
 
 /** A valid session. Contains no secret. */
 export interface Session {
-	user: Viewer;
+	user: User;
 	/** SHA-256 of the token, as in `sessions.id`. */
 	sessionHash: string;
 	expiresAt: Date;
@@ -36,14 +37,14 @@ export interface Session {
 
 /** Result of a successful sign-up or sign-in. Both tokens are secrets: put them into cookies and nowhere else. */
 export interface SignedIn {
-	user: Viewer;
+	user: User;
 	token: string;
 	deviceToken: string;
 }
 
 /** A sign-in from a new device, of which the user should be notified. */
 export interface NewDevice {
-	user: Viewer;
+	user: User;
 	/** For example "Chrome on Windows". */
 	description: string;
 	/** The same for the same device of the same user. Used as the key of an event, it prevents a second event. */
@@ -64,7 +65,7 @@ interface Found {
 export type Knock = Pick<Browser, 'network' | 'deviceToken'>;
 
 /** The accounts of one database. */
-export interface Auth {
+export interface Auth extends SessionReader {
 	/**
 	 * Finds the session of a cookie. In the second half of its 30 days, a session is renewed and keeps its token. An expired
 	 * session is deleted.
@@ -113,14 +114,14 @@ export interface AuthOptions {
 
 /** Creates the accounts of a database. It holds nothing that must be closed. */
 export function createAuth(
-	{ sql }: Pick<Database, 'sql'>,
+	{ sql, pool, background }: Pick<Database, 'sql' | 'pool' | 'background'>,
 	config: Pick<Config, 'loginAttemptsPerMinute' | 'signupsPer10Minutes'>,
 	parentLogger: Logger,
 	options: AuthOptions = {}
 ): Auth {
 	const logger = parentLogger.child({ source: 'auth' });
 	const passwords = options.passwords ?? processPasswords;
-	const throttle = createThrottle(queryable(sql), config);
+	const throttle = createThrottle(pool, config);
 	const lines = createLines();
 	const lucia = new Lucia(createSessionAdapter(sql), {
 		sessionExpiresIn: new TimeSpan(SESSION_SECONDS, 's'),
@@ -129,8 +130,8 @@ export function createAuth(
 
 	let addressToldAt = -Infinity;
 
-	async function openSession(user: Viewer, browser: Browser, deviceToken: string) {
-		const session = await lucia.createSession(user.userId, { userAgent: browser.userAgent });
+	async function openSession(user: User, browser: Browser, deviceToken: string) {
+		const session = await lucia.createSession(user.id, { userAgent: browser.userAgent });
 		// Someone who knows the old token must not share the new session, and must not keep the old one.
 		if (browser.sessionToken) await lucia.invalidateSession(browser.sessionToken);
 		return { user, token: session.id, deviceToken };
@@ -141,7 +142,7 @@ export function createAuth(
 		{ username, password }: Credentials,
 		network: string,
 		device: string | null
-	): Promise<Viewer | null> {
+	): Promise<User | null> {
 		const [row] = await sql<Found[]>`
 			select lower(${username}) as account, u.id, u.username, u.password_hash, d.device_id is not null as known
 			from (select) as one
@@ -161,40 +162,42 @@ export function createAuth(
 		};
 		// An attack on the account must not delay a device that the account is used on.
 		const right = await (known ? guess() : lines.inTurn(`account ${account}`, guess));
-		return right && id !== null && name !== null ? { userId: id, username: name } : null;
+		return right && id !== null && name !== null ? { id, name } : null;
 	}
 
-	async function rememberDevice(user: Viewer, device: string): Promise<void> {
+	async function rememberDevice(user: User, device: string): Promise<void> {
 		await sql`
-			insert into devices (user_id, device_id) values (${user.userId}, ${device})
+			insert into devices (user_id, device_id) values (${user.id}, ${device})
 			on conflict do nothing`;
 	}
 
 	/**
 	 * A notice that cannot be written must not prevent the sign-in: the failure is logged, and the next sign-in tries again.
 	 */
-	async function noticeDevice(user: Viewer, browser: Browser, device: string): Promise<void> {
+	async function noticeDevice(user: User, browser: Browser, device: string): Promise<void> {
 		try {
 			const [row] = await sql<{ known: boolean | null }[]>`
-				select bool_or(device_id = ${device}) as known from devices where user_id = ${user.userId}`;
+				select bool_or(device_id = ${device}) as known from devices where user_id = ${user.id}`;
 			if (row?.known) return;
 			// No rows: this is the user's first device, so no warning is needed.
 			if (row?.known === false && options.onNewDevice) {
-				const key = `new-device:${user.userId}:${device}`;
+				const key = `new-device:${user.id}:${device}`;
 				await options.onNewDevice({ user, description: describeBrowser(browser.userAgent), key });
 			}
 			await rememberDevice(user, device);
 		} catch (error) {
-			logger.error({ err: error, userId: user.userId }, 'a sign-in from a new device was not told');
+			logger.error({ err: error, userId: user.id }, 'a sign-in from a new device was not told');
 		}
 	}
 
 	return {
+		...createSessionReader(pool, background),
+
 		async validate(token) {
 			const { session, user } = await lucia.validateSession(token);
 			if (!session) return null;
 			return {
-				user: { userId: user.id, username: user.username },
+				user: { id: user.id, name: user.name },
 				sessionHash: hashToken(token),
 				expiresAt: session.expiresAt,
 				fresh: session.fresh
@@ -226,11 +229,11 @@ export function createAuth(
 				on conflict (lower(username)) do nothing
 				returning id`;
 			if (!row) throw usernameTaken();
-			const user = { userId: row.id, username };
+			const user = { id: row.id, name: username };
 			const deviceToken = readDeviceToken(browser);
 			await rememberDevice(user, hashToken(deviceToken));
 			const signedIn = await openSession(user, browser, deviceToken);
-			logger.info({ userId: user.userId }, 'signed up');
+			logger.info({ userId: user.id }, 'signed up');
 			return signedIn;
 		},
 
@@ -246,7 +249,7 @@ export function createAuth(
 			if (!user) throw wrongCredentials();
 			const signedIn = await openSession(user, browser, deviceToken);
 			await noticeDevice(user, browser, hashToken(deviceToken));
-			logger.info({ userId: user.userId }, 'signed in');
+			logger.info({ userId: user.id }, 'signed in');
 			return signedIn;
 		},
 

@@ -30,7 +30,7 @@ function jar(cookies: Record<string, string>) {
 }
 
 const session: Session = {
-	user: { userId: '1', username: 'ada' },
+	user: { id: '1', name: 'ada' },
 	sessionHash: 'hash',
 	expiresAt: new Date(),
 	fresh: false
@@ -50,6 +50,8 @@ function authWith(found: Session): Auth & { ended: string[] } {
 		signUp: refuse,
 		signIn: refuse,
 		endExpiredSessions: refuse,
+		findViewer: refuse,
+		readExpiries: refuse,
 		hashToken: () => '',
 		turnAway: () => undefined,
 		addressIsMissing: () => undefined

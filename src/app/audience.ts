@@ -1,4 +1,4 @@
-import type { App } from '$lib/server/app.ts';
+import type { Logline } from 'logline/server';
 
 /** How long a source continues after its last subscriber has left, in milliseconds. */
 const LINGER_MS = 5 * 60_000;
@@ -17,18 +17,18 @@ export interface Audience {
  * @param lingerMs how long it continues, in milliseconds
  */
 export function watchAudience(
-	app: Pick<App, 'isSubscribed' | 'onSubscribe'>,
+	logline: Pick<Logline, 'isSubscribed' | 'onSubscribe'>,
 	topic: string,
 	lingerMs = LINGER_MS
 ): Audience {
 	let lastSeen = -Infinity;
-	const stop = app.onSubscribe((_viewer, topics) => {
+	const stop = logline.onSubscribe((_viewer, topics) => {
 		if (topics.includes(topic)) lastSeen = Date.now();
 	});
 	return {
 		isThere() {
 			const now = Date.now();
-			if (!app.isSubscribed(topic)) return now - lastSeen < lingerMs;
+			if (!logline.isSubscribed(topic)) return now - lastSeen < lingerMs;
 			lastSeen = now;
 			return true;
 		},

@@ -48,7 +48,7 @@ const ticks = () => sql<{ source: string; count: number; user_id: string | null;
 	select data->>'source' as source, (data->>'message')::int as count, user_id, extract(epoch from created_at)::float8 * 1000 as at
 	from events where topic = 'logs' order by id`;
 
-const somebody = { userId: '1', username: 'ada' };
+const somebody = { id: '1', name: 'ada' };
 
 test('three processes speak once in each slot, to everyone', async () => {
 	const processes = ['a', 'b', 'c'].map((name) => startProcess(name));

@@ -1,6 +1,6 @@
 import type { SSETopicsMap, Topic } from 'logline';
-import type { App } from '$lib/server/app.ts';
-import { startLoop } from '$lib/server/work/loop.ts';
+import type { App } from './app.ts';
+import { startLoop, type Logline } from 'logline/server';
 import { watchAudience } from './audience.ts';
 
 /**
@@ -16,7 +16,9 @@ import { watchAudience } from './audience.ts';
  * @returns a function that ends it
  */
 export function startTicker<T extends Topic>(options: {
-	app: Pick<App, 'database' | 'logger' | 'isSubscribed' | 'onSubscribe' | 'kickOutbox'>;
+	app: Pick<App, 'database' | 'logger'> & {
+		logline: Pick<Logline, 'isSubscribed' | 'onSubscribe' | 'kickOutbox'>;
+	};
 	topic: T;
 	everyMs: number;
 	lingerMs?: number;
@@ -24,7 +26,7 @@ export function startTicker<T extends Topic>(options: {
 }): () => Promise<void> {
 	const { app, topic, everyMs, next } = options;
 	const connection = app.database.background;
-	const audience = watchAudience(app, topic, options.lingerMs);
+	const audience = watchAudience(app.logline, topic, options.lingerMs);
 
 	const loop = startLoop({
 		name: `ticker ${topic}`,
@@ -68,7 +70,7 @@ export function startTicker<T extends Topic>(options: {
 			RETURNING topic`,
 			[topic, slot, count, JSON.stringify(data)]
 		);
-		if (moved.length > 0) app.kickOutbox();
+		if (moved.length > 0) app.logline.kickOutbox();
 	}
 
 	return async () => {

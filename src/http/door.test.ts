@@ -1,7 +1,7 @@
 import { afterEach, expect, test, vi } from 'vitest';
 import type { AddressInfo } from 'node:net';
 import { LoglineError } from 'logline';
-import type { App } from '$lib/server/app.ts';
+import type { App } from '$src/app/app.ts';
 import { createDoor } from './door.ts';
 import { listen, type HttpServer } from './server.ts';
 

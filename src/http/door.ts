@@ -1,10 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { LoglineError } from 'logline';
-import { findApp, type App } from '$lib/server/app.ts';
+import { findApp, type App } from '$src/app/app.ts';
 import { cookieIn, DEVICE_COOKIE, networkOfVisit, SESSION_COOKIE } from '$src/accounts/cookies.ts';
-import { failureOf, jsonRefusal, refuse, type Refusal } from './errors.ts';
-import { sendStream } from '$lib/server/sse/node-outlet.ts';
-import { openStream } from '$lib/server/streams/open-stream.ts';
+import { failureOf, sendStream } from 'logline/server';
+import { jsonRefusal, refuse, type Refusal } from './errors.ts';
 import { whileClientIsThere } from './gone.ts';
 import { OPEN_FORMS } from './open-forms.ts';
 import { NO_PAGE } from './security-headers.ts';
@@ -64,13 +63,17 @@ export async function answerStream(
 }
 
 async function open(app: App, request: IncomingMessage): Promise<Response> {
-	const end = app.begin();
+	const { auth, logline } = app;
+	const end = logline.begin();
 	try {
 		const { searchParams } = new URL(request.url ?? '/', 'http://localhost');
 		const token = cookieIn(request.headers.cookie, SESSION_COOKIE);
+		const session = token ? auth.hashToken(token) : null;
 		const headers = { get: (name: string) => request.headers[name]?.toString() ?? null };
 		return await whileClientIsThere(request.socket, (gone) =>
-			openStream(app, { searchParams, headers, token, gone })
+			logline.open({ searchParams, headers, gone, session }, () =>
+				session === null ? null : auth.findViewer(session)
+			)
 		);
 	} finally {
 		end();

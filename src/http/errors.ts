@@ -1,31 +1,5 @@
-import { LoglineError, type ErrorBody } from 'logline';
-import { mayPass } from '$lib/server/database/transient.ts';
-
-/**
- * Returns the error that a client can do something about: a LoglineError, or 503 when the database is unavailable. null: an
- * internal error.
- */
-export function failureOf(error: unknown): LoglineError | null {
-	if (error instanceof LoglineError) return error;
-	if (!mayPass(error)) return null;
-	return new LoglineError(
-		'database_unavailable',
-		'The database is not available just now. Try again in a moment.',
-		503,
-		1
-	);
-}
-
-/**
- * Returns the JSON response for such an error.
- *
- * @throws the error itself when it is an internal error; `handleError` reports it
- */
-export function errorResponse(error: unknown): Response {
-	const failure = failureOf(error);
-	if (!failure) throw error;
-	return toResponse(jsonRefusal(failure));
-}
+import type { LoglineError, ErrorBody } from 'logline';
+import { refusalHeaders } from 'logline/server';
 
 /** A complete response. */
 export interface Refusal {
@@ -95,13 +69,8 @@ export function jsonRefusal(
 	};
 }
 
-function headersOf({ retryAfter }: LoglineError, type: string): Record<string, string> {
-	const headers: Record<string, string> = {
-		'content-type': type,
-		'cache-control': 'private, no-store'
-	};
-	if (retryAfter !== undefined) headers['retry-after'] = String(Math.ceil(retryAfter));
-	return headers;
+function headersOf(failure: LoglineError, type: string): Record<string, string> {
+	return { 'content-type': type, ...refusalHeaders(failure) };
 }
 
 const escape = (text: string) =>

@@ -1,4 +1,4 @@
-import type { App } from '$lib/server/app.ts';
+import type { App } from '$src/app/app.ts';
 import { closeWithProcess, endEarlier } from '$src/app/process.ts';
 import { createDoor } from './door.ts';
 import { describePlace, listenError, listenOptions, type Place } from './listen-options.ts';

@@ -187,7 +187,7 @@ describe('opening the page', () => {
 			return { location: thrown.location };
 		}
 	};
-	const user = { userId: '1', username: 'ada' };
+	const user = { id: '1', name: 'ada' };
 
 	it('keeps where to go on to, if that is a page of ours', () => {
 		expect(open('/login?redirectTo=/log', null)).toEqual({ redirectTo: '/log' });

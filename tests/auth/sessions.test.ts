@@ -85,7 +85,7 @@ describe('a session', () => {
 		expect(renewed?.expiresAt.getTime()).toBeGreaterThan(Date.now() + 29 * DAY);
 		expect(await expiry()).toBeGreaterThan(29 * DAY);
 		// The same token again, as the browser sends it.
-		expect((await auth.validate(token))?.user.username).toBe('ada');
+		expect((await auth.validate(token))?.user.name).toBe('ada');
 		expect(await database.sql`select from sessions`).toHaveLength(1);
 	});
 
@@ -143,7 +143,7 @@ describe('a session', () => {
 			newBrowser({ sessionToken: second.token, deviceToken })
 		);
 		expect(await auth.validate(second.token)).toBeNull();
-		expect((await auth.validate(third.token))?.user.username).toBe('grace');
+		expect((await auth.validate(third.token))?.user.name).toBe('grace');
 	});
 
 	it('stays when a sign-in over it fails', async () => {

@@ -32,7 +32,7 @@ describe('signing up', () => {
 		const { user } = await auth.signUp(ADA, newBrowser());
 		const [row] = await database.sql<{ id: string; password_hash: string }[]>`
 			select id, password_hash from users where username = 'ada'`;
-		expect(row?.id).toBe(user.userId);
+		expect(row?.id).toBe(user.id);
 		expect(row?.password_hash).toMatch(/^\$argon2id\$/);
 		expect((await auth.signIn(ADA, newBrowser())).user).toEqual(user);
 	});
@@ -41,7 +41,7 @@ describe('signing up', () => {
 		const { auth } = startAuth(database);
 		await auth.signUp({ username: 'Ada.L', password: PASSWORD }, newBrowser());
 		const { user } = await auth.signIn({ username: ' aDA.l ', password: PASSWORD }, newBrowser());
-		expect(user.username).toBe('Ada.L');
+		expect(user.name).toBe('Ada.L');
 	});
 
 	it.each(['ada', 'ADA', ' Ada '])('refuses %j when there is an "ada"', async (username) => {
@@ -179,7 +179,7 @@ describe('a sign-in from a new device', () => {
 			{
 				user,
 				description: 'Chrome on Windows',
-				key: expect.stringContaining(user.userId) as string
+				key: expect.stringContaining(user.id) as string
 			}
 		]);
 	});
@@ -197,7 +197,7 @@ describe('a sign-in from a new device', () => {
 		expect(up.deviceToken).toBe(deviceToken);
 		expect(told).toHaveLength(1);
 		await auth.signIn(grace, newBrowser({ deviceToken: other.deviceToken }));
-		expect(told.map(({ user }) => user.username)).toEqual(['ada', 'grace']);
+		expect(told.map(({ user }) => user.name)).toEqual(['ada', 'grace']);
 	});
 
 	it('is not told to a user of whom no device is known yet', async () => {

@@ -127,7 +127,7 @@ export class Stand {
 		const topics = topicsOf(way.number, trial);
 		const rows = numbers.map((number) => ({
 			topic: topics[number % 2]!,
-			user_id: this.#user.userId,
+			user_id: this.#user.id,
 			data: number
 		}));
 		const inserted = await this.#sql<{ id: string }[]>`

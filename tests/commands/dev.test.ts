@@ -21,7 +21,7 @@ const TOPICS = `
 
 const start = (beat: string) => `
 	export const start = (app) => {
-		const timer = setInterval(() => app.append([{ topic: 'pulse', data: { beat: '${beat}' } }]), 100);
+		const timer = setInterval(() => app.logline.append([{ topic: 'pulse', data: { beat: '${beat}' } }]), 100);
 		return () => clearInterval(timer);
 	};
 `;

@@ -21,16 +21,16 @@ const LIMITS: Record<string, number> = {
 test('a process with everything to do at once keeps to the connections that the manual names', async () => {
 	scene = await openScene({ maxConnectionsPerUser: 100 });
 	const { app } = scene.server;
-	const viewer = { userId: scene.user.userId, username: scene.user.username };
+	const viewer = { id: scene.user.id, name: scene.user.name };
 	await scene.insert('a', ...Array.from({ length: 50 }, (_, i) => i));
 	const many = <T>(work: () => Promise<T>) => Array.from({ length: 40 }, work);
 	const herd = Array.from({ length: 60 }, (_, i) => scene.open(`topics=a&client=herd${i}`));
 	await Promise.all([
-		...many(() => app.readHistory(viewer, ['a', 'b'])),
+		...many(() => app.logline.read(viewer, ['a', 'b'])),
 		...many(async () => app.database.sql`select 1`),
 		...many(() => app.database.db.execute(text`select 1`)),
 		...many(() => app.database.background.query('select 1', [])),
-		...many(() => app.append([{ topic: 'a', data: 0, userId: null }]))
+		...many(() => app.logline.append([{ topic: 'a', data: 0, userId: null }]))
 	]);
 	for (const client of herd) await client.caughtUp();
 	const rows = await scene.sql<{ name: string; count: number }[]>`

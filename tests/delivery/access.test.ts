@@ -11,12 +11,12 @@ describe('a topic that is not for everybody', () => {
 		await scene.insert('staff', 'secret');
 		const { app } = scene.server;
 		const refusal = { code: 'forbidden_topic', status: 403 };
-		await expect(app.readHistory(scene.user, ['a', 'staff'])).rejects.toMatchObject(refusal);
-		const history = async () => app.streams.history(scene.user, 'staff', null, 10);
+		await expect(app.logline.read(scene.user, ['a', 'staff'])).rejects.toMatchObject(refusal);
+		const history = async () => app.logline.history(scene.user, 'staff', { before: null, limit: 10 });
 		await expect(history()).rejects.toMatchObject(refusal);
 		const boss = await createUser(scene.database.url, 'boss');
-		expect((await app.readHistory(boss, ['staff'])).events).toHaveLength(1);
-		expect((await app.streams.history(boss, 'staff', null, 10)).events).toHaveLength(1);
+		expect((await app.logline.read(boss, ['staff'])).events).toHaveLength(1);
+		expect((await app.logline.history(boss, 'staff', { before: null, limit: 10 })).events).toHaveLength(1);
 	});
 
 	test('is not even named to who may not see it, and nothing is named to who is not signed in', async () => {
@@ -45,7 +45,7 @@ describe('an event that is for one user alone', () => {
 		const stranger = await createUser(scene.database.url);
 		await scene.sql`
 			insert into events (topic, user_id, data)
-			select 'a', (array[null, ${scene.user.userId}, ${stranger.userId}]::bigint[])[i % 3 + 1],
+			select 'a', (array[null, ${scene.user.id}, ${stranger.id}]::bigint[])[i % 3 + 1],
 				to_jsonb((array['all', 'mine', 'theirs'])[i % 3 + 1])
 			from generate_series(0, 8) i`;
 		return stranger;
@@ -59,9 +59,9 @@ describe('an event that is for one user alone', () => {
 		await scene.sql`insert into events (topic, data) select 'e', '0' from generate_series(1, 2100)`;
 		const server = await scene.addServer();
 		expect(server.app.health().head).toBe('2109');
-		const page = await server.app.readHistory(scene.user, ['a']);
+		const page = await server.app.logline.read(scene.user, ['a']);
 		expect(page.events.map(({ data }) => data)).toEqual(visible);
-		const history = await server.app.streams.history(scene.user, 'a', null, 10);
+		const history = await server.app.logline.history(scene.user, 'a', { before: null, limit: 10 });
 		expect(history.events.map(({ json }) => JSON.parse(json!))).toEqual(visible.toReversed());
 		const client = scene.open('topics=a', { server });
 		await client.caughtUp();

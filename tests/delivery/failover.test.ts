@@ -92,8 +92,8 @@ describe('a failover to a replica that lacks the last events', () => {
 		await scene.insert('a', ...some('lost', 40));
 		for (const reader of [page, bare]) await reader.has('lost 39');
 		// A server-rendered state with the events that are about to be lost.
-		const viewer = { userId: scene.user.userId, username: scene.user.username };
-		const state = await scene.server.app.readHistory(viewer, ['a']);
+		const viewer = { id: scene.user.id, name: scene.user.name };
+		const state = await scene.server.app.logline.read(viewer, ['a']);
 		expect(state.events).toHaveLength(45);
 		bare.leave();
 

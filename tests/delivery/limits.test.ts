@@ -45,7 +45,7 @@ describe('a request that cannot be served is told why', () => {
 		scene = await openScene({ maxTopics: 2 });
 		expect(await refused(query)).toMatchObject({ status, code });
 		expect(await scene.sql`select 1 from topic_subscriptions`).toHaveLength(0);
-		expect(scene.server.app.streams.connections.size).toBe(0);
+		expect(scene.server.app.logline.parts.streams.connections.size).toBe(0);
 	});
 
 	test('a header that is not a cursor, also when the query has one', async () => {
@@ -113,7 +113,7 @@ test('while it drains, a server ends its streams, spreads their return, and refu
 	const other = await scene.addServer();
 	const client = scene.open('topics=a&client=x');
 	await client.caughtUp();
-	const queued = scene.server.app.append(
+	const queued = scene.server.app.logline.append(
 		Array.from({ length: 100 }, (_, i) => ({ topic: 'a', data: i }))
 	);
 	const stopped = scene.server.app.stop();
@@ -136,7 +136,7 @@ describe('a user who opens streams without end', () => {
 			await until(() => client.status !== 0);
 			answers.push(client.status);
 			client.close();
-			await until(() => scene.server.app.streams.connections.size === 0);
+			await until(() => scene.server.app.logline.parts.streams.connections.size === 0);
 		}
 		return answers;
 	}

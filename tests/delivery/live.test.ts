@@ -118,8 +118,8 @@ test('a private event reaches its user on every server, and nobody else', async 
 	const theirs = new StreamClient(scene.server.stream('topics=a'), { cookie: stranger.cookie });
 	const mine = [scene.open('topics=a'), scene.open('topics=a&client=2', { server: other })];
 	for (const client of [theirs, ...mine]) await client.caughtUp();
-	await scene.server.app.append([
-		{ topic: 'a', data: 'private', userId: scene.user.userId },
+	await scene.server.app.logline.append([
+		{ topic: 'a', data: 'private', userId: scene.user.id },
 		{ topic: 'a', data: 'public' }
 	]);
 	for (const client of mine) {
@@ -129,9 +129,9 @@ test('a private event reaches its user on every server, and nobody else', async 
 	await theirs.arrived('a');
 	expect(theirs.data('a')).toEqual(['public']);
 	// Both users have a private event in what is delivered live, and in what a new client catches up with.
-	await scene.server.app.append([
-		{ topic: 'a', data: 'for me', userId: scene.user.userId },
-		{ topic: 'a', data: 'for the stranger', userId: stranger.userId }
+	await scene.server.app.logline.append([
+		{ topic: 'a', data: 'for me', userId: scene.user.id },
+		{ topic: 'a', data: 'for the stranger', userId: stranger.id }
 	]);
 	for (const client of [...mine, scene.open('topics=a&client=3')]) {
 		await until(() => client.data('a').length === 3);
@@ -148,10 +148,10 @@ test('an event in the outbox of a larger transaction arrives with its commit, an
 	await client.caughtUp();
 	const { app } = scene.server;
 	await app.database.db.transaction(async (tx) => {
-		await app.append([{ topic: 'a', data: 'committed' }], tx);
+		await app.logline.append([{ topic: 'a', data: 'committed' }], tx);
 	});
 	const failed = app.database.db.transaction(async (tx) => {
-		await app.append([{ topic: 'a', data: 'rolled back' }], tx);
+		await app.logline.append([{ topic: 'a', data: 'rolled back' }], tx);
 		throw new Error('business failed');
 	});
 	await expect(failed).rejects.toThrow('business failed');

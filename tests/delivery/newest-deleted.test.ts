@@ -111,9 +111,9 @@ test('a page that is rendered after the newest event was deleted goes on without
 	scene = await openScene();
 	await scene.insert('a', 1, 2, 3);
 	await deleteNewest();
-	const viewer = { userId: scene.user.userId, username: scene.user.username };
+	const viewer = { id: scene.user.id, name: scene.user.name };
 	const server = await scene.addServer();
-	const page = await server.app.readHistory(viewer, ['a']);
+	const page = await server.app.logline.read(viewer, ['a']);
 	const client = scene.open('topics=a&client=page', { server, lastEventID: page.cursor });
 	await client.caughtUp();
 	await scene.insert('a', 4);

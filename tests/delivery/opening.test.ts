@@ -55,7 +55,7 @@ async function atEachWait(
 	options: { least?: number; lasts?: string } = {}
 ): Promise<void> {
 	for (let wait = 0; ; wait++) {
-		const session = await createSession(database.url, scene.user.userId);
+		const session = await createSession(database.url, scene.user.id);
 		await scene.sql`
 			update sessions set expires_at = now() + ${options.lasts ?? '1 day'}::interval where id = ${session.sessionID}`;
 		proxy.hold(wait, opening);
@@ -79,7 +79,7 @@ async function atEachWait(
 
 async function insertSecret(secret: string): Promise<void> {
 	await scene.sql`
-		insert into events (topic, user_id, data) values ('a', ${scene.user.userId}, to_jsonb(${secret}::text))`;
+		insert into events (topic, user_id, data) values ('a', ${scene.user.id}, to_jsonb(${secret}::text))`;
 }
 
 describe('whoever signs out while a stream opens', () => {
@@ -123,7 +123,7 @@ describe('whoever signs out while a stream opens', () => {
 
 	test('is told so by "signed-out" when the page said whose it is', async () => {
 		await openBehindProxy();
-		const query = `topics=a&user=${scene.user.userId}&lastEventID=2`;
+		const query = `topics=a&user=${scene.user.id}&lastEventID=2`;
 		const ended = async (client: StreamClient, session: { sessionID: string }) => {
 			await scene.sql`delete from sessions where id = ${session.sessionID}`;
 			await until(() => client.ended);
@@ -162,7 +162,7 @@ test.each(["update sessions set expires_at = now() where id = '$'", 'truncate se
 test('a client that goes while its stream opens leaves its place to others at once', async () => {
 	await openBehindProxy({ maxConnectionsPerUser: 1 });
 	await atEachWait('topics=a&topics=recent', async (client) => {
-		const { connections } = scene.server.app.streams;
+		const { connections } = scene.server.app.logline.parts.streams;
 		expect(connections.size).toBe(1);
 		client.close();
 		await until(() => connections.size === 0, { timeoutMs: 2000 });
@@ -171,7 +171,7 @@ test('a client that goes while its stream opens leaves its place to others at on
 
 test('a thousand requests at once get no further than the limit', async () => {
 	await openBehindProxy({ maxConnectionsPerUser: 3 });
-	const { connections } = scene.server.app.streams;
+	const { connections } = scene.server.app.logline.parts.streams;
 	proxy.hold(0, opening);
 	const clients = Array.from({ length: 1000 }, (_, i) => scene.open(`topics=a&client=c${i}`));
 	let most = 0;

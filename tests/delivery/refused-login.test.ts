@@ -42,12 +42,12 @@ test.each([
 		await refuse(sql);
 		await sql`select pg_terminate_backend(pid) from pg_stat_activity where usename = ${role}`;
 
-		const viewer = { userId: scene.user.userId, username: scene.user.username };
-		const error = await scene.server.app.readHistory(viewer, ['a']).catch((e: unknown) => e);
+		const viewer = { id: scene.user.id, name: scene.user.name };
+		const error = await scene.server.app.logline.read(viewer, ['a']).catch((e: unknown) => e);
 		expect(failureOf(error)?.code).toBe('database_unavailable');
 		const { db } = scene.server.app.database;
 		const transaction = db.transaction((tx) =>
-			scene.server.app.append([{ topic: 'a', data: 2 }], tx)
+			scene.server.app.logline.append([{ topic: 'a', data: 2 }], tx)
 		);
 		expect(failureOf(await transaction.catch((e: unknown) => e))?.status).toBe(503);
 

@@ -79,7 +79,7 @@ test('a live client that stops reading goes back to the log, and gets each event
 			select 'a', jsonb_build_object('n', ${i * 1000}::int + i, 'pad', repeat('x', 1000)) from generate_series(1, 1000) i`;
 	}
 	await until(() => scene.server.app.health().head === '20000');
-	expect(scene.server.app.streams.connections.size).toBe(1);
+	expect(scene.server.app.logline.parts.streams.connections.size).toBe(1);
 	slow.resume();
 	await until(() => slow.data('a').length >= 20_000, { timeoutMs: 30_000 });
 	expect(received(slow, 'a')).toEqual(numbers(20_000));
@@ -152,7 +152,7 @@ describe('a client that takes nothing', () => {
 			what: 'its socket is closed',
 			timeoutMs: 4000
 		});
-		expect(scene.server.app.streams.connections.size).toBe(0);
+		expect(scene.server.app.logline.parts.streams.connections.size).toBe(0);
 	});
 
 	test('and comes back again and again has no more sockets than it may have streams', async () => {
@@ -164,7 +164,7 @@ describe('a client that takes nothing', () => {
 			await stuck('two');
 			await until(async () => (await scene.server.sockets()) <= 2, { timeoutMs: 2000 });
 		}
-		expect(scene.server.app.streams.connections.size).toBe(2);
+		expect(scene.server.app.logline.parts.streams.connections.size).toBe(2);
 	});
 
 	test.each([
@@ -176,7 +176,7 @@ describe('a client that takes nothing', () => {
 		await until(() => scene.server.app.health().head === '20000');
 		await stuck('stuck');
 		await end();
-		const { connections } = scene.server.app.streams;
+		const { connections } = scene.server.app.logline.parts.streams;
 		await until(() => connections.size === 0);
 		expect(await scene.server.sockets()).toBe(0);
 	});

@@ -185,7 +185,7 @@ test('a page that was rendered at a position gets what came after it, and nothin
 	await scene.insert('a', 1, 2);
 	const { app } = scene.server;
 	await until(() => app.health().head === '2');
-	const rendered = await app.readHistory(scene.user, ['a', 'b']);
+	const rendered = await app.logline.read(scene.user, ['a', 'b']);
 	expect(rendered.events.map((event) => event.data)).toEqual([1, 2]);
 	await scene.insert('b', 3);
 	await scene.insert('a', 4);

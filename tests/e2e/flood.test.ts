@@ -150,7 +150,7 @@ class Neighbour {
 			await pause(Math.max(0, due - performance.now()));
 			const at = performance.now();
 			const done = stage.sql`insert into events (topic, user_id, data)
-				values ('notifications', ${this.user.userId}, ${this.#sent})`.execute();
+				values ('notifications', ${this.user.id}, ${this.#sent})`.execute();
 			inserted.push({ at, done });
 		}
 		await Promise.all(inserted.map(({ done }) => done));
@@ -240,8 +240,8 @@ test(
 		neighbour.close();
 		const [left] = await stage.sql<{ rows: number; markers: number }[]>`
 			select (select count(*) from topic_subscriptions t join sessions s on s.id = t.session_id
-				where s.user_id = ${flooder.userId})::int as rows,
-				(select count(*) from events where topic = '$subscribed' and user_id = ${flooder.userId})::int as markers`;
+				where s.user_id = ${flooder.id})::int as rows,
+				(select count(*) from events where topic = '$subscribed' and user_id = ${flooder.id})::int as markers`;
 		const ratio = percentile(flooded, 99) / percentile(idle, 99);
 		if (FULL) {
 			console.table({ idle: describe(idle), flood: describe(flooded) });

@@ -3,7 +3,7 @@
  * application or return the first state of a page. Started by apps.ts, to which it reports when it serves.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { startApp, type App } from '../../src/lib/server/app.ts';
+import { startApp, type App } from '../../src/app/app.ts';
 import { loadConfig } from '../../src/app/config.ts';
 import { openClient } from '../../src/lib/server/database/client.ts';
 import { waitForDatabase } from '../../src/lib/server/database/wait.ts';
@@ -64,7 +64,7 @@ async function answer(app: App, request: IncomingMessage, response: ServerRespon
 	if (url.pathname === '/api/events') return answerStream(() => app, request, response);
 	let result: Response;
 	try {
-		const end = app.begin();
+		const end = app.logline.begin();
 		try {
 			result = Response.json(await work(app, url, await bodyOf(request)));
 		} finally {
@@ -79,11 +79,11 @@ async function answer(app: App, request: IncomingMessage, response: ServerRespon
 
 async function work(app: App, url: URL, body: string): Promise<unknown> {
 	if (url.pathname === '/health') return app.health();
-	if (url.pathname === '/append') return app.append(JSON.parse(body) as NewEvent[]);
+	if (url.pathname === '/append') return app.logline.append(JSON.parse(body) as NewEvent[]);
 	if (url.pathname === '/transaction') return transaction(app, JSON.parse(body) as Transaction);
 	if (url.pathname === '/page') {
-		const viewer = { userId: url.searchParams.get('user') ?? '', username: '' };
-		return app.readHistory(viewer, url.searchParams.getAll('topics'));
+		const viewer = { id: url.searchParams.get('user') ?? '' };
+		return app.logline.read(viewer, url.searchParams.getAll('topics'));
 	}
 	throw new Error(`There is no ${url.pathname}`);
 }
@@ -103,7 +103,7 @@ async function transaction(app: App, { events, tags, rollback, holdMs }: Transac
 			for (const tag of tags) {
 				await tx.execute(sql`insert into checker_business (tag) values (${tag})`);
 			}
-			await app.append(events, tx);
+			await app.logline.append(events, tx);
 			await new Promise((resolve) => setTimeout(resolve, holdMs));
 			if (rollback) throw new RolledBack();
 		});

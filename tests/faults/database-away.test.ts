@@ -60,11 +60,11 @@ async function write(name: string, keyed: boolean, attempts: Attempt[]): Promise
 		let id: string | null = null;
 		let error: unknown = null;
 		try {
-			const [appended] = await scene.server.app.append([
+			const [appended] = await scene.server.app.logline.append([
 				{
 					topic: n % 2 ? 'a' : 'b',
 					data: value,
-					userId: n % 3 ? null : scene.user.userId,
+					userId: n % 3 ? null : scene.user.id,
 					...(keyed && { key: value })
 				}
 			]);
@@ -139,7 +139,7 @@ test('Postgres is gone for 20 s: streams stay open, appends wait and then say so
 	expect(again.from).toBeGreaterThan(gone);
 	expect(again.from).toBeLessThan(back);
 
-	const log = await visible(scene.user.userId, 'a', 'b');
+	const log = await visible(scene.user.id, 'a', 'b');
 	const values = new Map(log.map(({ id, data }) => [id, data]));
 	expect(new Set(values.values()).size, 'each event is in the log once').toBe(log.length);
 	for (const { id, value } of attempts) if (id !== null) expect(values.get(id)).toBe(value);
@@ -150,7 +150,7 @@ test('Postgres is gone for 20 s: streams stay open, appends wait and then say so
 	}
 
 	for (const { client, topics, user } of streams) {
-		const owed = [...(await visible(user.userId, ...topics))];
+		const owed = [...(await visible(user.id, ...topics))];
 		await until(() => client.of(...topics).length >= owed.length, {
 			what: 'everything has arrived'
 		});

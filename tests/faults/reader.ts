@@ -47,7 +47,7 @@ export async function readPage(
 	topics: readonly string[]
 ): Promise<Page | null> {
 	const query = new URLSearchParams([
-		['user', parts.user.userId],
+		['user', parts.user.id],
 		...topics.map((topic): [string, string] => ['topics', topic])
 	]);
 	const answer = await ask(`${parts.origin}/page?${query}`, { timeoutMs: 10_000 });

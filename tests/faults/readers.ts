@@ -34,16 +34,16 @@ export class Readers {
 			origin: world.origin,
 			user,
 			random: random.fork(name),
-			journal: new Journal(name, user.userId),
+			journal: new Journal(name, user.id),
 			topics: [FAT],
 			habits: {}
 		});
 		this.stallers = world.users.map(
-			(user) => new RawReader(partsOf(user, `${user.username}-staller`))
+			(user) => new RawReader(partsOf(user, `${user.name}-staller`))
 		);
 		this.all = world.users.flatMap((user) =>
 			READERS.map(({ make, topics, habits }, i) => {
-				const parts = { ...partsOf(user, `${user.username}-${make}-${i}`), topics, habits };
+				const parts = { ...partsOf(user, `${user.name}-${make}-${i}`), topics, habits };
 				if (make === 'client') return new SSEClientReader(parts, Client);
 				return make === 'plain' ? new PlainReader(parts) : new RawReader(parts);
 			})

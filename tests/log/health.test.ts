@@ -3,7 +3,7 @@ import { afterEach, expect, test } from 'vitest';
 import { loadConfig } from '../../src/app/config.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { Writer } from '../../src/lib/server/log/append.ts';
-import { startApp, type StartFeature } from '../../src/lib/server/app.ts';
+import { startApp, type StartFeature } from '../../src/app/app.ts';
 import { TEST_TOPICS } from '../support/app-server.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 import { until } from '../support/until.ts';
@@ -85,7 +85,7 @@ test('a full disk is degraded from the first append that meets it until one succ
 	scene = await openScene();
 	await becomes('ok');
 	await refuse('append_batches', 'insert', '53100');
-	const appended = scene.server.app.append([{ topic: 'a', data: 1 }]);
+	const appended = scene.server.app.logline.append([{ topic: 'a', data: 1 }]);
 	await becomes('degraded');
 	expect(health()).toMatchObject({ lastAppend: 'failing', failing: ['writer'] });
 	await allow();
@@ -145,7 +145,7 @@ test('what is in the queue is written when the server stops, though a feature fa
 		() => () => Promise.reject(new Error('a feature failed')),
 		() => () => new Promise(() => {}),
 		(app) => () => {
-			appended = app.append([{ topic: 'a', data: 1 }]);
+			appended = app.logline.append([{ topic: 'a', data: 1 }]);
 		}
 	);
 	await expect(app.stop()).rejects.toThrow('has not ended within');

@@ -31,7 +31,7 @@ test.each([
 	'a gap after a trim is not taken for another log, though older events of the viewer are kept: %s',
 	async (_, kept) => {
 		await scene.sql`
-			insert into events (topic, user_id, data) values ('a', ${scene.user.userId}, '"own"')`;
+			insert into events (topic, user_id, data) values ('a', ${scene.user.id}, '"own"')`;
 		await scene.insert('a', 1);
 		const client = scene.open('topics=a&topics=b&client=x');
 		await client.caughtUp();

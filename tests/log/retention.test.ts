@@ -71,7 +71,7 @@ test('the newest events of each user are kept, and of everyone’s as many', asy
 	scene = await openScene();
 	await scene.insert('a', ...numbers(10));
 	for (const n of numbers(6, 101)) {
-		await scene.sql`insert into events (topic, user_id, data) values ('a', ${scene.user.userId}, ${n})`;
+		await scene.sql`insert into events (topic, user_id, data) values ('a', ${scene.user.id}, ${n})`;
 	}
 	await scene.insert('b', 1);
 	expect(await trim({ a: { lastPerUser: 4 } })).toBe(8);
@@ -195,7 +195,7 @@ test('a topic that is new to a client has no gap: its history is what is kept', 
 
 test('a topic that is new to a client has no gap, however much of it others have lost', async () => {
 	scene = await openScene();
-	const { userId } = scene.user;
+	const { id: userId } = scene.user;
 	// All older events are the user's own, and they are more than a page.
 	await scene.sql`
 		insert into events (topic, user_id, data)
@@ -210,7 +210,7 @@ test('a topic that is new to a client has no gap, however much of it others have
 
 test('a window that begins below what was trimmed has no gap', async () => {
 	scene = await openScene();
-	const { userId } = scene.user;
+	const { id: userId } = scene.user;
 	await scene.sql`
 		insert into events (topic, user_id, data)
 		select 'recent', case when i <= 4 then ${userId}::bigint end, to_jsonb(i) from generate_series(1, 14) i`;
@@ -248,7 +248,7 @@ test('a trim that runs while a page is being read cannot hide from who reads it'
 		scene.server.app.logger
 	);
 	const { events, horizons } = await read({
-		userId: scene.user.userId,
+		userId: scene.user.id,
 		starts: [{ topic: 'a', after: 0n }],
 		to: 10n,
 		size: new PageSize({ most: 100, bytes: 1_048_576 }),
@@ -288,10 +288,10 @@ test('at no moment of a trim is anything gone that its horizon does not tell of'
 test('history is paged from the newest, with private events among everyone’s', async () => {
 	scene = await openScene();
 	await scene.insert('a', ...numbers(5));
-	await scene.sql`insert into events (topic, user_id, data) values ('a', ${scene.user.userId}, '6')`;
+	await scene.sql`insert into events (topic, user_id, data) values ('a', ${scene.user.id}, '6')`;
 	await scene.sql`insert into events (topic, user_id, data) values ('a', 999, '7')`;
 	const on = queryable(scene.sql);
-	const { userId } = scene.user;
+	const { id: userId } = scene.user;
 	const first = await readHistoryPage(on, { userId, topic: 'a', before: null, limit: 4 });
 	expect(first.events.map((event) => event.json)).toEqual(['6', '5', '4', '3']);
 	const before = BigInt(first.events[3]!.id);

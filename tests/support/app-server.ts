@@ -6,7 +6,7 @@ import {
 	type TopicDefinition,
 	type TopicRegistry
 } from '../../src/lib/protocol/index.ts';
-import { startApp, type App } from '../../src/lib/server/app.ts';
+import { startApp, type App } from '../../src/app/app.ts';
 import { loadConfig, type Config } from '../../src/app/config.ts';
 import { openClient } from '../../src/lib/server/database/client.ts';
 import { answerStream } from '../../src/http/door.ts';
@@ -31,7 +31,7 @@ const anything: TopicDefinition['schema'] = {
 export const TEST_TOPICS: TopicRegistry = createRegistry([
 	Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((name) => [name, { schema: anything }])),
 	{ recent: { schema: anything, replay: { last: 3 } } },
-	{ staff: { schema: anything, maySubscribe: (viewer) => viewer.username === 'boss' } }
+	{ staff: { schema: anything, maySubscribe: (viewer) => viewer.name === 'boss' } }
 ]);
 
 /** Starts an application on a migrated database. The caller must call `stop`. */
@@ -67,8 +67,8 @@ export async function startAppServer(
 
 /** A signed-in user. */
 export interface TestUser {
-	userId: string;
-	username: string;
+	id: string;
+	name: string;
 	/** `cookie` header. */
 	cookie: string;
 	sessionID: string;
@@ -83,7 +83,7 @@ export async function createUser(
 	try {
 		const [row] = await sql<{ id: string }[]>`
 			insert into users (username, password_hash) values (${username}, '') returning id`;
-		return { userId: row!.id, username, ...(await createSession(url, row!.id)) };
+		return { id: row!.id, name: username, ...(await createSession(url, row!.id)) };
 	} finally {
 		await sql.end();
 	}

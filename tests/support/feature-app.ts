@@ -1,6 +1,8 @@
 import { pino, type Logger } from 'pino';
 import type { Viewer } from '../../src/lib/protocol/index.ts';
-import { openDatabase, type Database } from '../../src/lib/server/database/client.ts';
+import { openDatabase, type Database } from '../../src/app/database.ts';
+import type { User } from '../../src/accounts/user.ts';
+import type { Logline } from '../../src/lib/server/index.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { Relay } from '../../src/lib/server/log/relay.ts';
 
@@ -8,9 +10,7 @@ import { Relay } from '../../src/lib/server/log/relay.ts';
 export interface FeatureApp {
 	database: Database;
 	logger: Logger;
-	kickOutbox(): void;
-	onSubscribe(listener: (viewer: Viewer, topics: readonly string[]) => void): () => void;
-	isSubscribed(topic: string): boolean;
+	logline: Pick<Logline, 'kickOutbox' | 'onSubscribe' | 'isSubscribed'>;
 	/** Simulates a client that subscribes. */
 	subscribe(viewer: Viewer, topics: readonly string[]): void;
 	/** Simulates clients that leave. */
@@ -36,12 +36,14 @@ export function startFeatureApp(url: string, name = 'feature test'): FeatureApp 
 		database,
 		logger,
 		lines,
-		kickOutbox: () => relay.kick(),
-		onSubscribe: (listener) => {
-			listeners.add(listener);
-			return () => listeners.delete(listener);
+		logline: {
+			kickOutbox: () => relay.kick(),
+			onSubscribe: (listener) => {
+				listeners.add(listener);
+				return () => listeners.delete(listener);
+			},
+			isSubscribed: (topic) => subscribed.has(topic)
 		},
-		isSubscribed: (topic) => subscribed.has(topic),
 		subscribe: (viewer, topics) => {
 			for (const topic of topics) subscribed.add(topic);
 			for (const listener of listeners) listener(viewer, topics);
@@ -55,8 +57,8 @@ export function startFeatureApp(url: string, name = 'feature test'): FeatureApp 
 }
 
 /** Adds a user who cannot sign in. */
-export async function addUser(database: Database, username: string): Promise<Viewer> {
+export async function addUser(database: Database, username: string): Promise<User> {
 	const [row] = await database.sql<{ id: string }[]>`
 		insert into users (username, password_hash) values (${username}, '') returning id`;
-	return { userId: row!.id, username };
+	return { id: row!.id, name: username };
 }

@@ -1,6 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest';
-import { createRegistry, type Viewer } from 'logline';
-import { startApp, type App } from '$lib/server/app.ts';
+import { createRegistry } from 'logline';
+import type { User } from '$src/accounts/user.ts';
+import { startApp, type App } from '$src/app/app.ts';
 import { loadConfig } from '$src/app/config.ts';
 import { POST } from '$src/routes/(demo)/api/chat/+server.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
@@ -13,7 +14,7 @@ import { topics } from './topics.ts';
 let database: TestDatabase;
 let proxy: Proxy;
 let app: App;
-let ada: Viewer;
+let ada: User;
 
 beforeAll(async () => {
 	database = await createTestDatabase();
@@ -38,7 +39,7 @@ beforeEach(async () => {
 });
 
 /** Calls the endpoint as SvelteKit does, with the parts of the event that it uses. */
-async function post(body: BodyInit | null, user: Viewer | null = ada) {
+async function post(body: BodyInit | null, user: User | null = ada) {
 	const request = new Request('http://localhost/api/chat', {
 		method: 'POST',
 		body,
@@ -51,13 +52,13 @@ async function post(body: BodyInit | null, user: Viewer | null = ada) {
 
 const action = (name: string) => JSON.stringify({ action: name });
 
-const eventsOf = (viewer: Viewer) => app.database.sql<{ topic: string; data: unknown }[]>`
-	select topic, data from events where user_id = ${viewer.userId} order by id`;
+const eventsOf = (viewer: User) => app.database.sql<{ topic: string; data: unknown }[]>`
+	select topic, data from events where user_id = ${viewer.id} order by id`;
 
 /** Begins the story as a first subscription does, and waits for the first prompt. */
-async function openPrompt(viewer: Viewer): Promise<void> {
+async function openPrompt(viewer: User): Promise<void> {
 	await app.database
-		.sql`insert into story_progress (user_id, due_at) values (${viewer.userId}, now())`;
+		.sql`insert into story_progress (user_id, due_at) values (${viewer.id}, now())`;
 	await until(async () => (await eventsOf(viewer)).some(({ topic }) => topic === 'prompt'));
 }
 
@@ -70,7 +71,7 @@ describe('POST /api/chat', () => {
 		});
 		await until(async () =>
 			(await eventsOf(ada)).some(
-				({ data }) => (data as { sender?: string }).sender === ada.username
+				({ data }) => (data as { sender?: string }).sender === ada.name
 			)
 		);
 	});
@@ -107,7 +108,7 @@ describe('POST /api/chat', () => {
 	])('answers %s with %i %s, and nothing has changed', async (_, status, code, body) => {
 		await openPrompt(ada);
 		const progress = () =>
-			app.database.sql`select * from story_progress where user_id = ${ada.userId}`;
+			app.database.sql`select * from story_progress where user_id = ${ada.id}`;
 		const before = [await progress(), await eventsOf(ada)];
 		expect(await post(body)).toMatchObject({ status, body: { error: { code } } });
 		expect([await progress(), await eventsOf(ada)]).toEqual(before);

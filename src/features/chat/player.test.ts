@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest';
-import { LoglineError, type Viewer } from 'logline';
+import { LoglineError } from 'logline';
+import type { User } from '$src/accounts/user.ts';
 import { addUser } from '../../../tests/support/feature-app.ts';
 import { until } from '../../../tests/support/until.ts';
 import { initialChat } from './reducer.ts';
@@ -12,7 +13,7 @@ const stage = Stage.forEachTest();
 /** The first prompt, after three lines of introduction. */
 const FIRST_PROMPT = STORY.findIndex((node) => node.type === 'prompt');
 
-const openPrompt = (viewer: Viewer) =>
+const openPrompt = (viewer: User) =>
 	until(async () => (await stage.chatOf(viewer)).expectedPrompt, { what: 'a prompt is open' });
 
 /** All rows that a refused press must not change. */
@@ -22,7 +23,7 @@ const everything = async () => ({
 	events: await stage.sql`select * from events order by id`
 });
 
-async function expectRefused(story: Story, viewer: Viewer): Promise<void> {
+async function expectRefused(story: Story, viewer: User): Promise<void> {
 	const before = await everything();
 	await expect(story.sendPrompt(viewer)).rejects.toSatisfy(
 		(error) => error instanceof LoglineError && error.code === 'not_waiting' && error.status === 409
@@ -97,7 +98,7 @@ describe('the player', () => {
 		const ada = await addUser(app.database, 'ada');
 		await stage.sql`
 			insert into story_progress (user_id, step, due_at)
-			values (${ada.userId}, ${FIRST_PROMPT}, now() + interval '1 hour')`;
+			values (${ada.id}, ${FIRST_PROMPT}, now() + interval '1 hour')`;
 		await expectRefused(story, ada);
 	});
 

@@ -131,7 +131,7 @@ export async function untilNextDue(
 export async function answerPrompt(
 	connection: Queryable,
 	script: PreparedScript,
-	player: { userId: string; username: string },
+	player: { id: string; name: string },
 	delay: number
 ): Promise<boolean> {
 	// `due_at IS NULL` means: at a prompt that has been emitted. If two requests come at once, the second waits for the row
@@ -150,7 +150,7 @@ export async function answerPrompt(
 		)
 		INSERT INTO outbox (topic, user_id, data) SELECT 'message', user_id, data FROM moved
 		RETURNING user_id`,
-		[script.prompts, player.userId, player.username, delay]
+		[script.prompts, player.id, player.name, delay]
 	);
 	return moved.length > 0;
 }

@@ -1,7 +1,7 @@
 /** For tests: a private database, servers that tell the story, and the view of a reader. */
 import { afterEach, beforeEach, expect } from 'vitest';
 import { openClient, type Sql } from '$lib/server/database/client.ts';
-import type { Viewer } from 'logline';
+import type { User } from '$src/accounts/user.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
 import { startFeatureApp, type FeatureApp } from '../../../tests/support/feature-app.ts';
 import { until } from '../../../tests/support/until.ts';
@@ -56,20 +56,20 @@ export class Stage {
 		}
 	}
 
-	async eventsOf(viewer: Viewer): Promise<ChatEvent[]> {
+	async eventsOf(viewer: User): Promise<ChatEvent[]> {
 		return [
 			...(await this.sql<ChatEvent[]>`
-				select topic, data from events where user_id = ${viewer.userId} order by id`)
+				select topic, data from events where user_id = ${viewer.id} order by id`)
 		];
 	}
 
-	async chatOf(viewer: Viewer): Promise<ChatState> {
+	async chatOf(viewer: User): Promise<ChatState> {
 		return (await this.eventsOf(viewer)).reduce(reduceChat, initialChat);
 	}
 
-	async progressOf(viewer: Viewer) {
+	async progressOf(viewer: User) {
 		const [row] = await this.sql<{ run: number; step: number; due_at: Date | null }[]>`
-			select run, step, due_at from story_progress where user_id = ${viewer.userId}`;
+			select run, step, due_at from story_progress where user_id = ${viewer.id}`;
 		return row;
 	}
 
@@ -79,7 +79,7 @@ export class Stage {
 	 * @param story returns the story on which the button is pressed
 	 */
 	async playToEnd(
-		viewer: Viewer,
+		viewer: User,
 		story: () => Story,
 		options: { everyMs?: number; meanwhile?: () => unknown } = {}
 	): Promise<void> {

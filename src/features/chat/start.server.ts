@@ -1,4 +1,4 @@
-import type { App, StartFeature } from '$lib/server/app.ts';
+import type { App, StartFeature } from '$src/app/app.ts';
 import { STORY } from './script.ts';
 import { createStory, type Story } from './story.server.ts';
 

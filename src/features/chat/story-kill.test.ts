@@ -35,13 +35,13 @@ test('a server is killed with -9 again and again: the story is told to its end, 
 	const ada = await addUser(connections, 'ada');
 	const events = async () => [
 		...(await connections.sql<ChatEvent[]>`
-			select topic, data from events where user_id = ${ada.userId} order by id`)
+			select topic, data from events where user_id = ${ada.id} order by id`)
 	];
 
 	const startServer = () => {
 		const child = spawn(
 			process.execPath,
-			['--import', 'tsx', PROCESS, database.url, ada.userId, ada.username],
+			['--import', 'tsx', PROCESS, database.url, ada.id, ada.name],
 			{ stdio: ['ignore', 'ignore', 'inherit'] }
 		);
 		running.add(child);

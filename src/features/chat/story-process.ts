@@ -5,8 +5,8 @@ import { STORY } from './script.ts';
 import { createStory } from './story.server.ts';
 import { startFeatureApp } from '../../../tests/support/feature-app.ts';
 
-const [url, userId, username] = process.argv.slice(2) as [string, string, string];
-const viewer = { userId, username };
+const [url, id, name] = process.argv.slice(2) as [string, string, string];
+const viewer = { id, name };
 
 const app = startFeatureApp(url);
 const story = createStory({ app, script: STORY, speed: 100 });

@@ -1,9 +1,9 @@
 /** The story engine. Each process runs one, and all work on one table. */
 import { LoglineError } from 'logline';
 import type { Viewer } from 'logline';
-import type { App } from '$lib/server/app.ts';
-import { queryable } from '$lib/server/database/client.ts';
-import { startLoop } from '$lib/server/work/loop.ts';
+import type { User } from '$src/accounts/user.ts';
+import type { App } from '$src/app/app.ts';
+import { startLoop, type Logline } from 'logline/server';
 import {
 	advanceStories,
 	answerPrompt,
@@ -35,14 +35,16 @@ export interface Story {
 	 *
 	 * @throws LoglineError `not_waiting` (409) when no prompt is open; nothing has changed then
 	 */
-	sendPrompt(viewer: Viewer): Promise<void>;
+	sendPrompt(player: User): Promise<void>;
 	/** Restarts the story. The lines stay in the log; a `reset` event tells readers to start over. */
 	reset(viewer: Viewer): Promise<void>;
 	/** Ends the engine after the running statement. */
 	stop(): Promise<void>;
 }
 
-type StoryApp = Pick<App, 'database' | 'logger' | 'kickOutbox' | 'onSubscribe'>;
+type StoryApp = Pick<App, 'database' | 'logger'> & {
+	logline: Pick<Logline, 'kickOutbox' | 'onSubscribe'>;
+};
 
 /**
  * Starts the engine. A user's story begins when the user first subscribes to `message`. It continues in any process.
@@ -51,7 +53,7 @@ type StoryApp = Pick<App, 'database' | 'logger' | 'kickOutbox' | 'onSubscribe'>;
  */
 export function createStory(options: { app: StoryApp; script: Script; speed?: number }): Story {
 	const { app, speed = 1 } = options;
-	const pool = queryable(app.database.sql);
+	const { pool } = app.database;
 	const connection = app.database.background;
 	const script = prepareScript(options.script, speed);
 	/** Users who subscribed and may not have a story yet. A user is in `known` or in `beginning`, or in neither. */
@@ -75,34 +77,34 @@ export function createStory(options: { app: StoryApp; script: Script; speed?: nu
 		if (wait === null || wait > 0) return Math.min(wait ?? POLL, POLL);
 		const moved = await advanceStories(connection, script, BATCH);
 		if (moved === 0) return YIELD;
-		app.kickOutbox();
+		app.logline.kickOutbox();
 		return 0;
 	}
 
 	const loop = startLoop({ name: 'story', logger: app.logger, round });
-	const stopListening = app.onSubscribe((viewer, topics) => {
-		if (!topics.includes('message') || known.has(viewer.userId)) return;
+	const stopListening = app.logline.onSubscribe((viewer, topics) => {
+		if (!topics.includes('message') || known.has(viewer.id)) return;
 		// Above the limit, the user's next reconnect begins the story.
 		if (beginning.size >= MAX_KNOWN) return;
-		beginning.add(viewer.userId);
+		beginning.add(viewer.id);
 		loop.wake();
 	});
 
 	return {
-		async sendPrompt(viewer) {
-			if (!(await answerPrompt(pool, script, viewer, ANSWER_DELAY / speed))) {
+		async sendPrompt(player) {
+			if (!(await answerPrompt(pool, script, player, ANSWER_DELAY / speed))) {
 				throw new LoglineError(
 					'not_waiting',
 					'The story is not waiting for you. Wait for the next prompt.',
 					409
 				);
 			}
-			app.kickOutbox();
+			app.logline.kickOutbox();
 			loop.wake();
 		},
 		async reset(viewer) {
-			await restartStory(pool, viewer.userId);
-			app.kickOutbox();
+			await restartStory(pool, viewer.id);
+			app.logline.kickOutbox();
 			loop.wake();
 		},
 		async stop() {

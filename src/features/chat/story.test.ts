@@ -163,7 +163,7 @@ describe('a story', () => {
 		const dueAfter = async (name: string, lateness: string) => {
 			const user = await addUser(app.database, name);
 			const [row] = await stage.sql`
-				insert into story_progress (user_id, due_at) values (${user.userId}, now() - ${lateness}::interval)
+				insert into story_progress (user_id, due_at) values (${user.id}, now() - ${lateness}::interval)
 				returning due_at`;
 			await until(async () => (await stage.progressOf(user))?.step === 1);
 			return (await stage.progressOf(user))!.due_at!.getTime() - row!.due_at.getTime();
@@ -178,7 +178,7 @@ describe('a story', () => {
 		const { app } = stage.startServer({ script: STORY.slice(0, 4) });
 		const ada = await addUser(app.database, 'ada');
 		const bo = await addUser(app.database, 'bo');
-		await stage.sql`insert into story_progress (user_id, step, due_at) values (${ada.userId}, 99, now())`;
+		await stage.sql`insert into story_progress (user_id, step, due_at) values (${ada.id}, 99, now())`;
 		app.subscribe(bo, ['message']);
 		await until(async () => (await stage.chatOf(bo)).expectedPrompt !== null);
 		expect(app.lines).toEqual([]);

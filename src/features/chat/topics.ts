@@ -1,32 +1,21 @@
 /** The events of the story. Each belongs to one user. `reduceChat` folds all of them into the chat. */
 import * as v from 'valibot';
-import { defineTopics } from 'logline';
+import { defineTopics, type PayloadsOf } from 'logline';
 
-declare module 'logline' {
-	interface SSETopicsMap {
-		/** A line in the chat, by a character or by the player. */
-		message: {
-			/** Unique within the user's chat. */
-			id: string;
-			sender: string;
-			text: string;
-			/** True for the player's own line. */
-			isMe?: boolean;
-		};
-		/** The story waits until the player says `text`. */
-		prompt: { id: string; sender: 'System'; text: string };
-		/** The last line of the story. */
-		end: { id: string; sender: string; text: string };
-		/** The player has restarted: earlier lines no longer count. */
-		reset: { id: string };
-	}
-}
-
+/** `id` is unique within the user's chat. */
 const line = { id: v.string(), sender: v.string(), text: v.string() };
 
 export const topics = defineTopics({
+	/** A line in the chat, by a character or by the player. `isMe`: true for the player's own line. */
 	message: { schema: v.object({ ...line, isMe: v.optional(v.boolean()) }) },
+	/** The story waits until the player says `text`. */
 	prompt: { schema: v.object({ ...line, sender: v.literal('System') }) },
+	/** The last line of the story. */
 	end: { schema: v.object(line) },
+	/** The player has restarted: earlier lines no longer count. */
 	reset: { schema: v.object({ id: v.string() }) }
 });
+
+declare module 'logline' {
+	interface SSETopicsMap extends PayloadsOf<typeof topics> {}
+}

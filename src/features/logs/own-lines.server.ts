@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { App } from '$lib/server/app.ts';
+import type { App } from '$src/app/app.ts';
 import { watchAudience } from '$src/app/audience.ts';
-import type { NewEvent } from '$lib/server/log/types.ts';
-import { startLoop } from '$lib/server/work/loop.ts';
+import { startLoop, type Logline, type NewEvent } from 'logline/server';
 import type { LogEntry } from './reducer.ts';
 
 /** Maximum lines that wait. More lines are dropped. */
@@ -22,11 +21,13 @@ const OWN_SOURCE = 'logs';
  * @returns a function that ends it; waiting lines are dropped
  */
 export function showOwnLines(
-	app: Pick<App, 'logger' | 'isSubscribed' | 'onSubscribe' | 'onLogLine'> & {
-		append(events: NewEvent[]): Promise<unknown>;
+	app: Pick<App, 'logger' | 'onLogLine'> & {
+		logline: Pick<Logline, 'isSubscribed' | 'onSubscribe'> & {
+			append(events: NewEvent[]): Promise<unknown>;
+		};
 	}
 ): () => Promise<void> {
-	const audience = watchAudience(app, 'logs');
+	const audience = watchAudience(app.logline, 'logs');
 	const waiting: LogEntry[] = [];
 	let appending = false;
 
@@ -39,7 +40,7 @@ export function showOwnLines(
 			const entries = waiting.splice(0, PER_APPEND);
 			appending = true;
 			try {
-				await app.append(entries.map((data) => ({ topic: 'logs', data })));
+				await app.logline.append(entries.map((data) => ({ topic: 'logs', data })));
 			} finally {
 				appending = false;
 			}

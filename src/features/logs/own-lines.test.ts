@@ -22,16 +22,18 @@ beforeEach(() => {
 	say = (line) => listeners.forEach((listener) => listener(line));
 	const app: Parameters<typeof showOwnLines>[0] = {
 		logger: pino({ enabled: false }),
-		isSubscribed: (topic) => topic === 'logs' && subscribed,
-		onSubscribe: () => () => {},
 		onLogLine: (listener) => {
 			listeners.add(listener);
 			return () => listeners.delete(listener);
 		},
-		append: async (events) => {
-			const entries = events.map(({ data }) => data as LogEntry);
-			await append(entries);
-			shown.push(...entries);
+		logline: {
+			isSubscribed: (topic) => topic === 'logs' && subscribed,
+			onSubscribe: () => () => {},
+			append: async (events) => {
+				const entries = events.map(({ data }) => data as LogEntry);
+				await append(entries);
+				shown.push(...entries);
+			}
 		}
 	};
 	stop = showOwnLines(app);

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { StartFeature } from '$lib/server/app.ts';
+import type { StartFeature } from '$src/app/app.ts';
 import { startTicker } from '$src/app/ticker.ts';
 import { showOwnLines } from './own-lines.server.ts';
 import type { LogEntry } from './reducer.ts';

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { StartFeature } from '$lib/server/app.ts';
+import type { StartFeature } from '$src/app/app.ts';
 import { startTicker } from '$src/app/ticker.ts';
 import type { Notification } from './reducer.ts';
 import { SAMPLES } from './samples.ts';
@@ -12,7 +12,7 @@ export const start: StartFeature = (app) => {
 	const stopNotices = app.onNewDevice(async ({ user, description, key }) => {
 		const message = `New sign-in from ${description}`;
 		const data: Notification = { ...identity(), type: 'warning', message };
-		await app.append([{ topic: TOPIC, userId: user.userId, key, data }]);
+		await app.logline.emit({ event: TOPIC, userID: user.id, key, data });
 	});
 	if (!app.config.demo) return stopNotices;
 	const stopTicker = startTicker({

@@ -1,4 +1,6 @@
-import { isReserved, LoglineError, type TopicRegistry, type Viewer } from './index.ts';
+import { LoglineError } from './errors.ts';
+import { isReserved } from './frames.ts';
+import type { TopicRegistry, Viewer } from './topics.ts';
 
 /** Returns true when a viewer may see a topic. Stream, replay and history all use this rule. Pure. */
 export function maySubscribe(topics: TopicRegistry, topic: string, viewer: Viewer): boolean {

@@ -1,4 +1,5 @@
 export * from './topics.ts';
+export * from './access.ts';
 export * from './cursor.ts';
 export * from './frames.ts';
 export * from './errors.ts';

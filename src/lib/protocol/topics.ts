@@ -6,17 +6,19 @@ import { isReserved } from './frames.ts';
 
 /**
  * Topic name → payload. Empty here: each feature adds its own topics by declaration merging, so that a new topic changes
- * only one folder:
+ * only one folder. The payload type comes from the schema:
  *
  * ```ts
- * declare module './index.ts' {
- * 	interface SSETopicsMap {
- * 		orders: { id: string; total: number };
- * 	}
+ * export const topics = defineTopics({
+ * 	orders: { schema: v.object({ id: v.string(), total: v.number() }) }
+ * });
+ *
+ * declare module 'logline' {
+ * 	interface SSETopicsMap extends PayloadsOf<typeof topics> {}
  * }
  * ```
  *
- * The module name must be `$lib/protocol`, the name used in imports: TypeScript merges through the re-export in `index.ts`.
+ * The module name must be `logline`, the name used in imports: TypeScript merges through the re-export in `index.ts`.
  */
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- features merge their topics into it
 export interface SSETopicsMap {}
@@ -42,8 +44,9 @@ type PayloadResult<TData> =
 
 /** The user who asks. The access rule of a topic may use these fields. */
 export interface Viewer {
-	userId: string;
-	username: string;
+	/** Id of the user, as in `user_id` of events. Not empty. */
+	id: string;
+	name?: string | undefined;
 }
 
 /** What is declared for a topic. */
@@ -88,9 +91,22 @@ export function createRegistry(parts: Iterable<Record<string, TopicDefinition>>)
 	return registry;
 }
 
-/** Checks the topics of a feature against {@link SSETopicsMap}: each schema must produce the declared payload type. */
-export function defineTopics<K extends Topic>(topics: {
-	[P in K]: TopicDefinition<SSETopicsMap[P]>;
-}): Record<K, TopicDefinition> {
+/**
+ * Declares topics. It returns them as they are, with the type that {@link PayloadsOf} reads.
+ *
+ * ```ts
+ * export const topics = defineTopics({ orders: { schema: v.object({ id: v.string() }), retention: { seconds: 86_400 } } });
+ * ```
+ */
+export function defineTopics<const T extends Record<string, TopicDefinition>>(topics: T): T {
 	return topics;
 }
+
+/** Topic name → payload, as the schemas of some declared topics produce it. */
+export type PayloadsOf<T extends Record<string, TopicDefinition>> = {
+	[K in keyof T]: T[K] extends { schema: { readonly '~standard': { readonly types?: infer Types } } }
+		? NonNullable<Types> extends { readonly output: infer Data }
+			? Data
+			: unknown
+		: unknown;
+};

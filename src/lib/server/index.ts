@@ -1,16 +1,29 @@
-/** The server API for routes. Each function uses the application of this process (`getApp()`). */
+/** The server API. */
 import type { SSETopicsMap, Topic } from '../protocol/index.ts';
-import { getApp } from './app.ts';
 import type { Appended, Transaction } from './log/types.ts';
+import { running } from './logline/running.ts';
 import type { SSEConnection } from './sse/produce-sse.ts';
-import type { TopicSafetyRequest } from './streams/record.ts';
-import type { ReplayRequest } from './streams/streams.ts';
+import * as record from './streams/record.ts';
+import * as stream from './streams/stream.ts';
 
-export { getApp, type App, type StartFeature } from './app.ts';
+export { createLogline } from './logline/logline.ts';
+export type { EmittedEvent, FirstState, Logline, ReadEvent } from './logline/logline.ts';
+export type { LoglineOptions } from './logline/options.ts';
+export type { Health } from './logline/health.ts';
+export type { StreamLimits } from './streams/limits.ts';
+export type { StreamAsked } from './streams/open.ts';
+export type { Authenticate, ReadSessions, SignedInViewer } from './streams/viewer.ts';
+export { errorResponse, failureOf, refusalHeaders } from './streams/refusal.ts';
+export { historyJson, type HistoryPage } from './log/history.ts';
 export * from './sse/produce-sse.ts';
-export type { TopicSafetyRequest } from './streams/record.ts';
-export type { ReplayRequest } from './streams/streams.ts';
+export { sendStream, bindToSocket } from './sse/node-outlet.ts';
 export type { Appended, NewEvent, Transaction } from './log/types.ts';
+export type { TopicSafetyRequest, TopicSubscriptionRequest } from './streams/record.ts';
+export type { ReplayRequest } from './streams/stream.ts';
+export type { Queryable } from './database/client.ts';
+export type { Logger } from './work/logger.ts';
+export { startLoop, type Loop } from './work/loop.ts';
+export { stopInOrder, type Step } from './work/stop-in-order.ts';
 
 /** One event for the log. */
 export interface HistoryEmitOptions<K extends Topic> {
@@ -23,12 +36,12 @@ export interface HistoryEmitOptions<K extends Topic> {
 }
 
 /**
- * Returns an emitter of durable events. Each event is a committed row of the log before the promise resolves. It reaches
- * every client that may see it and is subscribed, whether connected now or later.
+ * Returns an emitter of durable events of the Logline that runs in this process. Each event is a committed row of the log
+ * before the promise resolves. It reaches every client that may see it and is subscribed, whether connected now or later.
  *
  * @param options.userID the user who may see the events; absent: everyone who may subscribe to the topic
- * @param options.tx an open drizzle transaction: the events become visible after its commit. The promise resolves with
- *   nothing, because the ids are assigned later.
+ * @param options.tx an open transaction: the events become visible after its commit. The promise resolves with nothing,
+ *   because the ids are assigned later.
  * @throws (the emitter) LoglineError `unknown_topic`, `invalid_data`, `log_busy`, `append_timeout`
  */
 export function createEmitWithHistory(options: {
@@ -41,23 +54,22 @@ export function createEmitWithHistory(options?: {
 export function createEmitWithHistory(
 	options: { userID?: string | null; tx?: Transaction } = {}
 ): <K extends Topic>(event: HistoryEmitOptions<K>) => Promise<Appended | void> {
-	return async ({ event, data, key }) => {
-		const events = [{ topic: event, data, key, userId: options.userID ?? null }];
-		if (options.tx) return getApp().append(events, options.tx);
-		const [appended] = await getApp().append(events);
-		return appended!;
-	};
+	const { userID = null, tx } = options;
+	return async (event) =>
+		tx ? running().emit({ ...event, userID }, tx) : running().emit({ ...event, userID });
 }
 
-/** Sends a connection the events it is owed and then live events, at the speed of its socket. See {@link Streams}. */
-export const replayMissedMessages = (connection: SSEConnection, replay: ReplayRequest) =>
-	getApp().streams.replayMissedMessages(connection, replay);
+/** Sends a connection the events it is owed and then live events, at the speed of its socket. */
+export const replayMissedMessages = (connection: SSEConnection, replay: stream.ReplayRequest) =>
+	stream.replayMissedMessages(running().parts, connection, replay);
 
 /** Decides which topics continue after a client's cursor and which ones replay their history. */
-export const analyzeTopicSafety = (request: TopicSafetyRequest) =>
-	getApp().streams.analyzeTopicSafety(request);
+export const analyzeTopicSafety = (request: record.TopicSafetyRequest) =>
+	record.analyzeTopicSafety(running().parts, request);
 
 /** Records the subscriptions of a client and their position in the log. */
-export const setTopicSubscription = (
-	...request: Parameters<ReturnType<typeof getApp>['streams']['setTopicSubscription']>
-) => getApp().streams.setTopicSubscription(...request);
+export const setTopicSubscription = (request: record.TopicSubscriptionRequest) => {
+	const { parts } = running();
+	const open = parts.streams.connections.clientsOf(request.sessionID);
+	return record.setTopicSubscription(parts, request, open);
+};

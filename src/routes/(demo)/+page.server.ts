@@ -1,11 +1,11 @@
 import { redirect } from '@sveltejs/kit';
-import { getApp } from '$lib/server/app.ts';
+import { getApp } from '$src/app/app.ts';
 import type { PageServerLoad } from './$types';
 
-const TOPICS = ['message', 'prompt', 'end', 'reset', 'notifications', 'logs'];
+const TOPICS = ['message', 'prompt', 'end', 'reset', 'notifications', 'logs'] as const;
 
 export const load: PageServerLoad = async ({ locals, url }) => {
 	const { user } = locals;
 	if (!user) redirect(303, `/login?redirectTo=${encodeURIComponent(url.pathname + url.search)}`);
-	return { user, ...(await getApp().readHistory(user, TOPICS)) };
+	return { user, ...(await getApp().logline.read(user, TOPICS)) };
 };

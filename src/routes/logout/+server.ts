@@ -1,5 +1,5 @@
 import { redirect } from '@sveltejs/kit';
-import { getApp } from '$lib/server/app.ts';
+import { getApp } from '$src/app/app.ts';
 import { signOut } from '$src/accounts/cookies.ts';
 import type { RequestHandler } from './$types';
 

@@ -47,7 +47,7 @@ export const endedSessionFaults: FaultMaker = ({
 					throw error;
 				}
 				const user = random.pick(world.users);
-				const { sessionID, cookie } = await createSession(world.server.url, user.userId);
+				const { sessionID, cookie } = await createSession(world.server.url, user.id);
 				const unheard = random.chance(0.4);
 				const name = `ended-${++count}`;
 				const url = `${world.origin}/api/events?client=${name}&${random.pick(WAYS)}`;
@@ -74,18 +74,18 @@ export const endedSessionFaults: FaultMaker = ({
 					const fact = ledger.declare({
 						tag: `${name}-secret`,
 						topic: 'a',
-						userId: user.userId,
+						userId: user.id,
 						key: null,
 						business: false
 					});
 					await world.admin(
 						(sql) => sql`
 							insert into events (topic, user_id, data)
-							values ('a', ${user.userId}, ${sql.json({ tag: fact.tag })})`
+							values ('a', ${user.id}, ${sql.json({ tag: fact.tag })})`
 					);
 					ledger.acknowledge(fact);
 					const witnesses = readers.all.filter(
-						({ journal }) => journal.userId === user.userId && journal.topics.includes('a')
+						({ journal }) => journal.userId === user.id && journal.topics.includes('a')
 					);
 					await until(() => witnesses.some(({ journal }) => journal.hasSeen('a', fact.tag)), {
 						what: `${fact.tag} has been delivered to others`,

@@ -1,8 +1,8 @@
+import type { Logger } from '../work/logger.ts';
 import { randomUUID } from 'node:crypto';
-import type { Logger } from 'pino';
 import postgres from 'postgres';
 import { ipv6Hosts } from './address.ts';
-import { Trouble } from './trouble.ts';
+import { Trouble } from '../work/trouble.ts';
 import type { Queryable, Sql } from './client.ts';
 
 /** Times in milliseconds. */

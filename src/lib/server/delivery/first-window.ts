@@ -1,4 +1,4 @@
-import type { Logger } from 'pino';
+import type { Logger } from '../work/logger.ts';
 import type { Queryable } from '../database/client.ts';
 import { readLastHorizon } from '../log/horizons.ts';
 import { EventRefused } from '../log/page.ts';

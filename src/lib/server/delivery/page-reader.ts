@@ -1,7 +1,7 @@
-import type { Logger } from 'pino';
+import type { Logger } from '../work/logger.ts';
 import type { Queryable } from '../database/client.ts';
 import { mayPass } from '../database/transient.ts';
-import { Trouble } from '../database/trouble.ts';
+import { Trouble } from '../work/trouble.ts';
 import { readHorizons } from '../log/horizons.ts';
 import { EventRefused } from '../log/page.ts';
 import { readPage } from '../log/read.ts';

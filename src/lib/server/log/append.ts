@@ -1,9 +1,9 @@
+import type { Logger } from '../work/logger.ts';
 import { randomUUID } from 'node:crypto';
 import { LoglineError } from '../../protocol/index.ts';
 import type { SoleConnection } from '../database/sole-connection.ts';
-import type { Logger } from 'pino';
 import { isOutcomeUnknown, mayPass } from '../database/transient.ts';
-import { Trouble } from '../database/trouble.ts';
+import { Trouble } from '../work/trouble.ts';
 import type { AcceptedEvent } from './accept.ts';
 import { AppendQueue, type Entry } from './append-queue.ts';
 import { arrayLiteral } from './array-literal.ts';

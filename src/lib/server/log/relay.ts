@@ -1,7 +1,7 @@
-import type { Logger } from 'pino';
+import type { Logger } from '../work/logger.ts';
 import type { SoleConnection } from '../database/sole-connection.ts';
 import { mayPass } from '../database/transient.ts';
-import { Trouble } from '../database/trouble.ts';
+import { Trouble } from '../work/trouble.ts';
 
 /** Limits of one move: maximum rows, and octets of payload after which a page ends. */
 const PAGE = { rows: 5000, octets: 4_194_304 };

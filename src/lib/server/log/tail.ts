@@ -1,6 +1,6 @@
-import type { Logger } from 'pino';
+import type { Logger } from '../work/logger.ts';
 import type { SoleConnection } from '../database/sole-connection.ts';
-import { Trouble } from '../database/trouble.ts';
+import { Trouble } from '../work/trouble.ts';
 import { PageSize } from './page-size.ts';
 import { parseTrimmed, readTrimmed } from './horizons.ts';
 import type { ListedRow } from './page.ts';

@@ -21,6 +21,12 @@ export const tooOften = (ms: number) =>
 		Math.ceil(ms / 1000)
 	);
 
+export const sessionOver = (reason = 'The session has ended.') =>
+	new LoglineError('unauthorized', reason, 401);
+
+export const sessionUnchecked = () =>
+	new LoglineError('draining', 'The session must be checked again. Connect again.', 503, 1);
+
 export const logReplaced = () =>
 	new LoglineError('database_unavailable', 'The log was replaced. Connect again.', 503, 1);
 

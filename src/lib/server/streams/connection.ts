@@ -4,8 +4,8 @@ import type { Subscriber } from '../delivery/subscriber.ts';
 
 /** What a request for a stream says about the client before anything is read from the database. */
 export interface Asker {
-	/** `sessions.id`: the hash, not the cookie. */
-	readonly sessionID: string;
+	/** As `SignedInViewer.session`, if it is known before anything is read. null: not known yet. */
+	readonly sessionID: string | null;
 	/** '' is the unnamed client of the session. */
 	readonly clientID: string;
 }
@@ -28,9 +28,10 @@ export interface Stream {
  * stream. The end of its session, or of the server, ends it in both states.
  */
 export class Connection implements Asker {
-	readonly sessionID: string;
+	/** null: it is not known yet who asks. */
+	sessionID: string | null;
 	readonly clientID: string;
-	/** null: the session has not been read yet. */
+	/** null: it is not known yet who asks. */
 	userId: string | null = null;
 	/** When the session expires if it is not used again. Milliseconds since 1970. */
 	sessionExpiresAt = Infinity;
@@ -41,10 +42,25 @@ export class Connection implements Asker {
 	endsAt = Infinity;
 	/** Only set while the connection is opening: there are many streams, and each would keep one in memory. */
 	#opening: AbortController | null = new AbortController();
+	/** Sessions that ended while it was not known whether they are this one's. */
+	#ended: Set<string> | null = null;
 
 	constructor({ sessionID, clientID }: Asker) {
 		this.sessionID = sessionID;
 		this.clientID = clientID;
+	}
+
+	/** A session has ended, and may be this one's. */
+	noteEnd(sessionID: string): void {
+		(this.#ended ??= new Set()).add(sessionID);
+	}
+
+	/** @returns false when the session has ended since the connection began to open */
+	learnSession(sessionID: string): boolean {
+		this.sessionID = sessionID;
+		const ended = this.#ended?.has(sessionID) ?? false;
+		this.#ended = null;
+		return !ended;
 	}
 
 	/** Why the connection ended while it was opening. null: it did not end. */

@@ -1,14 +1,17 @@
-import { CONTROL, LoglineError } from '../../protocol/index.ts';
+import { CONTROL, type LoglineError } from '../../protocol/index.ts';
 import {
 	clientGone,
 	draining,
 	logReplaced,
 	serverFull,
+	sessionOver,
+	sessionUnchecked,
 	tooManyStreams,
 	tooOften
 } from './connection-refusals.ts';
 import { Connection, type Asker, type Stream } from './connection.ts';
 import { OpenRate } from './open-rate.ts';
+import type { SignedInViewer } from './viewer.ts';
 
 /** Times in milliseconds. */
 export interface ConnectionLimits {
@@ -19,6 +22,8 @@ export interface ConnectionLimits {
 	maxConnectionsPerUser: number;
 	/** A client that takes no bytes for this long is disconnected. */
 	stallMs: number;
+	/** True: all sessions are checked once a minute. */
+	recheckAll: boolean;
 }
 
 /** How many openings per minute a user gets for each stream that the user may have. The same number may come at once. */
@@ -39,6 +44,8 @@ export class Connections {
 	readonly #perUser = new Map<string, number>();
 	readonly #perTopic = new Map<string, number>();
 	readonly #bySession = new Map<string, Set<Connection>>();
+	/** Connections of which it is not known yet who asks. */
+	readonly #unknown = new Set<Connection>();
 	readonly #recheck: (sessions: string[]) => void;
 	readonly #rate: OpenRate;
 	/** Session id → when it may open a stream again. These users opened too many streams and are refused without a query. */
@@ -49,8 +56,8 @@ export class Connections {
 	#onEmpty: (() => void) | null = null;
 
 	/**
-	 * @param recheck called with sessions that have expired here (they may have been prolonged), and once a minute with all
-	 *   sessions
+	 * @param recheck called with sessions that have expired here (they may have been prolonged), and, with `recheckAll`, once
+	 *   a minute with all sessions
 	 */
 	constructor(limits: ConnectionLimits, recheck: (sessions: string[]) => void) {
 		this.#limits = limits;
@@ -66,6 +73,15 @@ export class Connections {
 	/** Ids of the sessions that have connections in this process. */
 	get sessions(): string[] {
 		return [...this.#bySession.keys()];
+	}
+
+	/**
+	 * Returns the sessions to check after ends of sessions may have been missed. Connections of which it is not known yet who
+	 * asks are checked as soon as that is known.
+	 */
+	sessionsToCheck(): string[] {
+		for (const connection of this.#unknown) connection.sessionExpiresAt = 0;
+		return this.sessions;
 	}
 
 	/** @returns true when a stream of this process is subscribed to the topic */
@@ -93,43 +109,66 @@ export class Connections {
 	 */
 	take(asker: Asker): Connection {
 		if (this.#closed) throw draining();
-		const refused = (this.#refused.get(asker.sessionID) ?? 0) - Date.now();
-		if (refused > 0) throw tooOften(refused);
-		// All connections of a session belong to one user.
-		const { maxConnectionsPerUser, maxConnections } = this.#limits;
-		const ofSession = () => this.#bySession.get(asker.sessionID)?.size ?? 0;
-		if (ofSession() >= maxConnectionsPerUser) this.#replace(asker, null);
-		if (ofSession() >= maxConnectionsPerUser) throw tooManyStreams(maxConnectionsPerUser);
-		if (this.#held.size >= maxConnections) throw serverFull();
+		if (asker.sessionID !== null) this.#makeRoom(asker.sessionID, asker);
+		if (this.#held.size >= this.#limits.maxConnections) throw serverFull();
 		const connection = new Connection(asker);
 		this.#held.add(connection);
-		const others = this.#bySession.get(asker.sessionID);
-		if (others) others.add(connection);
-		else this.#bySession.set(asker.sessionID, new Set([connection]));
+		if (asker.sessionID === null) this.#unknown.add(connection);
+		else this.#addToSession(asker.sessionID, connection);
 		return connection;
 	}
 
 	/**
-	 * Sets the user and the expiry of a connection, after its session has been read.
+	 * Sets the viewer of a connection, as soon as it is known who asks.
 	 *
-	 * @throws LoglineError `too_many_connections` (429), or the reason why the connection has ended meanwhile
+	 * @throws LoglineError `unauthorized` (401) when the session has ended meanwhile; `too_many_connections` (429); or the
+	 *   reason why the connection has ended meanwhile
 	 */
-	identify(connection: Connection, userId: string, sessionExpiresAt: number): void {
+	identify(connection: Connection, viewer: SignedInViewer): void {
 		if (connection.refusal) throw connection.refusal;
+		const { id: userId, session, expires } = viewer;
+		if (this.#unknown.delete(connection)) {
+			if (!connection.learnSession(session)) throw sessionOver();
+			this.#makeRoom(session, connection);
+			this.#addToSession(session, connection);
+		} else if (connection.sessionID !== session) {
+			throw new TypeError('authenticate returned another session than the one it was called for');
+		}
 		const { maxConnectionsPerUser } = this.#limits;
 		const now = Date.now();
 		const wait = this.#rate.take(userId, now);
 		if (wait > 0) {
-			this.#refused.set(connection.sessionID, now + wait);
+			this.#refused.set(session, now + wait);
 			throw tooOften(wait);
 		}
 		const mine = () => this.#perUser.get(userId) ?? 0;
-		if (mine() >= maxConnectionsPerUser) this.#replace(connection, connection);
+		if (mine() >= maxConnectionsPerUser) this.#replace(session, connection);
 		if (mine() >= maxConnectionsPerUser) throw tooManyStreams(maxConnectionsPerUser);
 		connection.userId = userId;
 		count(this.#perUser, userId, 1);
 		// A recheck of the session that failed while the session was being read may have set an earlier time.
-		connection.sessionExpiresAt = Math.min(connection.sessionExpiresAt, sessionExpiresAt);
+		connection.sessionExpiresAt = Math.min(connection.sessionExpiresAt, expires.getTime());
+	}
+
+	/**
+	 * Ensures that a session may have one more connection. All connections of a session belong to one user, so the limit per
+	 * user holds for them before the user is known.
+	 *
+	 * @throws LoglineError `too_many_connections` (429)
+	 */
+	#makeRoom(sessionID: string, asker: Asker): void {
+		const refused = (this.#refused.get(sessionID) ?? 0) - Date.now();
+		if (refused > 0) throw tooOften(refused);
+		const { maxConnectionsPerUser } = this.#limits;
+		const count = () => this.#bySession.get(sessionID)?.size ?? 0;
+		if (count() >= maxConnectionsPerUser) this.#replace(sessionID, asker);
+		if (count() >= maxConnectionsPerUser) throw tooManyStreams(maxConnectionsPerUser);
+	}
+
+	#addToSession(sessionID: string, connection: Connection): void {
+		const others = this.#bySession.get(sessionID);
+		if (others) others.add(connection);
+		else this.#bySession.set(sessionID, new Set([connection]));
 	}
 
 	/**
@@ -156,9 +195,11 @@ export class Connections {
 		for (const topic of connection.stream?.subscriber.topics ?? []) {
 			count(this.#perTopic, topic, -1);
 		}
-		const ofSession = this.#bySession.get(connection.sessionID);
+		this.#unknown.delete(connection);
+		const { sessionID } = connection;
+		const ofSession = sessionID === null ? undefined : this.#bySession.get(sessionID);
 		ofSession?.delete(connection);
-		if (ofSession?.size === 0) this.#bySession.delete(connection.sessionID);
+		if (sessionID !== null && ofSession?.size === 0) this.#bySession.delete(sessionID);
 		if (this.#held.size === 0) this.#onEmpty?.();
 	}
 
@@ -173,8 +214,17 @@ export class Connections {
 			if (connection.stream) {
 				connection.stream.subscriber.finish(CONTROL.signedOut, { reason });
 			} else {
-				this.#refuse(connection, new LoglineError('unauthorized', reason, 401));
+				this.#refuse(connection, sessionOver(reason));
 			}
+		}
+		for (const connection of this.#unknown) connection.noteEnd(sessionID);
+	}
+
+	/** Ends the streams of a session, so that their clients come back and are authenticated again. */
+	sendAway(sessionID: string): void {
+		for (const connection of [...(this.#bySession.get(sessionID) ?? [])]) {
+			if (connection.stream) connection.stream.subscriber.end();
+			else this.#refuse(connection, sessionUnchecked());
 		}
 	}
 
@@ -220,10 +270,10 @@ export class Connections {
 	}
 
 	/** Ends the other connections of the same client: it has connected again and does not read the old ones. */
-	#replace({ sessionID, clientID }: Asker, but: Connection | null): void {
-		if (clientID === '') return;
+	#replace(sessionID: string, asker: Asker): void {
+		if (asker.clientID === '') return;
 		for (const old of [...(this.#bySession.get(sessionID) ?? [])]) {
-			if (old.clientID === clientID && old !== but) this.#destroy(old);
+			if (old.clientID === asker.clientID && old !== asker) this.#destroy(old);
 		}
 	}
 
@@ -247,7 +297,7 @@ export class Connections {
 		for (const connection of this.#held) {
 			const { stream, sessionID } = connection;
 			if (stream) this.#attend(connection, stream, now);
-			if (now >= connection.sessionExpiresAt) due.add(sessionID);
+			if (sessionID !== null && now >= connection.sessionExpiresAt) due.add(sessionID);
 		}
 		// Each session is asked for once. The recheck then prolongs the session or ends it.
 		for (const sessionID of due) this.prolong(sessionID, Infinity);
@@ -257,10 +307,12 @@ export class Connections {
 			for (const [session, until] of this.#refused) {
 				if (until <= now) this.#refused.delete(session);
 			}
-			this.#recheck(this.sessions);
-		} else if (due.size > 0) {
-			this.#recheck([...due]);
+			if (this.#limits.recheckAll) {
+				this.#recheck(this.sessions);
+				return;
+			}
 		}
+		if (due.size > 0) this.#recheck([...due]);
 	}
 
 	#attend(connection: Connection, { subscriber, sink }: Stream, now: number): void {

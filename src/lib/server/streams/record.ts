@@ -14,7 +14,7 @@ import {
 } from './topic-safety.ts';
 import { encodeEvent } from '../log/accept.ts';
 import type { TopicStart } from '../log/read.ts';
-import type { StreamParts } from './streams.ts';
+import type { StreamParts } from './parts.ts';
 
 /** Topic of the log's own events that mark the position of a subscription. */
 const SUBSCRIBED = '$subscribed';
@@ -42,7 +42,7 @@ export interface TopicSubscriptionRequest extends ClientName {
 	client?: KnownClient;
 }
 
-/** See `Streams.analyzeTopicSafety`. */
+/** Decides which topics continue after the cursor and which ones replay their history. */
 export async function analyzeTopicSafety(
 	{ pool }: Pick<StreamParts, 'pool'>,
 	request: TopicSafetyRequest
@@ -52,12 +52,14 @@ export async function analyzeTopicSafety(
 }
 
 /**
- * See `Streams.setTopicSubscription`.
+ * Records the subscriptions of a client and their position in the log. For new subscriptions of a client with a cursor, it
+ * appends a `$subscribed` event, whose id is the position.
  *
  * @param open clients of the session that have a connection
+ * @returns id that the first catch-up must reach
  */
 export async function setTopicSubscription(
-	{ pool, writer, config }: Pick<StreamParts, 'pool' | 'writer' | 'config'>,
+	{ pool, writer, limits }: Pick<StreamParts, 'pool' | 'writer' | 'limits'>,
 	request: TopicSubscriptionRequest,
 	open: readonly string[]
 ): Promise<bigint> {
@@ -69,7 +71,7 @@ export async function setTopicSubscription(
 	if (safety.missing.length > 0 && safety.since === 'now') {
 		const marker = encodeEvent({
 			topic: SUBSCRIBED,
-			userId: viewer.userId,
+			userId: viewer.id,
 			data: {
 				client: clientID,
 				topics: safety.missing.map(({ topic, n }) => ({ topic, n }))
@@ -89,10 +91,10 @@ export async function setTopicSubscription(
 		begin: beginOf(missing.topic),
 		begun: safety.begun.includes(missing.topic)
 	}));
-	const client = { sessionID, clientID, userId: viewer.userId };
+	const client = { sessionID, clientID, userId: viewer.id };
 	await writeSubscriptions(pool, client, { add, since, remove });
 	if (rows.length === 0) {
-		const keep = Math.max(CLIENTS, 2 * config.maxConnectionsPerUser);
+		const keep = Math.max(CLIENTS, 2 * limits.maxConnectionsPerUser);
 		await evictClients(pool, client, { keep, open });
 	}
 	return since;

@@ -44,7 +44,7 @@ export function parseStreamRequest(
 		throw new LoglineError('invalid_cursor', '`log` is what `caught-up` told as `log`, or absent.');
 	}
 	const user = searchParams.get('user');
-	if (user !== null && !/^[0-9]{1,19}$/.test(user)) {
+	if (user !== null && (user === '' || user.length > 200)) {
 		throw new LoglineError(
 			'invalid_client',
 			'`user` is what `caught-up` told as `user`, or absent.'

@@ -3,8 +3,8 @@ import type { Queryable } from '../database/client.ts';
 import { placeTopics, type RequestedTopic, type TopicSafety } from './topic-safety.ts';
 import { readOldest, readWindowStart, type TopicStart } from '../log/read.ts';
 import type { StreamRequest } from './request.ts';
-import type { LogStanding } from './session.ts';
-import type { StreamParts } from './streams.ts';
+import type { LogStanding } from './client.ts';
+import type { StreamParts } from './parts.ts';
 
 /** The result of judging a client's cursor. */
 export interface CursorStanding {
@@ -54,7 +54,7 @@ export async function placeStarts(
 	for (const { topic, after } of safety.starts) {
 		const last = topics.get(topic)?.replay?.last;
 		if (after !== null || last === undefined) continue;
-		begins.set(topic, await readWindowStart(history, { userId: viewer.userId, topic, last }));
+		begins.set(topic, await readWindowStart(history, { userId: viewer.id, topic, last }));
 	}
 	return placeTopics(safety, (topic) => begins.get(topic) ?? 0n);
 }
@@ -90,7 +90,7 @@ export async function gapsOf(
 	if (valid && !lost) return [];
 	const gaps: Gap[] = [];
 	for (const topic of valid ? [...safeTopics, ...newTopics] : newTopics) {
-		const oldest = await readOldest(history, { userId: viewer.userId, topic });
+		const oldest = await readOldest(history, { userId: viewer.id, topic });
 		const gap = { topic, after: String(cursor), oldest: oldest?.toString() ?? null };
 		gaps.push(lost ? { ...gap, lost: String(wanted.cursor) } : gap);
 	}

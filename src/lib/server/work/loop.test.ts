@@ -1,5 +1,5 @@
-import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { pino } from 'pino';
 import { startLoop, type Loop } from './loop.ts';
 
 let lines: { level: number; msg: string; source: string }[];

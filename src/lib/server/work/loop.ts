@@ -1,5 +1,5 @@
-import type { Logger } from 'pino';
-import { Trouble } from '../database/trouble.ts';
+import type { Logger } from './logger.ts';
+import { Trouble } from './trouble.ts';
 
 /** How long a failing loop waits before it tries again: doubling from the first to the last. Milliseconds. */
 const FIRST_BACK_OFF = 50;

@@ -1,4 +1,4 @@
-import { getApp } from '$lib/server/app.ts';
+import { getApp } from '$src/app/app.ts';
 import type { RequestHandler } from './$types';
 
 export const GET: RequestHandler = () => {

@@ -1,7 +1,6 @@
 import { LoglineError, parseCursor } from 'logline';
-import { getApp } from '$lib/server/app.ts';
-import { errorResponse } from '$src/http/errors.ts';
-import { historyJson } from '$lib/server/log/history.ts';
+import { getApp } from '$src/app/app.ts';
+import { errorResponse, historyJson } from 'logline/server';
 import type { RequestHandler } from './$types';
 
 const MAX_LIMIT = 200;
@@ -20,7 +19,10 @@ export const GET: RequestHandler = async ({ url, locals }) => {
 			throw new LoglineError('invalid_limit', `\`limit\` is a number from 1 to ${MAX_LIMIT}.`);
 		}
 		const topic = url.searchParams.get('topic') ?? '';
-		const page = await getApp().streams.history(locals.user, topic, cursor, Number(limit));
+		const page = await getApp().logline.history(locals.user, topic, {
+			before: cursor,
+			limit: Number(limit)
+		});
 		return new Response(historyJson(page), { headers: { 'content-type': 'application/json' } });
 	} catch (error) {
 		return errorResponse(error);

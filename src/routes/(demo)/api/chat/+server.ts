@@ -2,8 +2,8 @@ import { json } from '@sveltejs/kit';
 import { parseChatAction } from '$src/features/chat/action.ts';
 import { getStory } from '$src/features/chat/start.server.ts';
 import { LoglineError } from 'logline';
-import { getApp } from '$lib/server/app.ts';
-import { errorResponse } from '$src/http/errors.ts';
+import { getApp } from '$src/app/app.ts';
+import { errorResponse } from 'logline/server';
 import { readJsonBody } from '$src/http/json-body.ts';
 import type { RequestHandler } from './$types';
 

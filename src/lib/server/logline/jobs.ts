@@ -1,15 +1,13 @@
-import type { Logger } from 'pino';
-import type { TopicRegistry } from '../protocol/index.ts';
-import type { Auth } from '$src/accounts/auth.ts';
-import { forgetRateLimits } from '$src/accounts/throttle.ts';
-import type { Database } from './database/client.ts';
-import { SoleConnection } from './database/sole-connection.ts';
-import { forgetClients } from './streams/subscriptions.ts';
-import type { Writer } from './log/append.ts';
-import { forgetAnswers } from './log/retention/maintain.ts';
-import { ensurePartitions } from './log/retention/partitions.ts';
-import { trimLog } from './log/retention/retention.ts';
-import { startLoop, type Loop } from './work/loop.ts';
+import type { TopicRegistry } from '../../protocol/index.ts';
+import type { Queryable } from '../database/client.ts';
+import { SoleConnection } from '../database/sole-connection.ts';
+import { forgetClients } from '../streams/subscriptions.ts';
+import type { Writer } from '../log/append.ts';
+import { forgetAnswers } from '../log/retention/maintain.ts';
+import { ensurePartitions } from '../log/retention/partitions.ts';
+import { trimLog } from '../log/retention/retention.ts';
+import type { Logger } from '../work/logger.ts';
+import { startLoop, type Loop } from '../work/loop.ts';
 
 /** How often a process checks whether new partitions are needed, in milliseconds. */
 const PARTITIONS_MS = 5_000;
@@ -22,11 +20,11 @@ const MAINTENANCE_MS = 60_000;
 
 /** What the jobs need. */
 export interface JobParts {
+	url: string;
 	logger: Logger;
-	database: Database;
-	registry: TopicRegistry;
+	background: Queryable;
+	topics: TopicRegistry;
 	writer: Writer;
-	auth: Pick<Auth, 'endExpiredSessions'>;
 }
 
 /** The background work of a process. */
@@ -41,8 +39,7 @@ export interface Jobs {
 }
 
 /** Starts the jobs. Each has its own loop: a trim that takes an hour must not delay new partitions. */
-export function startJobs({ logger, database, registry, writer, auth }: JobParts): Jobs {
-	const { background, url } = database;
+export function startJobs({ url, logger, background, topics, writer }: JobParts): Jobs {
 	const retention = new SoleConnection(url, { name: 'retention', answerMs: 60_000 });
 	const stopping = new AbortController();
 	let lastPartitioned: bigint | null = null;
@@ -55,22 +52,22 @@ export function startJobs({ logger, database, registry, writer, auth }: JobParts
 	const all = [
 		partitions,
 		every(PROBE_MS, 'probe', () => writer.probe()),
-		every(MAINTENANCE_MS, 'retention', () => trimLog(retention, registry, stopping.signal)),
+		every(MAINTENANCE_MS, 'retention', () => trimLog(retention, topics, stopping.signal)),
 		every(MAINTENANCE_MS, 'answers', () => forgetAnswers(background, stopping.signal)),
-		every(MAINTENANCE_MS, 'sessions', () => auth.endExpiredSessions()),
-		every(MAINTENANCE_MS, 'rate limits', () => forgetRateLimits(background, stopping.signal)),
 		every(MAINTENANCE_MS, 'clients', () => forgetClients(background))
 	];
+	let stopped: Promise<void> | null = null;
+	async function stop(): Promise<void> {
+		stopping.abort();
+		// Close the connection while the job runs: one of its statements may take a minute.
+		await Promise.all([...all.map((job) => job.stop()), retention.end()]);
+	}
 	return {
 		all,
 		get lastPartitioned() {
 			return lastPartitioned;
 		},
 		makePartitions: () => partitions.wake(),
-		async stop() {
-			stopping.abort();
-			// Close the connection while the job runs: one of its statements may take a minute.
-			await Promise.all([...all.map((job) => job.stop()), retention.end()]);
-		}
+		stop: () => (stopped ??= stop())
 	};
 }

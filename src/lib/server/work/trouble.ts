@@ -1,5 +1,4 @@
-import type { Logger } from 'pino';
-
+import type { Logger } from './logger.ts';
 /** Minimum time between two lines about the same problem, in milliseconds. */
 const EVERY_MS = 60_000;
 

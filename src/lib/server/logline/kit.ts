@@ -1,0 +1,56 @@
+/** How SvelteKit calls the library. Only types are imported from it, so that any version of it fits. */
+import type { Handle as KitHandle, RequestEvent } from '@sveltejs/kit';
+import type { Socket } from 'node:net';
+import { bindToSocket } from '../sse/node-outlet.ts';
+import { SSE_HEADERS } from '../sse/produce-sse.ts';
+import { errorResponse } from '../streams/refusal.ts';
+import type { SignedInViewer } from '../streams/viewer.ts';
+import type { Logline } from './logline.ts';
+
+/** SvelteKit's `handle`. */
+export type Handle = KitHandle;
+
+/** Returns the `GET` of the stream's route. */
+export type StreamHandler = (
+	authenticate: (event: RequestEvent) => SignedInViewer | null | Promise<SignedInViewer | null>
+) => (event: RequestEvent) => Promise<Response>;
+
+/** See `Logline.handle`. */
+export function createHandle(running: () => Pick<Logline, 'begin'>): Handle {
+	return async ({ event, resolve }) => {
+		let end: () => void;
+		try {
+			end = running().begin();
+		} catch (error) {
+			return errorResponse(error);
+		}
+		try {
+			const response = await resolve(event);
+			const socket = socketOf(event);
+			if (socket) bindToSocket(response, socket);
+			return response;
+		} finally {
+			end();
+		}
+	};
+}
+
+/** See `Logline.stream`. */
+export function createStreamHandler(running: () => Pick<Logline, 'open'>): StreamHandler {
+	return (authenticate) => async (event) => {
+		const { request, url } = event;
+		// SvelteKit calls GET for HEAD. A stream would respond only when it ends.
+		if (request.method === 'HEAD') return new Response(null, { headers: SSE_HEADERS });
+		try {
+			const asked = { searchParams: url.searchParams, headers: request.headers, gone: request.signal };
+			return await running().open(asked, () => authenticate(event));
+		} catch (error) {
+			return errorResponse(error);
+		}
+	};
+}
+
+/** adapter-node's `platform`. Other servers, and the one of development, have another. */
+function socketOf({ platform }: RequestEvent): Socket | undefined {
+	return (platform as { req?: { socket?: Socket } } | undefined)?.req?.socket;
+}

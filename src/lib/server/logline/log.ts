@@ -1,0 +1,157 @@
+import type { TopicRegistry } from '../../protocol/index.ts';
+import type { Queryable } from '../database/client.ts';
+import { Lanes } from '../database/lanes.ts';
+import { Listener } from '../database/listener.ts';
+import { READ_BY_INDEX } from '../database/read-by-index.ts';
+import { SoleConnection } from '../database/sole-connection.ts';
+import { readFirstWindow } from '../delivery/first-window.ts';
+import { Hub } from '../delivery/hub.ts';
+import { createPageReader } from '../delivery/page-reader.ts';
+import { Writer } from '../log/append.ts';
+import { Relay } from '../log/relay.ts';
+import { Tailer } from '../log/tail.ts';
+import { encoder } from '../sse/frames.ts';
+import type { StreamLimits } from '../streams/limits.ts';
+import type { StreamParts } from '../streams/parts.ts';
+import { Streams } from '../streams/streams.ts';
+import { forgetSession } from '../streams/subscriptions.ts';
+import type { Logger } from '../work/logger.ts';
+import type { Step } from '../work/stop-in-order.ts';
+import { startJobs, type Jobs } from './jobs.ts';
+import type { LoglineOptions } from './options.ts';
+
+/** Limits of the window of newest events in memory. */
+const WINDOW = { events: 10_000, bytes: 16 * 1_048_576 };
+
+/** Time between two looks of a relay or tailer when nothing wakes it, in milliseconds. */
+const POLL_MS = 1000;
+
+/** The running parts. */
+export interface Log extends StreamParts {
+	tailer: Tailer;
+	relay: Relay;
+	listener: Listener;
+	jobs: Jobs;
+	streams: Streams;
+	/** Ends the parts, in order. The first step writes what is queued. */
+	steps: Step[];
+}
+
+/** Options with their defaults filled in. */
+export interface LogOptions extends Pick<LoglineOptions, 'url' | 'sessions' | 'connections'> {
+	topics: TopicRegistry;
+	limits: StreamLimits;
+	logger: Logger;
+}
+
+/** Starts the parts on a migrated database, and connects them. No other function does. */
+export async function startLog(options: LogOptions): Promise<Log> {
+	const { url, topics, limits, logger } = options;
+	// Each stream may wait for one statement. A statement that waits too long fails, and the client retries later.
+	const waiting = { maxWaiting: limits.maxConnections, waitMs: 10_000 };
+	const { pool, background, end: endOwn } = connectionsOf(options, waiting);
+	const history = new Lanes(url, {
+		name: 'history',
+		size: 3,
+		settings: READ_BY_INDEX,
+		forRequests: true,
+		...waiting
+	});
+	const writer = new Writer(new SoleConnection(url, { name: 'writer' }), {
+		logger: logger.child({ source: 'writer' })
+	});
+	const relay = new Relay(new SoleConnection(url, { name: 'relay' }), logger, { pollMs: POLL_MS });
+	const tailer = new Tailer(
+		new SoleConnection(url, { name: 'tailer', settings: READ_BY_INDEX }),
+		logger,
+		{
+			looks: () => hub.looks(),
+			deliver: (events, upTo, trimmed) => hub.publish(events, upTo, trimmed),
+			atEnd: () => hub.atEnd(),
+			replaced: (head) => {
+				streams.connections.endAll();
+				hub.reset(head);
+			}
+		},
+		{ pollMs: POLL_MS }
+	);
+
+	const begin = async () => readFirstWindow(history, await tailer.begin(), logger);
+	const recent = await begin().catch(async (error: unknown) => {
+		const opened = [writer.close(), relay.stop(), tailer.stop(), history.end(), endOwn()];
+		await Promise.allSettled(opened);
+		throw error;
+	});
+	const hub = new Hub(encoder, { ...recent, look: () => tailer.wake() }, WINDOW);
+	const parts: StreamParts = {
+		limits,
+		logger,
+		topics,
+		hub,
+		writer,
+		pool,
+		background,
+		history,
+		readPage: createPageReader(history, logger),
+		onStreamError: (error) => logger.error({ err: error }, 'a stream ended by an error'),
+		readSessions: options.sessions
+	};
+	const streams = new Streams(parts);
+	const jobs = startJobs({ url, logger, background, topics, writer });
+	const listener = listen(url, { ...parts, streams, tailer, relay, jobs });
+	await listener.start();
+	tailer.start();
+	relay.start();
+	streams.connections.start();
+	const steps: Step[] = [
+		['writer', () => writer.close()],
+		['listener', () => listener.stop()],
+		['tailer', () => tailer.stop()],
+		['relay', () => relay.stop()],
+		['jobs', () => jobs.stop()],
+		['history', () => history.end()],
+		['connections', endOwn]
+	];
+	return { ...parts, tailer, relay, listener, jobs, streams, steps };
+}
+
+/** The connections that the application shares, or new ones. */
+function connectionsOf(
+	{ url, connections }: LogOptions,
+	waiting: { maxWaiting: number; waitMs: number }
+): { pool: Queryable; background: Queryable; end: () => Promise<unknown> } {
+	if (connections) return { ...connections, end: () => Promise.resolve() };
+	const pool = new Lanes(url, { name: 'pool', size: 4, forRequests: true, ...waiting });
+	const background = new SoleConnection(url, { name: 'background' });
+	return { pool, background, end: () => Promise.all([pool.end(), background.end()]) };
+}
+
+/** Passes on what Postgres notifies of. Postgres keeps nothing for a listener that was disconnected, so it looks then. */
+function listen(
+	url: string,
+	parts: Pick<Log, 'background' | 'logger' | 'streams' | 'tailer' | 'relay' | 'jobs'>
+): Listener {
+	const { background, streams, tailer, relay, jobs } = parts;
+	const logger = parts.logger.child({ source: 'listener' });
+	const listener = new Listener(url, { heartbeat: background, logger });
+	listener.on('logline_events', () => tailer.wake());
+	listener.on('logline_outbox', () => relay.kick());
+	listener.on('logline_partitions', () => jobs.makePartitions());
+	listener.on('logline_sessions', (sessionID) => {
+		if (sessionID === '') {
+			void streams.recheckSessions();
+			return;
+		}
+		streams.connections.endSession(sessionID, 'The session has ended.');
+		forgetSession(background, sessionID).catch((error: unknown) => {
+			// They are also deleted when they are a month old.
+			logger.warn({ err: error }, 'the subscriptions of a session that has ended are still there');
+		});
+	});
+	listener.onListening(() => {
+		tailer.wake();
+		relay.kick();
+		void streams.recheckSessions();
+	});
+	return listener;
+}

@@ -1,0 +1,25 @@
+import type { TopicDefinition, TopicRegistry } from '../../protocol/index.ts';
+import type { Queryable } from '../database/client.ts';
+import type { StreamLimits } from '../streams/limits.ts';
+import type { ReadSessions } from '../streams/viewer.ts';
+import type { Logger } from '../work/logger.ts';
+
+/** What `createLogline` needs to know. */
+export interface LoglineOptions {
+	/** Address of the Postgres database (15 or newer): `postgres://user:password@host/name`. */
+	url: string;
+	/** The declared topics: what `defineTopics` returned, one or several of them. */
+	topics: TopicRegistry | Record<string, TopicDefinition> | Record<string, TopicDefinition>[];
+	/** Limits and times of the streams, see {@link StreamLimits} for the defaults. */
+	limits?: Partial<StreamLimits>;
+	/** Where log lines go. A pino logger fits. Default: warnings and errors to the console. */
+	logger?: Logger;
+	/**
+	 * Reads when sessions expire. With it, the end of a session is also noticed when its notification was missed, and a
+	 * session that was prolonged keeps its streams. Without it, streams end when their session expires, and when
+	 * notifications may have been missed. Their clients then come back and are authenticated again.
+	 */
+	sessions?: ReadSessions;
+	/** Connections of the application to share. Their owner ends them, after `stop`. Default: its own. */
+	connections?: { pool: Queryable; background: Queryable };
+}

@@ -1,0 +1,129 @@
+import { LoglineError, requireAccess, type Viewer } from '../../protocol/index.ts';
+import { detached } from '../sse/detached.ts';
+import { readClientState, type ClientState } from './client.ts';
+import type { Connection } from './connection.ts';
+import type { Connections } from './connections.ts';
+import type { StreamParts } from './parts.ts';
+import { setTopicSubscription } from './record.ts';
+import { parseStreamRequest, type StreamRequest } from './request.ts';
+import { gapsOf, judgeCursor, placeStarts, topicsFrom } from './starts.ts';
+import { produceStream, signedOutStream, type ReplayRequest } from './stream.ts';
+import { touchClient, type ClientName } from './subscriptions.ts';
+import { analyzeTopics } from './topic-safety.ts';
+import type { Authenticate, SignedInViewer } from './viewer.ts';
+
+/** A request for a stream, independent of the server that received it. */
+export interface StreamAsked {
+	searchParams: URLSearchParams;
+	headers: Pick<Headers, 'get'>;
+	/** Aborts when the client disconnects before the response. */
+	gone?: AbortSignal | undefined;
+	/**
+	 * The session of the request, as in {@link SignedInViewer.session}, if it is known without waiting: then a flood of
+	 * openings is refused before anything is read. null: the request has no session. Absent: not known.
+	 */
+	session?: string | null | undefined;
+}
+
+/** What an opening needs besides the parts: where it is counted, and who is told of it. */
+export interface Opening {
+	parts: StreamParts;
+	connections: Connections;
+	/** Called when a viewer has subscribed. */
+	onSubscribe(viewer: Viewer, topics: readonly string[]): void;
+}
+
+/**
+ * Responds to `GET /api/events`, in the steps of the protocol: place, session, topics, safety, starts, stream.
+ *
+ * The request takes its place before the first wait: from then on, the end of its session also ends the request.
+ *
+ * @throws LoglineError `invalid_topics`, `too_many_topics`, `invalid_cursor`, `invalid_client`, `unauthorized`,
+ *   `forbidden_topic`, `too_many_connections`, `draining`; errors of the driver and of `authenticate`
+ */
+export async function openStream(
+	opening: Opening,
+	asked: StreamAsked,
+	authenticate: Authenticate
+): Promise<Response> {
+	const { parts, connections } = opening;
+	const wanted = parseStreamRequest(asked, asked.headers, parts.limits);
+	if (asked.session === null) return withoutSession(parts, wanted);
+	const { clientID } = wanted;
+	const connection = connections.take({ sessionID: asked.session ?? null, clientID });
+	const abandon = () => connections.abandon(connection);
+	asked.gone?.addEventListener('abort', abandon, { once: true });
+	try {
+		if (asked.gone?.aborted) abandon();
+		const viewer = await connection.during(Promise.resolve(authenticate()));
+		if (!viewer || isOther(wanted, viewer)) {
+			connections.release(connection);
+			return withoutSession(parts, wanted, viewer);
+		}
+		for (const { topic } of wanted.topics) requireAccess(parts.topics, topic, viewer);
+		connections.identify(connection, viewer);
+		const replay = await prepare(opening, connection, viewer, wanted);
+		const response = detached(() => produceStream(parts, connections, connection, replay));
+		opening.onSubscribe(
+			viewer,
+			wanted.topics.map(({ topic }) => topic)
+		);
+		return response;
+	} catch (error) {
+		connections.release(connection);
+		if (isUnauthorized(connection.refusal ?? error)) return withoutSession(parts, wanted);
+		throw error;
+	} finally {
+		asked.gone?.removeEventListener('abort', abandon);
+	}
+}
+
+/** @returns true when the client has events of another user than the one who is signed in now */
+const isOther = ({ user }: StreamRequest, viewer: Viewer) => user !== null && user !== viewer.id;
+
+const isUnauthorized = (error: unknown) =>
+	error instanceof LoglineError && error.code === 'unauthorized';
+
+/** @throws LoglineError `unauthorized` when the client has no user's events; a client that has some is told in a stream */
+function withoutSession(
+	parts: StreamParts,
+	{ user }: StreamRequest,
+	viewer: Viewer | null = null
+): Response {
+	if (user === null) throw new LoglineError('unauthorized', 'Sign in first.', 401);
+	return signedOutStream(
+		parts,
+		viewer ? 'Somebody else has signed in.' : 'The session has ended.'
+	);
+}
+
+/** Computes what the client is owed, and records its subscriptions. */
+async function prepare(
+	{ parts, connections }: Opening,
+	connection: Connection,
+	viewer: SignedInViewer,
+	wanted: StreamRequest
+): Promise<ReplayRequest> {
+	const name: ClientName = { sessionID: viewer.session, clientID: connection.clientID };
+	const { log, client }: ClientState = await connection.during(
+		readClientState(parts.pool, name, wanted.cursor)
+	);
+	const standing = judgeCursor(wanted, log);
+	const { valid } = standing;
+	const topics = topicsFrom(wanted.topics, standing);
+	const safety = analyzeTopics(client, topics, standing.cursor, valid);
+	const starts = await connection.during(placeStarts(parts, viewer, safety));
+	const since = await connection.during(
+		setTopicSubscription(
+			parts,
+			{ ...name, viewer, topics, safety, starts, client },
+			connections.clientsOf(viewer.session)
+		)
+	);
+	if (client.stale) await connection.during(touchClient(parts.pool, name));
+	const cursor = valid ? (standing.cursor ?? 0n) : 0n;
+	const atLeast = [since, safety.atLeast, cursor].reduce((a, b) => (a > b ? a : b));
+	const gaps = await connection.during(gapsOf(parts, viewer, wanted, standing, safety));
+	const { begun: newTopics, told } = safety;
+	return { viewer, starts, newTopics, told, cursor, atLeast, gaps, log: log.epoch };
+}

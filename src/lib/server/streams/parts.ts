@@ -1,0 +1,29 @@
+import type { TopicRegistry } from '../../protocol/index.ts';
+import type { Queryable } from '../database/client.ts';
+import type { Hub } from '../delivery/hub.ts';
+import type { PageReader } from '../delivery/subscriber.ts';
+import type { Writer } from '../log/append.ts';
+import type { Logger } from '../work/logger.ts';
+import type { StreamLimits } from './limits.ts';
+import type { ReadSessions } from './viewer.ts';
+
+/** The parts that streams need. */
+export interface StreamParts {
+	limits: StreamLimits;
+	logger: Logger;
+	topics: TopicRegistry;
+	hub: Hub;
+	writer: Writer;
+	/** For the subscriptions of clients. */
+	pool: Queryable;
+	/** For statements that no request waits for. */
+	background: Queryable;
+	/** For history. Few connections with their own queue. */
+	history: Queryable;
+	/** Reads a page of history. One function for all streams, so that it keeps no stream in memory. */
+	readPage: PageReader;
+	/** Told of errors that end a stream. One function for all streams. */
+	onStreamError: (error: unknown) => void;
+	/** Absent: a session is known to be over when it expires, or when its end is told. */
+	readSessions?: ReadSessions | undefined;
+}

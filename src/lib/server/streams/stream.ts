@@ -1,0 +1,98 @@
+import { CONTROL, type Gap, type Viewer } from '../../protocol/index.ts';
+import { Subscriber } from '../delivery/subscriber.ts';
+import type { TopicStart } from '../log/read.ts';
+import { encoder } from '../sse/frames.ts';
+import { produceSSE, type SSEConnection } from '../sse/produce-sse.ts';
+import type { Connection } from './connection.ts';
+import type { Connections } from './connections.ts';
+import type { StreamParts } from './parts.ts';
+import { oldestOfTrim } from './starts.ts';
+
+/** A replay that then goes live. */
+export interface ReplayRequest {
+	viewer: Viewer;
+	starts: readonly TopicStart[];
+	/** Topics whose history begins with this replay. */
+	newTopics?: readonly string[];
+	/** How far topics were already trimmed when the client subscribed to them. */
+	told?: ReadonlyMap<string, bigint>;
+	/** Cursor of the client. 0: none. */
+	cursor: bigint;
+	atLeast: bigint;
+	gaps?: readonly Gap[];
+	/** Epoch, sent in `caught-up`. */
+	log: string;
+}
+
+/**
+ * Sends a connection every event it is owed, and then live events, at the speed of its socket. Errors end the connection and
+ * are logged.
+ */
+export function replayMissedMessages(
+	{ hub, logger, limits, history, readPage }: StreamParts,
+	connection: SSEConnection,
+	replay: ReplayRequest
+): Subscriber {
+	const failed = (error: unknown) => {
+		logger.error({ err: error }, 'a replay failed; the client will come back');
+		subscriber.end();
+	};
+	const subscriber = new Subscriber(
+		{
+			hub,
+			read: readPage,
+			oldest: (query) => oldestOfTrim(history, query),
+			encoder,
+			sink: connection,
+			limits
+		},
+		{ ...replay, userId: replay.viewer.id }
+	);
+	subscriber.onFailure = failed;
+	void subscriber.run().catch(failed);
+	return subscriber;
+}
+
+/**
+ * Returns the response of a connection, and begins to feed it.
+ *
+ * @throws LoglineError the reason why the connection has ended meanwhile
+ */
+export function produceStream(
+	parts: StreamParts,
+	connections: Connections,
+	connection: Connection,
+	replay: ReplayRequest
+): Response {
+	if (connection.refusal) throw connection.refusal;
+	const { retryMs, bufferBytes } = parts.limits;
+	return produceSSE(
+		(_emit, sink) => {
+			const subscriber = replayMissedMessages(parts, sink, replay);
+			connections.open(connection, { subscriber, sink });
+			return () => subscriber.end();
+		},
+		{
+			retryMs,
+			// The timer of `connections` sends keep-alives to all streams of the log, with their position.
+			keepAliveMs: 0,
+			bufferBytes,
+			onError: parts.onStreamError
+		}
+	);
+}
+
+/**
+ * Responds to a client that has events of a user who is not signed in here any more. An EventSource cannot read a status:
+ * after an error, it would keep trying. Or it would mix the events of the new user with the old ones. So the client gets a
+ * stream with `signed-out`.
+ */
+export function signedOutStream({ limits, onStreamError }: StreamParts, reason: string): Response {
+	return produceSSE(
+		(_emit, connection) => {
+			connection.write(encoder.control(CONTROL.signedOut, { reason }));
+			connection.end();
+		},
+		{ retryMs: limits.retryMs, keepAliveMs: 0, onError: onStreamError }
+	);
+}
