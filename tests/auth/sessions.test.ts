@@ -45,7 +45,7 @@ describe('a session', () => {
 		const session = await auth.validate(token);
 		expect(session?.user).toEqual(user);
 		expect(session?.user).toEqual({
-			userId: expect.stringMatching(/^\d+$/) as string,
+			userId: expect.stringMatching(/^[a-z2-7]{16}$/) as string,
 			username: 'ada'
 		});
 		expect(session?.fresh).toBe(false);

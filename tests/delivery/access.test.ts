@@ -45,7 +45,7 @@ describe('an event that is for one user alone', () => {
 		const stranger = await createUser(scene.database.url);
 		await scene.sql`
 			insert into events (topic, user_id, data)
-			select 'a', (array[null, ${scene.user.userId}, ${stranger.userId}]::bigint[])[i % 3 + 1],
+			select 'a', (array[null, ${scene.user.userId}, ${stranger.userId}]::text[])[i % 3 + 1],
 				to_jsonb((array['all', 'mine', 'theirs'])[i % 3 + 1])
 			from generate_series(0, 8) i`;
 		return stranger;

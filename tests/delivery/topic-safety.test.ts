@@ -266,7 +266,7 @@ test('what is trimmed between two attempts is told, and what was trimmed before 
 	const cursor = await liveOnA();
 	const trim = (to: number) => scene.sql`
 		with moved as (
-			insert into topic_horizons (topic, audience, horizon) values ('b', 0, ${to})
+			insert into topic_horizons (topic, audience, horizon) values ('b', '', ${to})
 			on conflict (topic, audience) do update set horizon = excluded.horizon)
 		delete from events where topic = 'b' and id <= ${to}`;
 	await trim(5);

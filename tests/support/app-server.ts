@@ -82,7 +82,7 @@ export async function createUser(
 	const sql = openClient(url, { max: 1, name: 'test users' });
 	try {
 		const [row] = await sql<{ id: string }[]>`
-			insert into users (username, password_hash) values (${username}, '') returning id`;
+			insert into users (id, username, password_hash) values (${randomUUID()}, ${username}, '') returning id`;
 		return { userId: row!.id, username, ...(await createSession(url, row!.id)) };
 	} finally {
 		await sql.end();

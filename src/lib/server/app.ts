@@ -200,8 +200,12 @@ export async function startApp(
 	listener.on('logline_outbox', () => relay.kick());
 	listener.on('logline_partitions', () => jobs.makePartitions());
 	listener.on('logline_sessions', (sessionID) => {
-		if (sessionID === '') void streams.recheckSessions();
-		else streams.connections.endSession(sessionID, 'The session has ended.');
+		if (sessionID === '') {
+			void streams.recheckSessions();
+			return;
+		}
+		streams.connections.endSession(sessionID, 'The session has ended.');
+		jobs.forgetSession(sessionID);
 	});
 	// Postgres keeps no notifications for a disconnected listener, so look for what was missed.
 	listener.onListening(() => {

@@ -51,9 +51,10 @@ export async function readStreamSession(
 		rows: string;
 		stale: boolean;
 	}>(
-		`SELECT s.user_id::text, u.username, (extract(epoch FROM s.expires_at) * 1000)::float8 AS expires,
+		`SELECT s.user_id, u.username, (extract(epoch FROM s.expires_at) * 1000)::float8 AS expires,
 			(SELECT epoch::text FROM log_state) AS epoch, ${GIVEN}::text AS given, ${SETTLED} AS settled,
-			${lostAfter('$3::bigint')}::text AS lost_after, s.clients_forgotten AS forgotten, c.rows, c.stale
+			${lostAfter('$3::bigint')}::text AS lost_after,
+			EXISTS (SELECT FROM forgotten_clients f WHERE f.session_id = s.id) AS forgotten, c.rows, c.stale
 		FROM sessions s JOIN users u ON u.id = s.user_id CROSS JOIN LATERAL (
 			SELECT coalesce(json_agg(${ROW_AS_JSON}), '[]')::text AS rows,
 				coalesce(min(t.seen_at) < now() - interval '1 day', false) AS stale

@@ -8,7 +8,7 @@ import type { Hub } from './delivery/hub.ts';
 import { Trouble } from './database/trouble.ts';
 import { createPageReader } from './delivery/page-reader.ts';
 import { Subscriber, type PageReader } from './delivery/subscriber.ts';
-import { sessionHasGone, touchClient } from './delivery/subscriptions.ts';
+import { touchClient } from './delivery/subscriptions.ts';
 import { analyzeTopics, type TopicSafety } from './delivery/topic-safety.ts';
 import { requireAccess } from './auth/may-subscribe.ts';
 import type { Writer } from './log/append.ts';
@@ -109,7 +109,7 @@ export class Streams {
 			return await this.#open(connection, wanted);
 		} catch (error) {
 			this.connections.release(connection);
-			if (connection.refusal?.code === 'unauthorized' || sessionHasGone(error)) {
+			if (connection.refusal?.code === 'unauthorized') {
 				return this.#withoutSession(wanted, undefined);
 			}
 			throw error;

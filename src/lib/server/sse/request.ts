@@ -1,4 +1,5 @@
 import { LoglineError, parseCursor, TOPIC_NAME } from '$lib/protocol';
+import { MAX_USER_OCTETS } from '../log/accept.ts';
 import type { RequestedTopic } from '../delivery/topic-safety.ts';
 
 /** What a client asks for. */
@@ -44,7 +45,7 @@ export function parseStreamRequest(
 		throw new LoglineError('invalid_cursor', '`log` is what `caught-up` told as `log`, or absent.');
 	}
 	const user = searchParams.get('user');
-	if (user !== null && !/^[0-9]{1,19}$/.test(user)) {
+	if (user !== null && (user === '' || Buffer.byteLength(user) > MAX_USER_OCTETS)) {
 		throw new LoglineError(
 			'invalid_client',
 			'`user` is what `caught-up` told as `user`, or absent.'
