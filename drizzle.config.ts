@@ -1,9 +1,8 @@
 import { defineConfig } from 'drizzle-kit';
 
+/** The app's own tables. Those of the log: drizzle/log.config.ts. */
 export default defineConfig({
 	dialect: 'postgresql',
-	schema: './drizzle/schema.server.ts',
-	out: './migrations',
-	// Only `drizzle-kit studio` connects. `npm run db:studio` sets the variable to the database of the app.
-	dbCredentials: { url: process.env.DATABASE_URL ?? '' }
+	schema: './drizzle/app.server.ts',
+	out: './migrations'
 });

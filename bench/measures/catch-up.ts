@@ -82,8 +82,8 @@ async function select(url: string, events: number): Promise<Figures> {
 		let count = 0;
 		while (count < events) {
 			const rows = await sql<{ id: string }[]>`
-				SELECT id::text, topic, user_id::text, data::text FROM events
-				WHERE coalesce(user_id, 0) = 0 AND topic = 'notifications' AND id > ${after}
+				SELECT id::text, topic, user_id, data::text FROM events
+				WHERE coalesce(user_id, '') = '' AND topic = 'notifications' AND id > ${after}
 				ORDER BY events.id LIMIT 1000`;
 			count += rows.length;
 			after = rows[rows.length - 1]!.id;

@@ -51,10 +51,10 @@ export async function createPlainTable(url: string): Promise<void> {
 	try {
 		await sql.unsafe(`
 			CREATE TABLE plain_events (
-				id bigserial PRIMARY KEY, topic text NOT NULL, user_id bigint, data jsonb NOT NULL,
+				id bigserial PRIMARY KEY, topic text NOT NULL, user_id text, data jsonb NOT NULL,
 				created_at timestamptz NOT NULL DEFAULT clock_timestamp()
 			);
-			CREATE INDEX ON plain_events (coalesce(user_id, 0), topic, id)`);
+			CREATE INDEX ON plain_events (coalesce(user_id, ''), topic, id)`);
 	} finally {
 		await sql.end();
 	}
@@ -66,7 +66,7 @@ export async function createPeople(url: string, count: number): Promise<void> {
 	try {
 		await sql`
 			WITH people AS (
-				INSERT INTO users (username, password_hash) SELECT 'bench-' || i, '' FROM generate_series(0, ${count - 1}) AS i
+				INSERT INTO users (id, username, password_hash) SELECT 'bench-' || i, 'bench-' || i, '' FROM generate_series(0, ${count - 1}) AS i
 				RETURNING id, username
 			)
 			INSERT INTO sessions (id, user_id, expires_at)

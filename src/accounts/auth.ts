@@ -1,6 +1,6 @@
 /** Accounts: sign-up, sign-in and sign-out. Only this module and its adapter import lucia. */
 import { randomBytes } from 'node:crypto';
-import { Lucia, TimeSpan } from 'lucia';
+import { generateIdFromEntropySize, Lucia, TimeSpan } from 'lucia';
 import type { Logger } from 'pino';
 import type { Config } from '$src/app/config.ts';
 import type { Database } from '$src/app/database.ts';
@@ -21,6 +21,12 @@ import type { User } from './user.ts';
 
 /** A session ends this long after its last use, in seconds: 30 days. */
 export const SESSION_SECONDS = 30 * 86_400;
+
+/**
+ * Random bytes of a new user's id. lucia makes 16 letters and digits of them: shorter than a UUID, because every event and
+ * every entry of the replay index has the id.
+ */
+const USER_ID_BYTES = 10;
 
 /** Minimum time between two log lines about a missing address, in milliseconds. */
 const ADDRESS_MS = 60_000;
@@ -197,7 +203,7 @@ export function createAuth(
 			const { session, user } = await lucia.validateSession(token);
 			if (!session) return null;
 			return {
-				user: { id: user.id, name: user.name },
+				user: { id: user.id, name: user.username },
 				sessionHash: hashToken(token),
 				expiresAt: session.expiresAt,
 				fresh: session.fresh
@@ -225,7 +231,8 @@ export function createAuth(
 			const passwordHash = await passwords.hash(password, browser.network);
 			// When two sign-ups want the same name at the same time, the unique index decides.
 			const [row] = await sql<{ id: string }[]>`
-				insert into users (username, password_hash) values (${username}, ${passwordHash})
+				insert into users (id, username, password_hash)
+				values (${generateIdFromEntropySize(USER_ID_BYTES)}, ${username}, ${passwordHash})
 				on conflict (lower(username)) do nothing
 				returning id`;
 			if (!row) throw usernameTaken();

@@ -42,7 +42,7 @@ describe('signing up', () => {
 	it.each(['ada lovelace', 'ada@home', 'adа (cyrillic)', 'äda', 'ada\n1', 'a\0da', '<b>ada</b>'])(
 		'says what a user name consists of, to %j',
 		(name) => {
-			expect(problemsOf(checkNewCredentials, name, PASSWORD)?.name).toMatch('a to z');
+			expect(problemsOf(checkNewCredentials, name, PASSWORD)?.username).toMatch('a to z');
 		}
 	);
 

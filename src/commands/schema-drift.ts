@@ -1,4 +1,4 @@
-/** Part of `npm run lint`: fails when drizzle/schema.server.ts and migrations/ differ. */
+/** Part of `npm run lint`: fails when the schemas, their migrations and the module with the log's SQL differ. */
 import { execFile } from 'node:child_process';
 import { cp, mkdtemp, readdir, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -6,34 +6,51 @@ import { join, relative } from 'node:path';
 import { promisify } from 'node:util';
 import { drizzleKit } from './drizzle-kit.ts';
 import { runCommand } from './run-command.ts';
+import { LOG_MODULE, logModule } from './log-module.ts';
+
+/** Each schema, and the folder of its migrations. */
+const SCHEMAS = [
+	['drizzle/app.server.ts', 'migrations'],
+	['drizzle/log.server.ts', 'migrations/log']
+] as const;
 
 runCommand(async () => {
-	const folder = await mkdtemp(join(tmpdir(), 'logline-drift-'));
-	try {
-		// Use a copy, so that generated files do not appear in the working tree.
-		const copy = join(folder, 'migrations');
-		await cp('migrations', copy, { recursive: true });
-		const before = new Set(await readdir(copy));
-		const output = await generate(copy);
-		const added = (await readdir(copy)).filter((name) => !before.has(name));
-		if (added.length === 0 && output.includes('No schema changes')) return 0;
-		console.error(
-			'drizzle/schema.server.ts and migrations/ differ. Run "npm run db:generate" and commit what it makes.'
-		);
-		for (const name of added) console.error(await readFile(join(copy, name), 'utf8'));
-		if (added.length === 0) console.error(output.trim());
-		return 1;
-	} finally {
-		await rm(folder, { recursive: true, force: true });
+	let differ = false;
+	for (const [schema, folder] of SCHEMAS) if (await hasDrifted(schema, folder)) differ = true;
+	if ((await readFile(LOG_MODULE, 'utf8')).replaceAll('\r\n', '\n') !== (await logModule())) {
+		differ = true;
+		console.error(`migrations/log and ${LOG_MODULE} differ. ${TODO}`);
 	}
+	return differ ? 1 : 0;
 });
 
-async function generate(folder: string): Promise<string> {
+const TODO = 'Run "npm run db:generate" and commit what it makes.';
+
+async function hasDrifted(schema: string, folder: string): Promise<boolean> {
+	const temporary = await mkdtemp(join(tmpdir(), 'logline-drift-'));
+	try {
+		// Use a copy, so that generated files do not appear in the working tree.
+		const copy = join(temporary, 'migrations');
+		await cp(folder, copy, { recursive: true });
+		const before = new Set(await readdir(copy));
+		const output = await generate(schema, copy);
+		const added = (await readdir(copy)).filter((name) => !before.has(name));
+		if (added.length === 0 && output.includes('No schema changes')) return false;
+		console.error(`${schema} and ${folder} differ. ${TODO}`);
+		for (const name of added) console.error(await readFile(join(copy, name), 'utf8'));
+		if (added.length === 0) console.error(output.trim());
+		return true;
+	} finally {
+		await rm(temporary, { recursive: true, force: true });
+	}
+}
+
+async function generate(schema: string, folder: string): Promise<string> {
 	const run = promisify(execFile)(process.execPath, [
 		drizzleKit(),
 		'generate',
 		'--dialect=postgresql',
-		'--schema=./drizzle/schema.server.ts',
+		`--schema=./${schema}`,
 		// drizzle-kit puts "./" in front of any path.
 		`--out=${relative(process.cwd(), folder)}`
 	]);

@@ -7,7 +7,7 @@ runCommand(() =>
 	withDatabase(
 		(url) =>
 			new Promise<number>((resolve, reject) => {
-				const studio = spawn(process.execPath, [drizzleKit(), 'studio'], {
+				const studio = spawn(process.execPath, [drizzleKit(), 'studio', '--config=drizzle/studio.config.ts'], {
 					stdio: 'inherit',
 					env: { ...process.env, DATABASE_URL: url }
 				});

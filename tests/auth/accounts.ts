@@ -3,7 +3,7 @@ import { pino } from 'pino';
 import { loadConfig } from '../../src/app/config.ts';
 import { createAuth, type AuthOptions } from '../../src/accounts/auth.ts';
 import type { Browser } from '../../src/accounts/browser.ts';
-import type { Database } from '../../src/lib/server/database/client.ts';
+import type { Database } from '../../src/app/database.ts';
 
 export const PASSWORD = 'correct horse battery';
 

@@ -1,3 +1,4 @@
+import type { User } from '../../src/accounts/user.ts';
 import { isActionFailure, isRedirect, type RequestEvent } from '@sveltejs/kit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import {
@@ -5,8 +6,8 @@ import {
 	submitAccountForm
 } from '../../src/accounts/account-forms.server.ts';
 import type { Auth } from '../../src/accounts/auth.ts';
-import { openDatabase, type Database } from '../../src/lib/server/database/client.ts';
-import { LoglineError, type Viewer } from '../../src/lib/protocol/index.ts';
+import { openDatabase, type Database } from '../../src/app/database.ts';
+import { LoglineError } from '../../src/lib/protocol/index.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { PASSWORD, startAuth } from './accounts.ts';
 
@@ -177,7 +178,7 @@ describe('after too many attempts', () => {
 });
 
 describe('opening the page', () => {
-	const open = (page: string, user: Viewer | null, method = 'GET') => {
+	const open = (page: string, user: User | null, method = 'GET') => {
 		const url = new URL(page, ORIGIN);
 		const request = new Request(url, { method });
 		try {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import { openDatabase, type Database } from '../../src/lib/server/database/client.ts';
+import { openDatabase, type Database } from '../../src/app/database.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { newBrowser, PASSWORD, startAuth, wholeTables } from './accounts.ts';
 
@@ -45,7 +45,7 @@ describe('a session', () => {
 		const session = await auth.validate(token);
 		expect(session?.user).toEqual(user);
 		expect(session?.user).toEqual({
-			userId: expect.stringMatching(/^\d+$/) as string,
+			userId: expect.stringMatching(/^[a-z2-7]{16}$/) as string,
 			username: 'ada'
 		});
 		expect(session?.fresh).toBe(false);

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { NewDevice } from '../../src/accounts/auth.ts';
 import { createPasswords, passwords } from '../../src/accounts/passwords.ts';
-import { openDatabase, type Database } from '../../src/lib/server/database/client.ts';
+import { openDatabase, type Database } from '../../src/app/database.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { CHROME, newBrowser, PASSWORD, startAuth } from './accounts.ts';
 

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, beforeEach } from 'vitest';
 import type { Auth } from '../../src/accounts/auth.ts';
 import { createPasswords, type Passwords } from '../../src/accounts/passwords.ts';
-import { openDatabase, type Database } from '../../src/lib/server/database/client.ts';
+import { openDatabase, type Database } from '../../src/app/database.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { newBrowser, PASSWORD, startAuth } from './accounts.ts';
 

@@ -1,3 +1,4 @@
+import { readState } from '../support/app-server.ts';
 import { afterEach, expect, test } from 'vitest';
 import { sql as text } from 'drizzle-orm';
 import { openScene, type Scene } from '../support/scene.ts';
@@ -26,7 +27,7 @@ test('a process with everything to do at once keeps to the connections that the 
 	const many = <T>(work: () => Promise<T>) => Array.from({ length: 40 }, work);
 	const herd = Array.from({ length: 60 }, (_, i) => scene.open(`topics=a&client=herd${i}`));
 	await Promise.all([
-		...many(() => app.logline.read(viewer, ['a', 'b'])),
+		...many(() => readState(app, viewer, ['a', 'b'])),
 		...many(async () => app.database.sql`select 1`),
 		...many(() => app.database.db.execute(text`select 1`)),
 		...many(() => app.database.background.query('select 1', [])),

@@ -1,5 +1,5 @@
 import { afterEach, describe, expect, test } from 'vitest';
-import { createUser, type TestUser } from '../support/app-server.ts';
+import { createUser, type TestUser, readState } from '../support/app-server.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 
 let scene: Scene;
@@ -11,11 +11,11 @@ describe('a topic that is not for everybody', () => {
 		await scene.insert('staff', 'secret');
 		const { app } = scene.server;
 		const refusal = { code: 'forbidden_topic', status: 403 };
-		await expect(app.logline.read(scene.user, ['a', 'staff'])).rejects.toMatchObject(refusal);
+		await expect(readState(app, scene.user, ['a', 'staff'])).rejects.toMatchObject(refusal);
 		const history = async () => app.logline.history(scene.user, 'staff', { before: null, limit: 10 });
 		await expect(history()).rejects.toMatchObject(refusal);
 		const boss = await createUser(scene.database.url, 'boss');
-		expect((await app.logline.read(boss, ['staff'])).events).toHaveLength(1);
+		expect((await readState(app, boss, ['staff'])).events).toHaveLength(1);
 		expect((await app.logline.history(boss, 'staff', { before: null, limit: 10 })).events).toHaveLength(1);
 	});
 
@@ -45,7 +45,7 @@ describe('an event that is for one user alone', () => {
 		const stranger = await createUser(scene.database.url);
 		await scene.sql`
 			insert into events (topic, user_id, data)
-			select 'a', (array[null, ${scene.user.id}, ${stranger.id}]::bigint[])[i % 3 + 1],
+			select 'a', (array[null, ${scene.user.id}, ${stranger.id}]::text[])[i % 3 + 1],
 				to_jsonb((array['all', 'mine', 'theirs'])[i % 3 + 1])
 			from generate_series(0, 8) i`;
 		return stranger;
@@ -59,7 +59,7 @@ describe('an event that is for one user alone', () => {
 		await scene.sql`insert into events (topic, data) select 'e', '0' from generate_series(1, 2100)`;
 		const server = await scene.addServer();
 		expect(server.app.health().head).toBe('2109');
-		const page = await server.app.logline.read(scene.user, ['a']);
+		const page = await readState(server.app, scene.user, ['a']);
 		expect(page.events.map(({ data }) => data)).toEqual(visible);
 		const history = await server.app.logline.history(scene.user, 'a', { before: null, limit: 10 });
 		expect(history.events.map(({ json }) => JSON.parse(json!))).toEqual(visible.toReversed());

@@ -1,3 +1,4 @@
+import { readState } from '../support/app-server.ts';
 /**
  * The database fails over to a replica, which may lack the last commits. Two real servers, and a proxy that switches between
  * them.
@@ -93,7 +94,7 @@ describe('a failover to a replica that lacks the last events', () => {
 		for (const reader of [page, bare]) await reader.has('lost 39');
 		// A server-rendered state with the events that are about to be lost.
 		const viewer = { id: scene.user.id, name: scene.user.name };
-		const state = await scene.server.app.logline.read(viewer, ['a']);
+		const state = await readState(scene.server.app, viewer, ['a']);
 		expect(state.events).toHaveLength(45);
 		bare.leave();
 

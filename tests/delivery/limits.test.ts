@@ -39,7 +39,8 @@ describe('a request that cannot be served is told why', () => {
 		['topics=a&log=x', 400, 'invalid_cursor'],
 		['topics=a&client=%20', 400, 'invalid_client'],
 		[`topics=a&client=${'x'.repeat(65)}`, 400, 'invalid_client'],
-		['topics=a&user=x', 400, 'invalid_client'],
+		['topics=a&user=', 400, 'invalid_client'],
+		[`topics=a&user=${'x'.repeat(201)}`, 400, 'invalid_client'],
 		['topics=staff', 403, 'forbidden_topic']
 	])('%s', async (query, status, code) => {
 		scene = await openScene({ maxTopics: 2 });

@@ -1,3 +1,4 @@
+import { readState } from '../support/app-server.ts';
 /**
  * The newest event is deleted, by hand or by retention. The server still knows that its id was issued, and no client is set
  * back.
@@ -113,7 +114,7 @@ test('a page that is rendered after the newest event was deleted goes on without
 	await deleteNewest();
 	const viewer = { id: scene.user.id, name: scene.user.name };
 	const server = await scene.addServer();
-	const page = await server.app.logline.read(viewer, ['a']);
+	const page = await readState(server.app, viewer, ['a']);
 	const client = scene.open('topics=a&client=page', { server, lastEventID: page.cursor });
 	await client.caughtUp();
 	await scene.insert('a', 4);

@@ -1,6 +1,7 @@
+import { readState } from '../support/app-server.ts';
 /** Postgres refuses the application's login for a while: a password is being changed, or a role was locked by mistake. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { failureOf } from '../../src/http/errors.ts';
+import { failureOf } from '../../src/lib/server/index.ts';
 import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openScene, type Scene } from '../support/scene.ts';
@@ -43,7 +44,7 @@ test.each([
 		await sql`select pg_terminate_backend(pid) from pg_stat_activity where usename = ${role}`;
 
 		const viewer = { id: scene.user.id, name: scene.user.name };
-		const error = await scene.server.app.logline.read(viewer, ['a']).catch((e: unknown) => e);
+		const error = await readState(scene.server.app, viewer, ['a']).catch((e: unknown) => e);
 		expect(failureOf(error)?.code).toBe('database_unavailable');
 		const { db } = scene.server.app.database;
 		const transaction = db.transaction((tx) =>

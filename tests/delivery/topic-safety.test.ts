@@ -1,3 +1,4 @@
+import { readState } from '../support/app-server.ts';
 import { afterEach, describe, expect, test } from 'vitest';
 import { EventStream, type Block } from '../faults/event-stream.ts';
 import { startProxy } from '../support/proxy.ts';
@@ -185,7 +186,7 @@ test('a page that was rendered at a position gets what came after it, and nothin
 	await scene.insert('a', 1, 2);
 	const { app } = scene.server;
 	await until(() => app.health().head === '2');
-	const rendered = await app.logline.read(scene.user, ['a', 'b']);
+	const rendered = await readState(app, scene.user, ['a', 'b']);
 	expect(rendered.events.map((event) => event.data)).toEqual([1, 2]);
 	await scene.insert('b', 3);
 	await scene.insert('a', 4);
@@ -266,7 +267,7 @@ test('what is trimmed between two attempts is told, and what was trimmed before 
 	const cursor = await liveOnA();
 	const trim = (to: number) => scene.sql`
 		with moved as (
-			insert into topic_horizons (topic, audience, horizon) values ('b', 0, ${to})
+			insert into topic_horizons (topic, audience, horizon) values ('b', '', ${to})
 			on conflict (topic, audience) do update set horizon = excluded.horizon)
 		delete from events where topic = 'b' and id <= ${to}`;
 	await trim(5);

@@ -77,7 +77,7 @@ async function createOwners(usernames: string[]): Promise<string[]> {
 	const tokens = usernames.map(() => randomBytes(16).toString('base64url'));
 	await stage.sql`
 		with made as (
-			insert into users (username, password_hash) select name, ${hash} from unnest(${usernames}::text[]) as name
+			insert into users (id, username, password_hash) select name, name, ${hash} from unnest(${usernames}::text[]) as name
 			returning id, username
 		)
 		insert into devices (user_id, device_id) select id, device from made
@@ -94,7 +94,7 @@ async function createCrowd(usernames: string[]): Promise<string[]> {
 	const tokens = usernames.map(() => randomBytes(20).toString('hex'));
 	await stage.sql`
 		with made as (
-			insert into users (username, password_hash) select name, '' from unnest(${usernames}::text[]) as name
+			insert into users (id, username, password_hash) select name, name, '' from unnest(${usernames}::text[]) as name
 			returning id, username
 		)
 		insert into sessions (id, user_id, expires_at) select hash, id, now() + interval '30 days' from made

@@ -1,3 +1,4 @@
+import { readState } from '../support/app-server.ts';
 /**
  * An application in its own process, which the checker can kill: the stream endpoint, and routes that append through the
  * application or return the first state of a page. Started by apps.ts, to which it reports when it serves.
@@ -7,7 +8,7 @@ import { startApp, type App } from '../../src/app/app.ts';
 import { loadConfig } from '../../src/app/config.ts';
 import { openClient } from '../../src/lib/server/database/client.ts';
 import { waitForDatabase } from '../../src/lib/server/database/wait.ts';
-import { errorResponse } from '../../src/http/errors.ts';
+import { errorResponse } from '../../src/lib/server/index.ts';
 import type { NewEvent } from '../../src/lib/server/log/types.ts';
 import { endWithProcess } from '../../src/app/process.ts';
 import { sql } from 'drizzle-orm';
@@ -83,7 +84,7 @@ async function work(app: App, url: URL, body: string): Promise<unknown> {
 	if (url.pathname === '/transaction') return transaction(app, JSON.parse(body) as Transaction);
 	if (url.pathname === '/page') {
 		const viewer = { id: url.searchParams.get('user') ?? '' };
-		return app.logline.read(viewer, url.searchParams.getAll('topics'));
+		return readState(app, viewer, url.searchParams.getAll('topics'));
 	}
 	throw new Error(`There is no ${url.pathname}`);
 }
@@ -111,7 +112,7 @@ async function transaction(app: App, { events, tags, rollback, holdMs }: Transac
 		if (error instanceof RolledBack) return { committed: false };
 		throw error;
 	}
-	app.kickOutbox();
+	app.logline.kickOutbox();
 	return { committed: true };
 }
 

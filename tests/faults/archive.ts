@@ -25,7 +25,7 @@ export interface Gone {
 export async function installArchive(sql: Sql): Promise<void> {
 	await sql.unsafe(`
 		create table checker_log (
-			id bigint, topic text, user_id bigint, tag text, gone_at timestamptz, gone_how text
+			id bigint, topic text, user_id text, tag text, gone_at timestamptz, gone_how text
 		);
 		create index on checker_log (id);
 		create function checker_keep() returns trigger language plpgsql as $$
@@ -71,7 +71,7 @@ export async function readArchive(sql: Sql): Promise<Row[]> {
 			how: Gone['how'] | null;
 		}[]
 	>`
-		select l.id::float8 as id, l.topic, l.user_id::text as "userId", l.tag,
+		select l.id::float8 as id, l.topic, l.user_id as "userId", l.tag,
 			exists (
 				select from events e where e.id = l.id and e.topic = l.topic and e.data ->> 'tag' = l.tag
 			) as there,

@@ -150,7 +150,7 @@ function isTrue(log: Log, journal: Journal, topic: string, { after, lost }: Told
 	if (lost !== null) {
 		return log.holes.some((hole) => hole.after === after && lost > hole.after && lost <= hole.upto);
 	}
-	return ['0', journal.userId].some((audience) => {
+	return ['', journal.userId].some((audience) => {
 		const horizon = log.horizons.get(`${topic} ${audience}`);
 		return horizon !== undefined && horizon > after;
 	});

@@ -48,7 +48,7 @@ export interface Log {
 	business: Set<string>;
 	/** Tag → how many times it was set aside. */
 	setAside: Map<string, number>;
-	/** Topic and audience (0: everyone) → horizon. */
+	/** Topic and audience ('': everyone) → horizon. */
 	horizons: Map<string, number>;
 	holes: Hole[];
 	/** Tags of events that may have been lost in the outbox. */
@@ -70,7 +70,7 @@ export async function readLog(sql: Sql, { lost, lostFromOutbox }: Lost): Promise
 	const setAside = await sql<{ tag: string; count: number }[]>`
 		select data ->> 'tag' as tag, count(*)::int as count from dead_letters group by 1`;
 	const horizons = await sql<{ topic: string; audience: string; horizon: number }[]>`
-		select topic, audience::text, horizon::float8 as horizon from topic_horizons`;
+		select topic, audience, horizon::float8 as horizon from topic_horizons`;
 	const holes = await sql<Hole[]>`
 		select after::float8 as after, upto::float8 as upto from log_holes`;
 	return {

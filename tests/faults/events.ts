@@ -46,7 +46,7 @@ export class EventMaker {
 				options.userId !== undefined
 					? options.userId
 					: this.#random.chance(0.4)
-						? this.#random.pick(this.#users).userId
+						? this.#random.pick(this.#users).id
 						: null,
 			key: options.keyed ? `key-${tag}` : null,
 			business: options.business ?? false,

@@ -16,7 +16,8 @@ const refused: [
 	['a topic without a name', { topic: '' }],
 	['a key that no index could hold', { key: 'k'.repeat(201) }],
 	['an empty key', { key: '' }],
-	['a user who is everyone', { user: '0' }],
+	['a user who is everyone', { user: '' }],
+	['a user whom no index could hold', { user: 'u'.repeat(201) }],
 	[
 		'data of 259,001 characters that is printed with 12 MB',
 		{ data: `[${'1e308,'.repeat(43_166)}1e308]` }
@@ -55,7 +56,7 @@ describe.each(['events', 'outbox'] as const)('INSERT INTO %s', (door) => {
 	test('takes what is just within the bounds', async () => {
 		await insert(door, {
 			topic: 'ü'.repeat(100),
-			user: '1',
+			user: 'ü'.repeat(100),
 			data: nested(199),
 			created: '9999-12-31 23:59:59Z',
 			...(door === 'outbox' && { key: '€'.repeat(200) })
@@ -69,7 +70,7 @@ describe.each(['events', 'outbox'] as const)('INSERT INTO %s', (door) => {
 test('a key is bounded where it is kept, too', async () => {
 	for (const key of ['', 'k'.repeat(201)]) {
 		await expect(
-			sql`select logline_append(null, array['a'], array[null]::bigint[], array['1']::jsonb[], array[${key}])`
+			sql`select logline_append(null, array['a'], array[null]::text[], array['1']::jsonb[], array[${key}])`
 		).rejects.toMatchObject({ constraint_name: 'event_keys_bounds_check' });
 	}
 	expect(await topics()).toEqual([]);
@@ -136,7 +137,10 @@ describe('an append', () => {
 		],
 		['half a character in a key', { key: 'a\ud800' }, 'invalid_key'],
 		['a key of 201 characters', { key: 'k'.repeat(201) }, 'invalid_key'],
-		['the user who is everyone', { userId: '0' }, 'invalid_user']
+		['the user who is everyone', { userId: '' }, 'invalid_user'],
+		['a user id of 201 octets', { userId: 'u'.repeat(201) }, 'invalid_user'],
+		['a user id with a NUL', { userId: 'u\0' }, 'invalid_user'],
+		['half a character in a user id', { userId: 'u\ud800' }, 'invalid_user']
 	])('refuses %s before it is queued', async (_, event, code) => {
 		await expect(accept(event)).rejects.toMatchObject({ code, status: 400 });
 	});

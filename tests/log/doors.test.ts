@@ -13,7 +13,7 @@ describe('INSERT INTO events', () => {
 
 	test('is refused inside a transaction that has written, with a hint at the outbox', async () => {
 		const late = sql.begin(async (tx) => {
-			await tx`insert into users (username, password_hash) values ('late', '')`;
+			await tx`insert into users (id, username, password_hash) values ('late', 'late', '')`;
 			await tx`insert into events (topic, data) values ('a', '1')`;
 		});
 		await expect(late).rejects.toMatchObject({
@@ -27,7 +27,7 @@ describe('INSERT INTO events', () => {
 	test('may be repeated in a transaction that began with it', async () => {
 		await sql.begin(async (tx) => {
 			await tx`insert into events (topic, data) values ('a', '1')`;
-			await tx`insert into users (username, password_hash) values ('early', '')`;
+			await tx`insert into users (id, username, password_hash) values ('early', 'early', '')`;
 			await tx`insert into events (topic, data) values ('b', '2')`;
 		});
 		expect(await topics()).toEqual(['a', 'b']);
@@ -66,7 +66,7 @@ describe('a key', () => {
 	const append = async (events: { topic: string; key: string | null }[]) => {
 		const [row] = await sql<{ ids: string[]; appended: boolean[] }[]>`
 			select ids::text[], appended from logline_append(${randomUUID()}, ${events.map((e) => e.topic)}::text[],
-				${events.map(() => null)}::bigint[], ${events.map(() => '{}')}::text[]::jsonb[], ${events.map((e) => e.key)}::text[])`;
+				${events.map(() => null)}::text[], ${events.map(() => '{}')}::text[]::jsonb[], ${events.map((e) => e.key)}::text[])`;
 		return row!;
 	};
 
@@ -133,7 +133,7 @@ describe('the outbox', () => {
 	});
 
 	test('does not deadlock with row locks of business transactions', async () => {
-		await sql`insert into users (username, password_hash) values ('locked', '')`;
+		await sql`insert into users (id, username, password_hash) values ('locked', 'locked', '')`;
 		await sql.begin(async (tx) => {
 			await tx`update users set password_hash = 'x' where username = 'locked'`;
 			await tx`insert into outbox (topic, data) values ('o', '{}')`;

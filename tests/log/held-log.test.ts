@@ -44,7 +44,7 @@ describe('a program that has inserted into events and does not commit', () => {
 	test('is given ten seconds if nobody says otherwise, by whichever door it came', async () => {
 		for (const door of [
 			insert('ten'),
-			"select logline_append(null, array['ten'], array[null]::bigint[], array['1']::jsonb[])",
+			"select logline_append(null, array['ten'], array[null]::text[], array['1']::jsonb[])",
 			'select logline_relay()'
 		]) {
 			const [bounds] = await program.begin(async (tx) => {

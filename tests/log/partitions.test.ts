@@ -28,7 +28,7 @@ const partitions = async () =>
 	(await sql`select 1 from pg_inherits where inhparent = 'events'::regclass`).length;
 const count = async () => (await sql`select count(*)::int as n from events`)[0]!.n as number;
 const append = (topics: string[]) => sql`
-	select ids::text[] from logline_append(${randomUUID()}, ${topics}::text[], ${topics.map(() => null)}::bigint[],
+	select ids::text[] from logline_append(${randomUUID()}, ${topics}::text[], ${topics.map(() => null)}::text[],
 		array_fill('{}'::jsonb, array[${topics.length}::int]), null)`;
 
 test('an append that crosses the end of the last partition makes the next one, with no server running', async () => {

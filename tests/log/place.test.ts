@@ -67,7 +67,7 @@ test('the first INSERT at another place finds a partition, however few ids are l
 	// Through the other door, too.
 	await sql`update log_state set place = 'elsewhere'`;
 	const [appended] = await sql<{ ids: string[] }[]>`
-		select ids::text[] from logline_append(null, '{a}', '{null}'::bigint[], '{1}'::jsonb[])`;
+		select ids::text[] from logline_append(null, '{a}', '{null}'::text[], '{1}'::jsonb[])`;
 	expect(BigInt(appended!.ids[0]!)).toBeGreaterThan(last - 49_999n);
 });
 

@@ -36,7 +36,7 @@ beforeAll(
 		for (let from = 1; from <= EVENTS; from += BATCH) {
 			await sql`
 				insert into events (topic, user_id, data)
-				select topic, case when topic = 'busy' or (topic <> 'mail' and h % 5 = 0) then null else h / 5 % ${USERS}::int + 1 end,
+				select topic, case when topic = 'busy' or (topic <> 'mail' and h % 5 = 0) then null else (h / 5 % ${USERS}::int + 1)::text end,
 					jsonb_build_object('n', i, 'text', repeat('x', 60))
 				from (
 					select i, hashint8(i) & 2147483647 as h,
@@ -239,7 +239,7 @@ async function costOfOldStatement(
 		await writer.unsafe('alter table events_1 set (autovacuum_enabled = off)');
 		const fill = (count: number) => writer`
 			insert into events (topic, user_id, data)
-			select case when i % 20 = 0 then 'busy' else 't1' end, case when i % 20 > 0 then i % 1000 + 1 end, '{}'
+			select case when i % 20 = 0 then 'busy' else 't1' end, case when i % 20 > 0 then (i % 1000 + 1)::text end, '{}'
 			from generate_series(1, ${count}::int) as i`;
 		await fill(50);
 		await writer`analyze events`;

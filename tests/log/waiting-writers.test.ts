@@ -6,7 +6,7 @@ import { sql, topics } from './emptied-log.ts';
 
 const append = async (topic: string, key: string | null, batch: string = randomUUID()) => {
 	const [row] = await sql<{ ids: string[]; appended: boolean[] }[]>`
-		select ids::text[], appended from logline_append(${batch}, ${[topic]}::text[], array[null]::bigint[],
+		select ids::text[], appended from logline_append(${batch}, ${[topic]}::text[], array[null]::text[],
 			array['{}']::jsonb[], ${[key]}::text[])`;
 	return row!;
 };

@@ -4,8 +4,10 @@ import type { AddressInfo } from 'node:net';
 import {
 	createRegistry,
 	type TopicDefinition,
-	type TopicRegistry
+	type TopicRegistry,
+	type Viewer
 } from '../../src/lib/protocol/index.ts';
+import type { FirstState } from '../../src/lib/server/index.ts';
 import { startApp, type App } from '../../src/app/app.ts';
 import { loadConfig, type Config } from '../../src/app/config.ts';
 import { openClient } from '../../src/lib/server/database/client.ts';
@@ -65,6 +67,15 @@ export async function startAppServer(
 	};
 }
 
+/** Reads the first state of a page. The topics of tests have no declared payload types. */
+export const readState = (app: App, viewer: Viewer, topics: readonly string[]) =>
+	app.logline.read(viewer, topics as never) as Promise<FirstState<never>> as Promise<{
+		events: { id: string; topic: string; data: unknown; json?: string; at: string }[];
+		cursor: string;
+		log: string;
+		userID: string;
+	}>;
+
 /** A signed-in user. */
 export interface TestUser {
 	id: string;
@@ -82,7 +93,7 @@ export async function createUser(
 	const sql = openClient(url, { max: 1, name: 'test users' });
 	try {
 		const [row] = await sql<{ id: string }[]>`
-			insert into users (username, password_hash) values (${username}, '') returning id`;
+			insert into users (id, username, password_hash) values (${randomUUID()}, ${username}, '') returning id`;
 		return { id: row!.id, name: username, ...(await createSession(url, row!.id)) };
 	} finally {
 		await sql.end();

@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import { pino, type Logger } from 'pino';
 import type { Viewer } from '../../src/lib/protocol/index.ts';
 import { openDatabase, type Database } from '../../src/app/database.ts';
@@ -59,6 +60,6 @@ export function startFeatureApp(url: string, name = 'feature test'): FeatureApp 
 /** Adds a user who cannot sign in. */
 export async function addUser(database: Database, username: string): Promise<User> {
 	const [row] = await database.sql<{ id: string }[]>`
-		insert into users (username, password_hash) values (${username}, '') returning id`;
+		insert into users (id, username, password_hash) values (${randomUUID()}, ${username}, '') returning id`;
 	return { id: row!.id, name: username };
 }

@@ -4,6 +4,7 @@
  * nothing must be repaired: the table has the current step.
  */
 import type { Queryable } from '$lib/server/database/client.ts';
+import { arrayLiteral } from '$lib/server/log/array-literal.ts';
 import type { Script } from './script.ts';
 
 /** The script as parameters of the statements. Times are in milliseconds of real time. */
@@ -56,9 +57,9 @@ export async function beginStories(
 	// In order of id: two processes that begin the same stories then lock them in the same order, without a deadlock.
 	await connection.query(
 		`INSERT INTO story_progress (user_id, due_at)
-		SELECT id, now() FROM users WHERE id = ANY ($1::text::bigint[]) ORDER BY id
+		SELECT id, now() FROM users WHERE id = ANY ($1::text[]) ORDER BY id
 		ON CONFLICT (user_id) DO NOTHING`,
-		[`{${userIds.join()}}`]
+		[arrayLiteral(userIds)]
 	);
 }
 
@@ -143,7 +144,7 @@ export async function answerPrompt(
 			UPDATE story_progress AS progress
 			SET step = progress.step + 1, due_at = now() + $4::float8 * interval '1 millisecond'
 			FROM prompts
-			WHERE progress.user_id = $2::bigint AND progress.step = prompts.step AND progress.due_at IS NULL
+			WHERE progress.user_id = $2 AND progress.step = prompts.step AND progress.due_at IS NULL
 			RETURNING progress.user_id, jsonb_build_object(
 				'id', progress.run || '.' || prompts.step || '.me',
 				'sender', $3::text, 'text', prompts.text, 'isMe', true) AS data
@@ -159,7 +160,7 @@ export async function answerPrompt(
 export async function restartStory(connection: Queryable, userId: string): Promise<void> {
 	await connection.query(
 		`WITH moved AS (
-			INSERT INTO story_progress AS progress (user_id, run, due_at) VALUES ($1::bigint, 1, now())
+			INSERT INTO story_progress AS progress (user_id, run, due_at) VALUES ($1, 1, now())
 			ON CONFLICT (user_id) DO UPDATE SET run = progress.run + 1, step = 0, due_at = now()
 			RETURNING user_id, run
 		)

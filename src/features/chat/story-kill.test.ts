@@ -4,7 +4,7 @@ import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { initialChat, reduceChat, type ChatEvent } from './reducer.ts';
 import { said, wholeStory } from './stage.ts';
-import { openDatabase, type Database } from '$lib/server/database/client.ts';
+import { openDatabase, type Database } from '$src/app/database.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
 import { addUser } from '../../../tests/support/feature-app.ts';
 import { until } from '../../../tests/support/until.ts';

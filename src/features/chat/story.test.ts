@@ -55,7 +55,7 @@ describe('a story', () => {
 			{ type: 'npc', name: 'A', text: 'three', delay: 0 },
 			{ type: 'end', name: 'A', text: 'four' }
 		];
-		await stage.sql`insert into users (username, password_hash) select 'user' || n, '' from generate_series(1, 500) n`;
+		await stage.sql`insert into users (id, username, password_hash) select 'user' || n, 'user' || n, '' from generate_series(1, 500) n`;
 		await stage.sql`insert into story_progress (user_id, due_at) select id, now() from users`;
 		stage.startServer({ script });
 		stage.startServer({ script });

@@ -35,7 +35,7 @@ export const stalledSocketFaults: FaultMaker = ({ random, readers, writers, find
 						facts,
 						(sql) => sql`
 							insert into events (topic, user_id, data)
-							select ${FAT}, ${reader.journal.userId}::bigint, jsonb_build_object('tag', tag, 'pad', repeat('x', ${octets}::int))
+							select ${FAT}, ${reader.journal.userId}::text, jsonb_build_object('tag', tag, 'pad', repeat('x', ${octets}::int))
 							from unnest(${facts.map(({ tag }) => tag)}::text[]) as tag`
 					);
 				};

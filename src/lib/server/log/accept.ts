@@ -12,6 +12,8 @@ export interface AcceptedEvent {
 
 /** Longest topic name, in UTF-8 octets. */
 export const MAX_TOPIC_OCTETS = 200;
+/** Longest user id, in UTF-8 octets. */
+export const MAX_USER_OCTETS = 200;
 /** Longest idempotency key, in characters. */
 export const MAX_KEY_LENGTH = 200;
 /** Largest payload, in characters of JSON. It bounds a page of a replay, and so the memory of a connection. */
@@ -72,13 +74,13 @@ async function validate(
 
 /**
  * The checks that do not depend on the topic's declaration. Also used for the log's own `$` topics. The tables have the same
- * bounds (migrations/0001_append.sql).
+ * bounds (migrations/log/0001_append.sql).
  *
  * @throws LoglineError `invalid_topic`, `invalid_key`, `invalid_user`, `invalid_data`
  */
 export function encodeEvent(event: NewEvent): AcceptedEvent {
 	const { topic, key = null, userId = null } = event;
-	if (topic.length === 0 || Buffer.byteLength(topic) > MAX_TOPIC_OCTETS || !isText(topic)) {
+	if (!isName(topic, MAX_TOPIC_OCTETS)) {
 		throw new LoglineError(
 			'invalid_topic',
 			`A topic has 1 to ${MAX_TOPIC_OCTETS} octets of UTF-8 and no NUL.`
@@ -90,8 +92,11 @@ export function encodeEvent(event: NewEvent): AcceptedEvent {
 			`A key has 1 to ${MAX_KEY_LENGTH} characters, no NUL and no half of a surrogate pair.`
 		);
 	}
-	if (userId !== null && !/^[1-9][0-9]{0,17}$/.test(userId)) {
-		throw new LoglineError('invalid_user', `"${userId}" is not a user id.`);
+	if (userId !== null && !isName(userId, MAX_USER_OCTETS)) {
+		throw new LoglineError(
+			'invalid_user',
+			`A user id has 1 to ${MAX_USER_OCTETS} octets of UTF-8 and no NUL. Leave it out for everyone.`
+		);
 	}
 	return { topic, userId, data: encodeData(topic, event.data), key };
 }
@@ -101,6 +106,9 @@ export function encodeEvent(event: NewEvent): AcceptedEvent {
  *   become equal.
  */
 const isText = (text: string) => !text.includes('\0') && !/\p{Surrogate}/u.test(text);
+
+const isName = (text: string, octets: number) =>
+	text.length > 0 && text.length <= octets && Buffer.byteLength(text) <= octets && isText(text);
 
 const isKey = (key: string) =>
 	key.length > 0 &&

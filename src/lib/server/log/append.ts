@@ -246,7 +246,7 @@ export class Writer {
 		const events = batch.length === 1 ? batch[0]!.events : batch.flatMap((entry) => entry.events);
 		const keyed = events.some((event) => event.key !== null);
 		const [row] = await this.#connection.query<{ ids: string; appended: string }>(
-			'SELECT ids::text, appended::text FROM logline_append($1::uuid, $2::text[], $3::text[]::bigint[], $4::text[]::jsonb[], $5::text[])',
+			'SELECT ids::text, appended::text FROM logline_append($1::uuid, $2::text[], $3::text[], $4::text[]::jsonb[], $5::text[])',
 			[
 				key,
 				arrayLiteral(events.map((event) => event.topic)),

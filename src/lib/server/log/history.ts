@@ -2,6 +2,7 @@ import type { Queryable } from '../database/client.ts';
 import { EventRefused, listed, readPageOf, type ListedRow } from './page.ts';
 import { ATTEMPTS, PageSize, Turn } from './page-size.ts';
 import {
+	EVERYONE,
 	readHead,
 	readOldest,
 	readPage,
@@ -150,7 +151,7 @@ export async function readHistoryPage(
 		readPageOf(on, size, ({ rows, inline }) =>
 			on.query<ListedRow & { created: number; created_text: string }>(
 				`SELECT ${listed('$3')}, (extract(epoch FROM created_at) * 1000)::float8 AS created, created_at::text AS created_text
-				FROM (${newest('0')} UNION ALL ${newest('$5')}) AS merged ORDER BY merged.id DESC LIMIT $2::int`,
+				FROM (${newest(EVERYONE)} UNION ALL ${newest('$5')}) AS merged ORDER BY merged.id DESC LIMIT $2::int`,
 				[to.toString(), rows, inline, topic, userId]
 			)
 		);

@@ -14,7 +14,7 @@ export async function readHorizons(
 	if (query.topics.length === 0) return new Map();
 	const rows = await on.query<{ topic: string; horizon: string }>(
 		`SELECT topic, max(horizon)::text AS horizon FROM topic_horizons
-		WHERE topic = ANY($1::text[]) AND audience IN (0, $2::bigint) GROUP BY topic`,
+		WHERE topic = ANY($1::text[]) AND audience IN ('', $2) GROUP BY topic`,
 		[arrayLiteral(query.topics), query.userId]
 	);
 	return new Map(rows.map((row) => [row.topic, BigInt(row.horizon)]));

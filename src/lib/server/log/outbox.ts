@@ -16,7 +16,7 @@ export async function insertIntoOutbox(
 		INSERT INTO outbox (topic, user_id, data, key)
 		SELECT topic, user_id, data, key FROM unnest(
 			${column((e) => e.topic)}::text[],
-			${column((e) => e.userId)}::text[]::bigint[],
+			${column((e) => e.userId)}::text[],
 			${column((e) => e.data)}::text[]::jsonb[],
 			${column((e) => e.key)}::text[]
 		) WITH ORDINALITY AS i(topic, user_id, data, key, n)

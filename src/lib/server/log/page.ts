@@ -32,7 +32,7 @@ export interface ListedRow {
  * than a number.
  */
 export const listed = (inline: string): string =>
-	`id::text, topic, user_id::text, CASE WHEN size <= ${inline}::int THEN data::text END AS data,
+	`id::text, topic, user_id, CASE WHEN size <= ${inline}::int THEN data::text END AS data,
 	CASE WHEN size > ${inline}::int THEN size END AS size`;
 
 /** Consecutive events of the log. */

@@ -105,10 +105,10 @@ export async function readFate(on: Queryable, event: LogEvent): Promise<Fate> {
 	const { id, topic, userId, data } = event;
 	const [row] = await on.query<{ session: string; same: boolean | null; trimmed: boolean | null }>(
 		`SELECT ${SESSION} AS session,
-			(SELECT topic = $2 AND user_id IS NOT DISTINCT FROM $3::bigint AND data = $4::text::jsonb
+			(SELECT topic = $2 AND user_id IS NOT DISTINCT FROM $3::text AND data = $4::text::jsonb
 				FROM events WHERE id = $1::bigint) AS same,
 			(SELECT horizon >= $1::bigint FROM topic_horizons
-				WHERE topic = $2 AND audience = coalesce($3::bigint, 0)) AS trimmed`,
+				WHERE topic = $2 AND audience = coalesce($3::text, '')) AS trimmed`,
 		[id.toString(), topic, userId, data]
 	);
 	const { session, same, trimmed } = row!;

@@ -52,10 +52,10 @@ export function readRecent(on: Queryable, to: bigint, size: PageSize): Promise<P
  * other row.
  *
  * Why it compares the audience twice:
- * - Inner query: `coalesce(user_id, 0) = ANY(ARRAY[7])` and `ORDER BY coalesce(user_id, 0), id`. With `= 7`, Postgres would
+ * - Inner query: `coalesce(user_id, '') = ANY(ARRAY['7'])` and `ORDER BY coalesce(user_id, ''), id`. With `= '7'`, Postgres would
  *   drop the constant from the order. Then `ORDER BY id` is left, and Postgres may scan the primary key instead. That scan
  *   reads and discards the events of all other topics and users. An array of one element prevents this.
- * - Outer query: `audience = 7` and `ORDER BY audience, id`. Here Postgres does drop the constant, so the range counts as
+ * - Outer query: `audience = '7'` and `ORDER BY audience, id`. Here Postgres does drop the constant, so the range counts as
  *   ordered by id alone. Postgres can then merge several ranges lazily and reads each one only as far as needed.
  * - The inner LIMIT keeps Postgres from moving the outer condition into the inner query.
  *
@@ -64,7 +64,7 @@ export function readRecent(on: Queryable, to: bigint, size: PageSize): Promise<P
 export function topicRange(range: {
 	/** Columns of `events`. */
 	columns: string;
-	/** A user id; 0: everyone. */
+	/** A user id; `''`: everyone. */
 	audience: string;
 	topic: string;
 	after: string;
@@ -75,13 +75,16 @@ export function topicRange(range: {
 	const { columns, audience, topic, after, to, limit } = range;
 	const direction = range.newestFirst ? 'DESC' : 'ASC';
 	return `(SELECT ${columns} FROM (
-			SELECT ${columns}, coalesce(user_id, 0) AS audience FROM events
-			WHERE coalesce(user_id, 0) = ANY(ARRAY[${audience}::bigint]) AND topic = ${topic}::text
+			SELECT ${columns}, coalesce(user_id, '') AS audience FROM events
+			WHERE coalesce(user_id, '') = ANY(ARRAY[${audience}::text]) AND topic = ${topic}::text
 				AND id > ${after}::bigint AND id <= ${to}::bigint
-			ORDER BY coalesce(user_id, 0) ${direction}, events.id ${direction} LIMIT ${limit}::int
+			ORDER BY coalesce(user_id, '') ${direction}, events.id ${direction} LIMIT ${limit}::int
 		) AS range
-		WHERE audience = ${audience}::bigint ORDER BY audience ${direction}, range.id ${direction})`;
+		WHERE audience = ${audience}::text ORDER BY audience ${direction}, range.id ${direction})`;
 }
+
+/** SQL: the audience of events for everyone. No user has this id. */
+export const EVERYONE = "''";
 
 /** Not smaller than any id. */
 const END = '9223372036854775807';
@@ -103,7 +106,7 @@ export function readPage(
 		return Promise.resolve({ events: [], rows: [], last: null, more: false, missing: false });
 	return readPageOf(on, size, ({ rows, inline }) => {
 		const parameters: (string | number | null)[] = [to.toString(), rows, inline];
-		const audiences = ['0'];
+		const audiences = [EVERYONE];
 		if (userId !== null) audiences.push(`$${parameters.push(userId)}`);
 		const columns = 'id, topic, user_id, size, data';
 		const ranges: string[] = [];
@@ -136,7 +139,7 @@ export async function readWindowStart(
 			limit: '$2::int + 1',
 			newestFirst: true
 		});
-	const audiences = query.userId === null ? ['0'] : ['0', '$3'];
+	const audiences = query.userId === null ? [EVERYONE] : [EVERYONE, '$3'];
 	const [row] = await on.query<{ id: string }>(
 		`SELECT id::text FROM (${audiences.map(newest).join(' UNION ALL ')}) AS newest
 		ORDER BY newest.id DESC OFFSET $2::int LIMIT 1`,
@@ -152,7 +155,7 @@ export async function readOldest(
 ): Promise<bigint | null> {
 	const oldest = (audience: string) =>
 		topicRange({ columns: 'id', audience, topic: '$1', after: '$2', to: END, limit: '1' });
-	const audiences = query.userId === null ? ['0'] : ['0', '$3'];
+	const audiences = query.userId === null ? [EVERYONE] : [EVERYONE, '$3'];
 	const [row] = await on.query<{ id: string | null }>(
 		`SELECT least(${audiences.map(oldest).join(', ')})::text AS id`,
 		[query.topic, String(query.after ?? 0n), ...(query.userId === null ? [] : [query.userId])]

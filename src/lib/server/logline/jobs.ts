@@ -1,7 +1,7 @@
 import type { TopicRegistry } from '../../protocol/index.ts';
 import type { Queryable } from '../database/client.ts';
 import { SoleConnection } from '../database/sole-connection.ts';
-import { forgetClients } from '../streams/subscriptions.ts';
+import { forgetClients, forgetSessions } from '../streams/subscriptions.ts';
 import type { Writer } from '../log/append.ts';
 import { forgetAnswers } from '../log/retention/maintain.ts';
 import { ensurePartitions } from '../log/retention/partitions.ts';
@@ -17,6 +17,13 @@ const PROBE_MS = 5_000;
 
 /** How often a process deletes old rows, in milliseconds. */
 const MAINTENANCE_MS = 60_000;
+
+/**
+ * Limit of the ended sessions whose rows are still to be deleted, and of those deleted in one statement. Above the limit,
+ * the rows are deleted when they are old.
+ */
+const MAX_ENDED = 10_000;
+const ENDED = 500;
 
 /** What the jobs need. */
 export interface JobParts {
@@ -34,6 +41,8 @@ export interface Jobs {
 	readonly lastPartitioned: bigint | null;
 	/** Checks the partitions now. */
 	makePartitions(): void;
+	/** Deletes what the log stores about a session that has ended. Tries again when the database is away. */
+	forgetSession(sessionID: string): void;
 	/** Stops all jobs, even in the middle of a long trim. The rest is done next time. */
 	stop(): Promise<void>;
 }
@@ -49,8 +58,17 @@ export function startJobs({ url, logger, background, topics, writer }: JobParts)
 	const partitions = every(PARTITIONS_MS, 'partitions', async () => {
 		lastPartitioned = await ensurePartitions(background);
 	});
+	const ended = new Set<string>();
+	const endedSessions = every(Infinity, 'ended sessions', async () => {
+		while (ended.size > 0 && !stopping.signal.aborted) {
+			const some = [...ended].slice(0, ENDED);
+			await forgetSessions(background, some);
+			for (const session of some) ended.delete(session);
+		}
+	});
 	const all = [
 		partitions,
+		endedSessions,
 		every(PROBE_MS, 'probe', () => writer.probe()),
 		every(MAINTENANCE_MS, 'retention', () => trimLog(retention, topics, stopping.signal)),
 		every(MAINTENANCE_MS, 'answers', () => forgetAnswers(background, stopping.signal)),
@@ -68,6 +86,11 @@ export function startJobs({ url, logger, background, topics, writer }: JobParts)
 			return lastPartitioned;
 		},
 		makePartitions: () => partitions.wake(),
+		forgetSession(sessionID) {
+			if (ended.size >= MAX_ENDED) return;
+			ended.add(sessionID);
+			endedSessions.wake();
+		},
 		stop: () => (stopped ??= stop())
 	};
 }

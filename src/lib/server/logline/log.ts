@@ -14,7 +14,6 @@ import { encoder } from '../sse/frames.ts';
 import type { StreamLimits } from '../streams/limits.ts';
 import type { StreamParts } from '../streams/parts.ts';
 import { Streams } from '../streams/streams.ts';
-import { forgetSession } from '../streams/subscriptions.ts';
 import type { Logger } from '../work/logger.ts';
 import type { Step } from '../work/stop-in-order.ts';
 import { startJobs, type Jobs } from './jobs.ts';
@@ -131,9 +130,11 @@ function listen(
 	url: string,
 	parts: Pick<Log, 'background' | 'logger' | 'streams' | 'tailer' | 'relay' | 'jobs'>
 ): Listener {
-	const { background, streams, tailer, relay, jobs } = parts;
-	const logger = parts.logger.child({ source: 'listener' });
-	const listener = new Listener(url, { heartbeat: background, logger });
+	const { streams, tailer, relay, jobs } = parts;
+	const listener = new Listener(url, {
+		heartbeat: parts.background,
+		logger: parts.logger.child({ source: 'listener' })
+	});
 	listener.on('logline_events', () => tailer.wake());
 	listener.on('logline_outbox', () => relay.kick());
 	listener.on('logline_partitions', () => jobs.makePartitions());
@@ -143,10 +144,7 @@ function listen(
 			return;
 		}
 		streams.connections.endSession(sessionID, 'The session has ended.');
-		forgetSession(background, sessionID).catch((error: unknown) => {
-			// They are also deleted when they are a month old.
-			logger.warn({ err: error }, 'the subscriptions of a session that has ended are still there');
-		});
+		jobs.forgetSession(sessionID);
 	});
 	listener.onListening(() => {
 		tailer.wake();

@@ -1,4 +1,5 @@
 import { LoglineError, parseCursor, TOPIC_NAME } from '../../protocol/index.ts';
+import { MAX_USER_OCTETS } from '../log/accept.ts';
 import type { RequestedTopic } from './topic-safety.ts';
 
 /** What a client asks for. */
@@ -44,7 +45,7 @@ export function parseStreamRequest(
 		throw new LoglineError('invalid_cursor', '`log` is what `caught-up` told as `log`, or absent.');
 	}
 	const user = searchParams.get('user');
-	if (user !== null && (user === '' || user.length > 200)) {
+	if (user !== null && (user === '' || Buffer.byteLength(user) > MAX_USER_OCTETS)) {
 		throw new LoglineError(
 			'invalid_client',
 			'`user` is what `caught-up` told as `user`, or absent.'

@@ -4,7 +4,7 @@ import type { RequestedTopic, SubscriptionRow } from './topic-safety.ts';
 
 /** The owner of subscriptions: one client of one session. */
 export interface ClientName {
-	/** `sessions.id`: the hash, not the cookie. */
+	/** Id of the session: the hash of the cookie, not the cookie itself. */
 	sessionID: string;
 	/** '' is the unnamed client of the session. */
 	clientID: string;
@@ -72,7 +72,7 @@ export async function writeSubscriptions(
 		INSERT INTO topic_subscriptions (session_id, client_id, topic, n, since, begin, trimmed)
 		SELECT $1, $2, a.topic, a.n, $9::bigint, a.begin, CASE WHEN a.begun THEN coalesce(
 			(SELECT max(horizon) FROM topic_horizons AS h
-				WHERE h.topic = a.topic AND h.audience IN (0, $10::bigint)), 0) ELSE 0 END
+				WHERE h.topic = a.topic AND h.audience IN ('', $10)), 0) ELSE 0 END
 		FROM unnest($3::text[], $4::text[]::int[], $5::text[]::bigint[], $6::text[]::boolean[])
 			AS a(topic, n, begin, begun)
 		ON CONFLICT DO NOTHING`,
@@ -112,21 +112,30 @@ export async function evictClients(
 	{ keep, open }: { keep: number; open: readonly string[] }
 ): Promise<void> {
 	await on.query(
-		`WITH mine AS MATERIALIZED (
-			-- One at a time: two that delete the same rows could wait for each other.
-			SELECT id FROM sessions WHERE id = $1 FOR NO KEY UPDATE
+		`WITH turn AS MATERIALIZED (
+			-- One at a time per session: two that delete the same rows could wait for each other.
+			SELECT pg_advisory_xact_lock(hashtextextended('logline.clients ' || $1::text, 0))
 		), evicted AS (
-			DELETE FROM topic_subscriptions WHERE session_id IN (SELECT id FROM mine) AND client_id IN (
+			DELETE FROM topic_subscriptions AS t USING turn
+			WHERE t.session_id = $1 AND t.client_id IN (
 				SELECT client_id FROM topic_subscriptions
 				WHERE session_id = $1 AND client_id NOT IN ('', $2) AND client_id <> ALL ($3::text[])
 				GROUP BY client_id ORDER BY max(seen_at) DESC, max(created_at) DESC OFFSET $4::int)
-			RETURNING session_id
+			RETURNING t.session_id
 		)
-		UPDATE sessions SET clients_forgotten = true
-		WHERE id IN (SELECT session_id FROM evicted) AND NOT clients_forgotten`,
+		${noteForgotten('evicted')}`,
 		[client.sessionID, client.clientID, arrayLiteral(open), Math.max(0, keep - 1 - open.length)]
 	);
 }
+
+/**
+ * SQL: stores that clients of sessions were forgotten.
+ *
+ * @param sessions relation with the column `session_id`
+ */
+const noteForgotten = (sessions: string) =>
+	`INSERT INTO forgotten_clients AS f (session_id) SELECT DISTINCT session_id FROM ${sessions} ORDER BY session_id
+		ON CONFLICT (session_id) DO UPDATE SET since = excluded.since WHERE f.since < excluded.since - interval '1 day'`;
 
 /**
  * Deletes clients that were not seen for 30 days, at most `most` subscriptions per call. Part of maintenance. Safe to run in
@@ -139,20 +148,34 @@ export async function forgetClients(on: Queryable, most = 5000): Promise<number>
 		`WITH old AS (
 			SELECT session_id, client_id, topic, n FROM topic_subscriptions
 			WHERE seen_at < now() - interval '30 days' ORDER BY seen_at LIMIT $1::int FOR UPDATE SKIP LOCKED
-		), told AS (
-			UPDATE sessions SET clients_forgotten = true
-			WHERE id IN (SELECT session_id FROM old) AND NOT clients_forgotten
+		), noted AS (
+			${noteForgotten('old')}
 		)
 		DELETE FROM topic_subscriptions AS t USING old
 		WHERE (t.session_id, t.client_id, t.topic, t.n) = (old.session_id, old.client_id, old.topic, old.n)
 		RETURNING 1 AS one`,
 		[most]
 	);
+	// Browsers keep no cookie, and so no session, longer than 400 days (RFC 6265bis, section 5.5).
+	await on.query(
+		`DELETE FROM forgotten_clients WHERE session_id IN (
+			SELECT session_id FROM forgotten_clients WHERE since < now() - interval '400 days' LIMIT $1::int)`,
+		[most]
+	);
 	return rows.length;
 }
 
-/** @returns true when subscriptions could not be inserted because their session was deleted meanwhile */
-export function sessionHasGone(error: unknown): boolean {
-	// foreign_key_violation. The only reference in this insert is to the session.
-	return (error as { code?: unknown } | null)?.code === '23503';
+/**
+ * Deletes what is stored about sessions that have ended. Rows that nobody deletes are deleted by {@link forgetClients}.
+ *
+ * @param sessionIDs hashes, as in {@link ClientName}
+ */
+export async function forgetSessions(on: Queryable, sessionIDs: readonly string[]): Promise<void> {
+	await on.query(
+		`WITH forgotten AS (
+			DELETE FROM forgotten_clients WHERE session_id = ANY ($1::text[])
+		)
+		DELETE FROM topic_subscriptions WHERE session_id = ANY ($1::text[])`,
+		[arrayLiteral(sessionIDs)]
+	);
 }

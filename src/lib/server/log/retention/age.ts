@@ -109,7 +109,7 @@ async function trimBlock(
 	const old = [topic, first, last, cut];
 	await on.query(
 		`INSERT INTO topic_horizons AS h (topic, audience, horizon)
-		SELECT topic, coalesce(user_id, 0), max(id) FROM events
+		SELECT topic, coalesce(user_id, ''), max(id) FROM events
 		WHERE topic = $1 AND id >= $2::bigint AND id <= $3::bigint AND created_at < $4::timestamptz GROUP BY 1, 2
 		ON CONFLICT (topic, audience) DO UPDATE SET horizon = greatest(h.horizon, excluded.horizon)`,
 		old

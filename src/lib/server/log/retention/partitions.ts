@@ -74,7 +74,7 @@ const UNDEFINED_TABLE = '42P01';
 async function drop(on: Queryable, name: string): Promise<boolean> {
 	await on.query(
 		`INSERT INTO topic_horizons AS h (topic, audience, horizon)
-		SELECT topic, coalesce(user_id, 0), max(id) FROM ${name} GROUP BY 1, 2
+		SELECT topic, coalesce(user_id, ''), max(id) FROM ${name} GROUP BY 1, 2
 		ON CONFLICT (topic, audience) DO UPDATE SET horizon = greatest(h.horizon, excluded.horizon)`,
 		[]
 	);

@@ -91,20 +91,20 @@ async function trimToLast(
 	signal?: AbortSignal
 ): Promise<number> {
 	const audiences = await on.query<{ audience: string }>(
-		`SELECT DISTINCT coalesce(user_id, 0)::text AS audience FROM events
+		`SELECT DISTINCT coalesce(user_id, '') AS audience FROM events
 		WHERE topic = $1 AND id > $2::bigint AND id <= $3::bigint`,
 		[topic, after.toString(), to.toString()]
 	);
 	let deleted = 0;
 	for (const { audience } of audiences) {
 		const [boundary] = await on.query<{ id: string }>(
-			`SELECT id::text FROM events WHERE coalesce(user_id, 0) = $1::bigint AND topic = $2
+			`SELECT id::text FROM events WHERE coalesce(user_id, '') = $1 AND topic = $2
 			ORDER BY events.id DESC OFFSET $3::int LIMIT 1`,
 			[audience, topic, last]
 		);
 		if (!boundary) continue;
 		await on.query(
-			`INSERT INTO topic_horizons AS h (topic, audience, horizon) VALUES ($1, $2::bigint, $3::bigint)
+			`INSERT INTO topic_horizons AS h (topic, audience, horizon) VALUES ($1, $2, $3::bigint)
 			ON CONFLICT (topic, audience) DO UPDATE SET horizon = greatest(h.horizon, excluded.horizon)`,
 			[topic, audience, boundary.id]
 		);
@@ -112,7 +112,7 @@ async function trimToLast(
 			const [row] = await on.query<{ count: string }>(
 				`WITH gone AS (
 					DELETE FROM events WHERE id IN (
-						SELECT id FROM events WHERE coalesce(user_id, 0) = $1::bigint AND topic = $2 AND id <= $3::bigint
+						SELECT id FROM events WHERE coalesce(user_id, '') = $1 AND topic = $2 AND id <= $3::bigint
 						ORDER BY events.id LIMIT ${BATCH}
 					) RETURNING 1
 				) SELECT count(*)::text AS count FROM gone`,

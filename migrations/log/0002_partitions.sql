@@ -1,13 +1,17 @@
--- Partitions of `events`.
--- Statement triggers fire for the table that the statement names: an INSERT that names a partition would pass both by.
-CREATE FUNCTION logline_refuse_partition() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Partitions of `events`. Written by hand.
+--
+-- Statement triggers fire for the table that the statement names. An INSERT that names a partition would run without the
+-- triggers of `events`.
+CREATE FUNCTION logline_refuse_partition() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
 	RAISE EXCEPTION 'INSERT INTO % is not ordered', TG_TABLE_NAME
 		USING ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Insert into "events".';
 END
 $$;
 --> statement-breakpoint
--- The greatest id that has a partition.
+COMMENT ON FUNCTION logline_refuse_partition() IS 'Trigger on each partition of events: refuses an INSERT that names the partition.';
+--> statement-breakpoint
 CREATE FUNCTION logline_last_partitioned() RETURNS bigint
 LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path FROM CURRENT AS $$
 	SELECT coalesce(max((regexp_match(pg_get_expr(c.relpartbound, c.oid), 'TO \(''?(\d+)'))[1]::bigint), 1) - 1
@@ -15,9 +19,9 @@ LANGUAGE sql VOLATILE SECURITY DEFINER SET search_path FROM CURRENT AS $$
 	WHERE i.inhparent = 'events'::regclass
 $$;
 --> statement-breakpoint
--- Keeps room for `ahead` times `size` ids beyond the last one that was given. Attaching (and not PARTITION OF) takes a lock
--- that neither readers nor writers wait for. Returns how many partitions it made. When another session is at it: 0, or
--- with `wait` after the other is done, what was still missing.
+COMMENT ON FUNCTION logline_last_partitioned() IS 'Returns the greatest id that has a partition.';
+--> statement-breakpoint
+-- It creates a table and attaches it. CREATE TABLE ... PARTITION OF would take a lock that blocks readers and writers.
 CREATE FUNCTION logline_ensure_partitions(size bigint DEFAULT 5000000, ahead int DEFAULT 2, wait boolean DEFAULT false)
 RETURNS int
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
@@ -37,7 +41,7 @@ BEGIN
 	SELECT last_value INTO head FROM events_id_seq;
 	WHILE lower_bound <= head + ahead * size LOOP
 		upper_bound := lower_bound + size;
-		-- A sequence that was set far ahead: one piece that reaches beyond it, and not thousands.
+		-- When the sequence was set far ahead, one large partition reaches beyond it. Otherwise thousands would be made.
 		IF lower_bound <= head THEN
 			upper_bound := ((head - 1) / size + 1) * size + 1;
 		END IF;
@@ -57,8 +61,10 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
--- How many ids can still be given before the partitions run out. The end of the last one is remembered by the session:
--- looking it up costs as much as a small INSERT once there are hundreds.
+COMMENT ON FUNCTION logline_ensure_partitions(bigint, int, boolean) IS 'Makes partitions until there is room for "ahead" times "size" ids beyond the last one given out. Returns how many it made. While another session does the same: returns 0, or with "wait" first waits for it.';
+--> statement-breakpoint
+-- The session remembers the end of the last partition. With hundreds of partitions, reading it costs as much as a small
+-- INSERT.
 CREATE FUNCTION logline_ids_left() RETURNS bigint
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
@@ -74,9 +80,10 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
--- For who is about to insert `wanted` rows, under the lock of the log: makes partitions when those that this session knows
--- would not suffice. Also when another session has just made some: for a moment they are in the catalog and not yet in what
--- this session knows of the table; the lock of whoever made them is released after that moment.
+COMMENT ON FUNCTION logline_ids_left() IS 'Returns how many ids can be given out before the partitions are full.';
+--> statement-breakpoint
+-- It also waits when another session has just made partitions: for a moment they are in the catalog but not yet in what
+-- this session knows of the table. The other session releases its lock after that moment.
 CREATE FUNCTION logline_make_room(wanted bigint) RETURNS void
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
@@ -88,8 +95,10 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
--- A statement cannot attach a partition to the table it inserts into, so a plain INSERT asks the servers for more, long
--- before the last one is full. Named so that it runs after events_before_insert, which takes the lock.
+COMMENT ON FUNCTION logline_make_room(bigint) IS 'Makes partitions when those that this session knows have no room for so many rows. Call it under the lock of the log, before the INSERT.';
+--> statement-breakpoint
+-- A statement cannot attach a partition to the table into which it inserts. So a plain INSERT asks the servers for more,
+-- long before the last partition is full.
 CREATE FUNCTION logline_before_insert_room() RETURNS trigger
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
@@ -105,19 +114,10 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
+COMMENT ON FUNCTION logline_before_insert_room() IS 'Trigger on events: asks the servers for partitions (channel logline_partitions) before the last one is full.';
+--> statement-breakpoint
+-- Triggers run in order of name: this one runs after events_before_insert, which takes the lock.
 CREATE TRIGGER events_before_insert_room BEFORE INSERT ON events
 FOR EACH STATEMENT EXECUTE FUNCTION logline_before_insert_room();
---> statement-breakpoint
-COMMENT ON FUNCTION logline_refuse_partition() IS 'Trigger: refuses an INSERT that names a partition.';
---> statement-breakpoint
-COMMENT ON FUNCTION logline_last_partitioned() IS 'The greatest id that has a partition.';
---> statement-breakpoint
-COMMENT ON FUNCTION logline_ensure_partitions(bigint, int, boolean) IS 'Makes partitions ahead of the log; returns how many.';
---> statement-breakpoint
-COMMENT ON FUNCTION logline_ids_left() IS 'How many ids can still be given before the partitions run out.';
---> statement-breakpoint
-COMMENT ON FUNCTION logline_make_room(bigint) IS 'Makes partitions when there is not enough room for so many rows. Under the lock of the log, before the INSERT.';
---> statement-breakpoint
-COMMENT ON FUNCTION logline_before_insert_room() IS 'Trigger: asks the servers for partitions before the last one is full.';
 --> statement-breakpoint
 SELECT logline_ensure_partitions();

@@ -1,9 +1,10 @@
--- The log: order, wake-ups, and the door for who has nothing else to write. Written by hand; docs/decisions/ has the reasons.
+-- How events enter the log: the lock that orders them, the bounds of a row, the triggers, and the function that appends.
+-- Written by hand. The reasons are in docs/decisions/001 and 002.
 INSERT INTO log_state DEFAULT VALUES;
 --> statement-breakpoint
 ALTER TABLE log_state ADD CONSTRAINT log_state_one_check CHECK (one);
 --> statement-breakpoint
--- Whether this transaction holds the lock of the log. Looked up, not remembered in a setting: a setting can be set by hand.
+-- It reads the table of locks. It does not remember the lock in a setting, because any client can change a setting.
 CREATE FUNCTION logline_holds_lock() RETURNS boolean
 LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
 	SELECT EXISTS (
@@ -17,15 +18,17 @@ LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
 	)
 $$;
 --> statement-breakpoint
--- What an event may be, kept by the tables, so that it holds for every program. A row beyond these bounds would come in and
--- then hurt others: an index refuses it, no page of a reader has room for it, or no Date can tell its time.
--- src/lib/server/log/accept.ts has the same bounds. One CHECK with one function behind it, because Postgres reads the text
--- of each CHECK anew for each statement.
+COMMENT ON FUNCTION logline_holds_lock() IS 'True when this transaction holds the lock of the log.';
+--> statement-breakpoint
+-- The bounds of an event. The tables check them, so they hold for every program. A row beyond a bound would be accepted and
+-- then harm others: an index would refuse it, no reader's page would have room for it, or JavaScript could not show its
+-- time. src/lib/server/log/accept.ts has the same bounds.
 --
--- Says which bound was passed and what to do about it: a CHECK by itself says only its name. Called when it has failed.
+-- Each table has one CHECK, which calls one function when it fails: Postgres parses the text of every CHECK again for each
+-- statement, and a failed CHECK by itself says only its name.
 CREATE FUNCTION logline_refuse(
-	p_table text, p_topic text, p_user bigint, p_data jsonb, p_created timestamptz, p_key text DEFAULT NULL
-) RETURNS boolean LANGUAGE plpgsql AS $$
+	p_table text, p_topic text, p_user text, p_data jsonb, p_created timestamptz, p_key text DEFAULT NULL
+) RETURNS boolean LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
 	about text;
 	wrong text;
@@ -35,14 +38,14 @@ BEGIN
 		about := 'topic';
 		wrong := format('The topic has %s octets', octet_length(p_topic));
 		todo := 'A topic has 1 to 200 octets.';
-	ELSIF p_user <= 0 THEN
+	ELSIF octet_length(p_user) NOT BETWEEN 1 AND 200 THEN
 		about := 'user_id';
-		wrong := format('There is no user %s', p_user);
-		todo := 'Name the user who may see the event; NULL is everyone who may subscribe to its topic.';
+		wrong := format('The user id has %s octets', octet_length(p_user));
+		todo := 'A user id has 1 to 200 octets; NULL means everyone who may subscribe to the topic.';
 	ELSIF char_length(p_key) NOT BETWEEN 1 AND 200 THEN
 		about := 'key';
 		wrong := format('The key has %s characters', char_length(p_key));
-		todo := 'A key has 1 to 200 characters; NULL is no key.';
+		todo := 'A key has 1 to 200 characters; NULL means no key.';
 	ELSIF octet_length(p_data::text) > 1048576 THEN
 		about := 'data';
 		wrong := format('The data has %s octets as text', octet_length(p_data::text));
@@ -53,7 +56,7 @@ BEGIN
 		todo := 'Arrays and objects may be nested 199 deep.';
 	ELSE
 		about := 'created_at';
-		wrong := format('The time %s is none that a program can show', p_created);
+		wrong := format('No program can show the time %s', p_created);
 		todo := 'Leave created_at out, or give a time in the years 1 to 9999.';
 	END IF;
 	RAISE EXCEPTION USING ERRCODE = 'check_violation', MESSAGE = wrong, HINT = todo,
@@ -61,9 +64,11 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
+COMMENT ON FUNCTION logline_refuse(text, text, text, jsonb, timestamptz, text) IS 'Raises an error that says which bound a row passes and what to do. The CHECKs of events, outbox and event_keys call it when they fail.';
+--> statement-breakpoint
 ALTER TABLE events ADD CONSTRAINT events_bounds_check CHECK (
 	octet_length(topic) BETWEEN 1 AND 200
-	AND coalesce(user_id, 1) > 0
+	AND octet_length(coalesce(user_id, 'x')) BETWEEN 1 AND 200
 	AND size <= 1048576
 	AND NOT data @? '$.**{200}'
 	AND created_at >= '0001-01-01 00:00:00+00' AND created_at < '10000-01-01 00:00:00+00'
@@ -72,7 +77,7 @@ ALTER TABLE events ADD CONSTRAINT events_bounds_check CHECK (
 --> statement-breakpoint
 ALTER TABLE outbox ADD CONSTRAINT outbox_bounds_check CHECK (
 	octet_length(topic) BETWEEN 1 AND 200
-	AND coalesce(user_id, 1) > 0
+	AND octet_length(coalesce(user_id, 'x')) BETWEEN 1 AND 200
 	AND size <= 1048576
 	AND NOT data @? '$.**{200}'
 	AND created_at >= '0001-01-01 00:00:00+00' AND created_at < '10000-01-01 00:00:00+00'
@@ -84,10 +89,10 @@ ALTER TABLE event_keys ADD CONSTRAINT event_keys_bounds_check CHECK (
 	char_length(key) BETWEEN 1 AND 200 OR logline_refuse('event_keys', '-', NULL, 'null', NULL, key)
 );
 --> statement-breakpoint
--- The right to append, until the end of the transaction. Everybody's next event waits for that end, so whoever takes the
--- right is held to a bound: a transaction that sits idle then loses its connection (25P03), and a later statement of it
--- that runs on is cancelled (57014). A shorter time that the client has set stays. Whoever must hold the log for longer
--- says `SET logline.hold_ms = 600000` before; 0 is without bound.
+-- All other writers wait until the transaction with the lock ends. So Postgres limits that transaction: when it is idle for
+-- too long, it loses its connection (25P03), and a later statement of it that runs for too long is cancelled (57014). A
+-- shorter limit that the client has set stays. A client that must hold the log for longer first runs
+-- `SET logline.hold_ms = 600000`; 0 means no limit.
 CREATE FUNCTION logline_lock() RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
@@ -99,7 +104,8 @@ BEGIN
 	IF (SELECT place FROM log_state) IS DISTINCT FROM logline_place() THEN
 		PERFORM logline_settle();
 	END IF;
-	-- A crash must not take back what readers have seen: the next ids would be those of what was lost.
+	-- Readers see an event as soon as it is committed. With an asynchronous commit, a crash could remove it again, and the
+	-- next events would get the same ids.
 	IF current_setting('synchronous_commit') = 'off' THEN
 		PERFORM set_config('synchronous_commit', 'on', true);
 	END IF;
@@ -112,12 +118,15 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
--- Runs before the first id is drawn, for INSERT, INSERT ... SELECT and COPY alike: one writer at a time from here to its
--- commit, so ids become visible in the order of their numbers.
+COMMENT ON FUNCTION logline_lock() IS 'Takes the right to append until the end of the transaction. The transaction may then neither be idle nor run a later statement for longer than logline.hold_ms (10000; 0: no limit).';
+--> statement-breakpoint
+-- It runs before the first id is drawn, for INSERT, INSERT ... SELECT and COPY. From here to the commit there is one writer
+-- at a time, so ids become visible in the order of their numbers.
 CREATE FUNCTION logline_before_insert() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 BEGIN
-	-- A transaction that has written may hold row locks somebody in the queue for the log needs: that would be a deadlock.
+	-- A transaction that has written something may hold a row lock that another waiting writer needs. Waiting for the log
+	-- would then be a deadlock.
 	IF pg_current_xact_id_if_assigned() IS NOT NULL AND NOT logline_holds_lock() THEN
 		RAISE EXCEPTION 'INSERT INTO events must be the first write of its transaction'
 			USING ERRCODE = 'object_not_in_prerequisite_state',
@@ -130,6 +139,8 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
+COMMENT ON FUNCTION logline_before_insert() IS 'Trigger on events: takes the lock of the log before the first id is drawn, and refuses an INSERT that is not the first write of its transaction.';
+--> statement-breakpoint
 CREATE FUNCTION logline_after_insert() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
@@ -140,7 +151,7 @@ BEGIN
 	IF highest IS NULL THEN -- the statement inserted nothing
 		RETURN NULL;
 	END IF;
-	-- An id that was not drawn under the lock could appear behind a reader that has passed it.
+	-- An id that was not drawn under the lock could appear behind a reader that has already passed it.
 	IF lowest <= current_setting('logline.head')::bigint OR highest > (
 		SELECT CASE WHEN is_called THEN last_value ELSE 0 END FROM events_id_seq
 	) THEN
@@ -152,16 +163,17 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
+COMMENT ON FUNCTION logline_after_insert() IS 'Trigger on events: notifies the servers (channel logline_events, the highest id), and refuses ids that the writer has chosen.';
+--> statement-breakpoint
 CREATE TRIGGER events_before_insert BEFORE INSERT ON events
 FOR EACH STATEMENT EXECUTE FUNCTION logline_before_insert();
 --> statement-breakpoint
 CREATE TRIGGER events_after_insert AFTER INSERT ON events
 REFERENCING NEW TABLE AS inserted FOR EACH STATEMENT EXECUTE FUNCTION logline_after_insert();
 --> statement-breakpoint
--- The door for whoever has nothing else to write: one statement, one commit. A batch that is sent again (its outcome was
--- unknown) answers what it answered the first time. A key answers the id of the first event that had it.
+-- For writers that have nothing else to write: one statement, one commit.
 CREATE FUNCTION logline_append(
-	p_batch uuid, p_topics text[], p_users bigint[], p_data jsonb[], p_keys text[] DEFAULT NULL,
+	p_batch uuid, p_topics text[], p_users text[], p_data jsonb[], p_keys text[] DEFAULT NULL,
 	p_created timestamptz[] DEFAULT NULL, OUT ids bigint[], OUT appended boolean[]
 ) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
@@ -219,8 +231,10 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
--- Takes the right to append and writes something, so that a server knows that it could: a read-only database, a full disk and
--- somebody who holds the log are found before there is an event to lose.
+COMMENT ON FUNCTION logline_append(uuid, text[], text[], jsonb[], text[], timestamptz[]) IS 'Appends events in one statement. Returns their ids in the order of the input; for a key that was used before, the id of its first event, and false in "appended". The same batch again appends nothing and returns the same.';
+--> statement-breakpoint
+-- A server calls it when nobody has appended for a while. So a read-only database, a full disk or a session that holds the
+-- log is noticed before there is an event to write.
 CREATE FUNCTION logline_probe() RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
@@ -229,4 +243,4 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
-COMMENT ON FUNCTION logline_probe() IS 'Writes to the log''s tables as an append does, without an event; fails where an append would.';
+COMMENT ON FUNCTION logline_probe() IS 'Writes to the log''s tables as an append does, but without an event. It fails where an append would fail.';

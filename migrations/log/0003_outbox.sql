@@ -1,12 +1,14 @@
--- The door for transactions that write other tables, too.
--- The door for everybody's larger transactions: rows put into `outbox` take no lock and become events here, exactly once,
--- because they leave one table and enter the other in one transaction. `p_seen` is what the caller's last call answered:
--- only rows of transactions that were not over then are looked at, so an old open transaction elsewhere, which keeps
--- vacuum from removing the dead rows, does not make this slow.
+-- The outbox: for transactions that also write other tables. Written by hand. The reasons are in docs/decisions/002.
 --
--- A page has at most `p_rows` rows, and ends with the row that reaches `p_octets`. When a page is refused, the caller asks
--- for smaller ones, and in a page of one row the row itself is at fault: it goes to `dead_letters`, and what is behind it
--- moves on. Only what is no fault of a row is raised then, too.
+-- A row of `outbox` takes no lock. The relay moves committed rows into `events`. Each row is moved exactly once, because it
+-- leaves one table and enters the other in one transaction.
+--
+-- The caller passes `p_seen`, which the last call returned. The relay then looks only at rows of transactions that were not
+-- over at that time. So it stays fast while an old open transaction elsewhere keeps vacuum from removing dead rows.
+--
+-- A page has at most `p_rows` rows and ends with the row that reaches `p_octets`. When a page is refused, the caller asks for
+-- smaller pages. In a page of one row, that row is the cause: it goes to `dead_letters`, and the rows behind it are moved.
+-- Errors that no row has caused are raised in any case.
 CREATE FUNCTION logline_relay(
 	p_seen pg_snapshot DEFAULT NULL, p_rows int DEFAULT 5000, p_octets bigint DEFAULT 4194304,
 	OUT moved int, OUT refused text, OUT more boolean, OUT seen pg_snapshot
@@ -15,7 +17,7 @@ DECLARE
 	txs xid8[];
 	numbers bigint[];
 	topics text[];
-	users bigint[];
+	users text[];
 	payloads jsonb[];
 	keys text[];
 	created timestamptz[];
@@ -49,7 +51,7 @@ BEGIN
 	INTO moved, txs, numbers, topics, users, payloads, keys, created, seen, more
 	FROM taken t;
 	IF more THEN
-		seen := p_seen; -- what is left is looked for in the same place
+		seen := p_seen; -- the next page looks at the same transactions
 	END IF;
 	IF moved = 0 THEN
 		RETURN;
@@ -57,12 +59,12 @@ BEGIN
 	BEGIN
 		PERFORM logline_append(NULL, topics, users, payloads, keys, created);
 		IF p_rows = 1 THEN
-			SET CONSTRAINTS ALL IMMEDIATE; -- what the commit would refuse is refused while it is known whose fault it is
+			SET CONSTRAINTS ALL IMMEDIATE; -- check now what the commit would check: here the cause is known
 		END IF;
 	EXCEPTION WHEN OTHERS THEN
 		GET STACKED DIAGNOSTICS state = RETURNED_SQLSTATE, reason = MESSAGE_TEXT, violated = CONSTRAINT_NAME;
-		-- No fault of the row: the connection, the transaction, a lock, a privilege, the disk, damage, or a partition that is
-		-- not made yet (a CHECK that fails has the same code, and a name).
+		-- Errors that the row has not caused: connection, transaction, lock, privilege, disk, corrupt data, or a partition
+		-- that does not exist yet (a failed CHECK has the same code, but also a name).
 		IF p_rows > 1 OR state ~ '^(08|25|40|42501|53|55P03|55006|57|58|XX00[12])' OR state = '23514' AND violated = '' THEN
 			RAISE;
 		END IF;
@@ -74,8 +76,9 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
--- Whether rows wait that the relay does not look for, because their transaction was over long ago: rows that somebody
--- restored, or a snapshot from before a failover. Takes no lock.
+COMMENT ON FUNCTION logline_relay(pg_snapshot, int, bigint) IS 'Moves a page of committed outbox rows into the log. The servers call it. When the log refuses a page of one row, the row goes to dead_letters.';
+--> statement-breakpoint
+-- Such rows were restored from a backup, or `p_seen` is from before a failover. It takes no lock.
 CREATE FUNCTION logline_relay_overlooks(p_seen pg_snapshot) RETURNS boolean
 LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
 	SELECT EXISTS (
@@ -83,20 +86,27 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
 	)
 $$;
 --> statement-breakpoint
--- The relay finds a row by the transaction that wrote it. A restore with triggers off may bring others; they are found later.
-CREATE FUNCTION logline_refuse_tx() RETURNS trigger LANGUAGE plpgsql AS $$
+COMMENT ON FUNCTION logline_relay_overlooks(pg_snapshot) IS 'True when outbox rows wait at which a relay with this snapshot does not look, because their transaction was over long ago.';
+--> statement-breakpoint
+-- The relay finds a row by the transaction that wrote it. A restore with triggers off may insert rows with another one;
+-- logline_relay_overlooks() finds them later.
+CREATE FUNCTION logline_refuse_tx() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
 	RAISE EXCEPTION 'outbox.tx is given by the log, not by the writer'
 		USING ERRCODE = 'generated_always', HINT = 'Leave the columns "tx" and "n" out of the INSERT.';
 END
 $$;
 --> statement-breakpoint
+COMMENT ON FUNCTION logline_refuse_tx() IS 'Trigger on outbox: refuses a row whose "tx" is not the transaction that inserts it.';
+--> statement-breakpoint
 CREATE TRIGGER outbox_before_insert BEFORE INSERT ON outbox
 FOR EACH ROW WHEN (NEW.tx <> pg_current_xact_id()) EXECUTE FUNCTION logline_refuse_tx();
 --> statement-breakpoint
--- Wakes the relay of every process. A writer that kicks its own relay after commit says `SET LOCAL logline.kick = off`:
--- notifications make commits wait for each other.
-CREATE FUNCTION logline_outbox_notify() RETURNS trigger LANGUAGE plpgsql AS $$
+-- Transactions that notify wait for each other when they commit. So a writer that wakes its own relay after its commit runs
+-- `SET LOCAL logline.kick = off`.
+CREATE FUNCTION logline_outbox_notify() RETURNS trigger
+LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 BEGIN
 	IF current_setting('logline.kick', true) IS DISTINCT FROM 'off' THEN
 		PERFORM pg_notify('logline_outbox', '');
@@ -104,6 +114,8 @@ BEGIN
 	RETURN NULL;
 END
 $$;
+--> statement-breakpoint
+COMMENT ON FUNCTION logline_outbox_notify() IS 'Trigger on outbox: wakes the relays of all servers (channel logline_outbox), unless logline.kick is off.';
 --> statement-breakpoint
 CREATE TRIGGER outbox_after_insert AFTER INSERT ON outbox
 FOR EACH STATEMENT EXECUTE FUNCTION logline_outbox_notify();

@@ -1,6 +1,7 @@
--- What the log must hear of sessions.
--- Ends the streams of a session, whoever deletes its row, lets it expire at once or gives it to somebody else. A TRUNCATE
--- has no rows to name: all sessions are looked at.
+-- The app tells the log when a session ends. Written by hand.
+--
+-- The trigger fires for every program that deletes a session, lets it expire or gives it to another user. A TRUNCATE names no
+-- rows: then the servers check all sessions.
 CREATE FUNCTION logline_session_ended() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
 	IF TG_OP = 'TRUNCATE' THEN
@@ -12,6 +13,8 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
+COMMENT ON FUNCTION logline_session_ended() IS 'Trigger on sessions: tells every server that a session has ended (channel logline_sessions, its id; empty: check all), so that its streams end.';
+--> statement-breakpoint
 CREATE TRIGGER sessions_after_delete AFTER DELETE ON sessions
 FOR EACH ROW EXECUTE FUNCTION logline_session_ended();
 --> statement-breakpoint
@@ -21,6 +24,3 @@ EXECUTE FUNCTION logline_session_ended();
 --> statement-breakpoint
 CREATE TRIGGER sessions_after_truncate AFTER TRUNCATE ON sessions
 FOR EACH STATEMENT EXECUTE FUNCTION logline_session_ended();
---> statement-breakpoint
--- Counts of a minute: worth no wait for the disk, and of no use after a crash.
-ALTER TABLE rate_limits SET UNLOGGED;

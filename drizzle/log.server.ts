@@ -1,0 +1,224 @@
+/**
+ * The log's own tables. They refer to no table of the app. The descriptions that psql shows (`COMMENT ON`) are in
+ * migrations/log/, because drizzle-kit cannot write comments. The reasons are here. The file name ends in `.server.ts`: a
+ * page that imports it by mistake then fails the build, so the schema never reaches the browser.
+ */
+import { sql } from 'drizzle-orm';
+import {
+	bigint,
+	bigserial,
+	boolean,
+	customType,
+	index,
+	integer,
+	jsonb,
+	pgTable,
+	primaryKey,
+	text,
+	timestamp,
+	uuid
+} from 'drizzle-orm/pg-core';
+
+const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' });
+const moment = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });
+/** Ids of events are decimal strings in JSON: they can be larger than a safe `number`, and JSON has no bigint. */
+const id = (name: string) => bigint(name, { mode: 'bigint' });
+/** Id of a user, as the app made it: text, 1 to 200 octets. */
+const user = (name: string) => text(name);
+
+/**
+ * The log. Partitioned by range of id (the migration adds PARTITION BY, which drizzle-kit cannot express). `user_id` has no
+ * foreign key on purpose: the log does not know the app's tables, and an event for a missing user does no harm.
+ */
+export const events = pgTable(
+	'events',
+	{
+		id: bigserial('id', { mode: 'bigint' }).primaryKey(),
+		topic: text('topic').notNull(),
+		userId: user('user_id'),
+		data: jsonb('data').notNull(),
+		createdAt: moment('created_at')
+			.notNull()
+			.default(sql`clock_timestamp()`),
+		/** Octets of `data` as text. A reader can limit a page without decompressing the data it does not read. */
+		size: integer('size')
+			.notNull()
+			.generatedAlwaysAs(sql`octet_length(data::text)`)
+	},
+	// coalesce, because the planner does not treat `user_id IS NULL` as a fixed index column, and would sort.
+	(t) => [index('events_replay_idx').on(sql`coalesce(${t.userId}, '')`, t.topic, t.id)]
+);
+
+/** Events written inside a larger transaction, until the relay has moved them into the log. */
+export const outbox = pgTable(
+	'outbox',
+	{
+		tx: xid8('tx')
+			.notNull()
+			.default(sql`pg_current_xact_id()`),
+		n: bigint('n', { mode: 'bigint' }).notNull().generatedAlwaysAsIdentity(),
+		topic: text('topic').notNull(),
+		userId: user('user_id'),
+		data: jsonb('data').notNull(),
+		key: text('key'),
+		createdAt: moment('created_at')
+			.notNull()
+			.default(sql`clock_timestamp()`),
+		/** Octets of `data` as text. The relay can limit a page without decompressing the data it does not move. */
+		size: integer('size')
+			.notNull()
+			.generatedAlwaysAs(sql`octet_length(data::text)`)
+	},
+	(t) => [primaryKey({ columns: [t.tx, t.n] })]
+);
+
+/**
+ * Outbox rows that the log refused. The table has no constraints, so that every row can be set aside. The bounds of `events`
+ * and `outbox` are in migrations/log/0001_append.sql, each with its hint.
+ */
+export const deadLetters = pgTable('dead_letters', {
+	id: bigint('id', { mode: 'bigint' }).primaryKey().generatedAlwaysAsIdentity(),
+	tx: xid8('tx').notNull(),
+	n: id('n').notNull(),
+	topic: text('topic').notNull(),
+	userId: user('user_id'),
+	data: jsonb('data').notNull(),
+	key: text('key'),
+	createdAt: moment('created_at').notNull(),
+	error: text('error').notNull(),
+	setAsideAt: moment('set_aside_at')
+		.notNull()
+		.default(sql`clock_timestamp()`)
+});
+
+/**
+ * Idempotency keys, kept for ever. Not a column of `events`, because its unique index would have to contain the partition
+ * key.
+ */
+export const eventKeys = pgTable('event_keys', {
+	key: text('key').primaryKey(),
+	eventId: id('event_id').notNull()
+});
+
+/** Results of batches, so that a writer whose connection broke at commit can ask again with the same key. */
+export const appendBatches = pgTable('append_batches', {
+	batch: uuid('batch').primaryKey(),
+	ids: bigint('ids', { mode: 'bigint' }).array().notNull(),
+	appended: boolean('appended').array().notNull(),
+	createdAt: moment('created_at').notNull().defaultNow()
+});
+
+/** Has one row. Every append also locks this table, so that ids become visible in order. */
+export const logState = pgTable('log_state', {
+	one: boolean('one').primaryKey().default(true),
+	epoch: uuid('epoch').notNull().defaultRandom(),
+	/** Where the log was when it was last written to, see `logline_place()`; null: never written. */
+	place: text('place')
+});
+
+/**
+ * Ranges of ids that the previous server may have given to events which are not here. A client with a cursor in a hole may
+ * have received such events, and gets a gap.
+ */
+export const logHoles = pgTable('log_holes', {
+	/** The last id before the hole. */
+	after: id('after').notNull(),
+	/** The last id of the hole. */
+	upto: id('upto').primaryKey(),
+	place: text('place').notNull(),
+	createdAt: moment('created_at').notNull().defaultNow()
+});
+
+/**
+ * How far the history of a topic has been trimmed. It moves before anything is deleted, so that a reader that misses an
+ * event can always see the reason.
+ */
+export const topicHorizons = pgTable(
+	'topic_horizons',
+	{
+		topic: text('topic').notNull(),
+		/** `user_id` of the trimmed events; '': events for everyone. No user has this id. */
+		audience: text('audience').notNull(),
+		horizon: id('horizon').notNull()
+	},
+	(t) => [
+		primaryKey({ columns: [t.topic, t.audience] }),
+		// For the check with each page whether something was trimmed that this server has not read yet. Usually there is
+		// nothing.
+		index('topic_horizons_horizon_idx').on(t.horizon)
+	]
+);
+
+/** How far the retention job has processed a topic, so that it reads each event once. */
+export const retentionProgress = pgTable('retention_progress', {
+	topic: text('topic').primaryKey(),
+	done: id('done').notNull(),
+	/** The rule that the job applied. With another rule it starts again. */
+	rule: text('rule').notNull()
+});
+
+/**
+ * The oldest time in each block of ids, for each topic that is kept for a time. Times in the log do not rise with the ids,
+ * and an index on time would cost every insert.
+ */
+export const retentionBlocks = pgTable(
+	'retention_blocks',
+	{
+		topic: text('topic').notNull(),
+		block: id('block').notNull(),
+		/** Greatest id of the topic that was seen in the block. */
+		last: id('last').notNull(),
+		oldest: moment('oldest').notNull()
+	},
+	(t) => [primaryKey({ columns: [t.topic, t.block] })]
+);
+
+/**
+ * What each client is subscribed to. `session_id` has no foreign key on purpose: the log does not know the app's sessions.
+ * The rows of a session are deleted when the log hears that it has ended, and in any case 30 days after the last use.
+ */
+export const topicSubscriptions = pgTable(
+	'topic_subscriptions',
+	{
+		sessionId: text('session_id').notNull(),
+		/** '' is the one unnamed client of a session. */
+		clientId: text('client_id').notNull(),
+		topic: text('topic').notNull(),
+		/** How many times this client has added the topic. */
+		n: integer('n').notNull(),
+		/** Position of the subscription in the log: the topic is safe at a cursor that is not before it. */
+		since: id('since').notNull(),
+		/**
+		 * Every event after this id was owed at first. It is the start of the replay window, where a catch-up that broke off
+		 * continues.
+		 */
+		begin: id('begin')
+			.notNull()
+			.default(sql`0`),
+		/** The horizon of the topic at first: trimming up to this id is no gap for the client. */
+		trimmed: id('trimmed')
+			.notNull()
+			.default(sql`0`),
+		createdAt: moment('created_at').notNull().defaultNow(),
+		/** When the client was last connected. Updated once a day. */
+		seenAt: moment('seen_at').notNull().defaultNow()
+	},
+	(t) => [
+		primaryKey({ columns: [t.sessionId, t.clientId, t.topic, t.n] }),
+		index('topic_subscriptions_seen_at_idx').on(t.seenAt)
+	]
+);
+
+/**
+ * Sessions of which subscriptions were deleted because they were old or too many. An unknown client that sends bare topic
+ * names may be the client that had them.
+ */
+export const forgottenClients = pgTable(
+	'forgotten_clients',
+	{
+		sessionId: text('session_id').primaryKey(),
+		/** When a client of the session was last forgotten. The row is kept for 400 days: no cookie lives longer. */
+		since: moment('since').notNull().defaultNow()
+	},
+	(t) => [index('forgotten_clients_since_idx').on(t.since)]
+);
