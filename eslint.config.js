@@ -13,8 +13,9 @@ const path = (relative) => fileURLToPath(new URL(relative, import.meta.url));
 const TESTS = ['**/*.test.ts', 'tests/**', 'src/**/stage.ts', 'src/**/*-process.ts'];
 
 /**
- * Imports run one way: routes → features → app → sse → delivery → log → database, and in the browser features → client. All
- * may use protocol, which uses nothing. A zone says what a folder of src/lib may import from src besides itself.
+ * Imports run one way. In the library: logline → streams → sse → delivery → log → database → work. Around it, the app:
+ * routes → features → accounts and app → library; in browsers: routes → features → client. All may use protocol, which uses
+ * nothing. A zone says what a folder of src may import from src besides itself.
  */
 const zone = (folder, allowed, message) => ({
 	target: path(folder),
@@ -22,38 +23,62 @@ const zone = (folder, allowed, message) => ({
 	except: [folder, ...allowed].map((name) => `./${name.replace(/^src\//, '')}`),
 	message
 });
-const SERVER = 'src/lib/server';
-const PROTOCOL = 'src/lib/protocol';
+const LIB = 'src/lib';
+const PROTOCOL = `${LIB}/protocol`;
+const CLIENT = `${LIB}/client`;
+const SERVER = `${LIB}/server`;
+const WORK = `${SERVER}/work`;
 const DATABASE = `${SERVER}/database`;
+const SCHEMA = `${SERVER}/schema`;
 const LOG = `${SERVER}/log`;
 const DELIVERY = `${SERVER}/delivery`;
+const SSE = `${SERVER}/sse`;
+const STREAMS = `${SERVER}/streams`;
+/** What the app may import of the library: what an adopter can import. */
+const ENTRIES = [`${LIB}/index.ts`, `${CLIENT}/index.ts`, `${SERVER}/index.ts`];
+const APP = ['src/accounts', 'src/app', 'src/embedded-postgres'];
 const LAYERS = [
 	zone(PROTOCOL, [], 'protocol imports nothing: everybody imports it.'),
-	zone(DATABASE, [], 'database is the lowest layer.'),
-	zone(LOG, [DATABASE, PROTOCOL], 'log knows the database and the protocol only.'),
-	zone(DELIVERY, [LOG, DATABASE, PROTOCOL], 'delivery is below sse, app, features and routes.'),
-	zone(`${SERVER}/sse`, [DELIVERY, LOG, DATABASE, PROTOCOL], 'sse is below app, features, routes.'),
-	zone(`${SERVER}/auth`, [`${SERVER}/config.ts`, DATABASE, PROTOCOL], 'auth is below the app.'),
-	zone(SERVER, [PROTOCOL], 'The server knows no feature, no route, and nothing of the browser.'),
-	zone(
-		'src/lib/client',
-		[PROTOCOL],
-		'client knows the protocol only: no server, no feature, no UI.'
-	),
+	zone(CLIENT, [PROTOCOL], 'client knows the protocol only: it runs in browsers.'),
+	zone(WORK, [], 'work (loops, log lines, ends) is below everything else on the server.'),
+	zone(DATABASE, [WORK], 'database knows no table.'),
+	zone(SCHEMA, [DATABASE, WORK], 'schema only brings the tables.'),
+	zone(LOG, [DATABASE, WORK, PROTOCOL], 'log knows no HTTP and no client.'),
+	zone(DELIVERY, [LOG, DATABASE, WORK, PROTOCOL], 'delivery knows no HTTP: streams use it.'),
+	zone(SSE, [DELIVERY, PROTOCOL], 'sse only turns events into bytes of a response.'),
+	zone(STREAMS, [SSE, DELIVERY, LOG, DATABASE, WORK, PROTOCOL], 'streams is below logline.'),
+	zone(LIB, [], 'src/lib is the library: it knows nothing of the app around it.'),
 	zone('src/ui', [], 'ui is for every feature, and knows none.'),
+	zone('src/embedded-postgres', ENTRIES, 'Only commands and app start a database.'),
+	zone('src/accounts', [...ENTRIES, 'src/app', 'src/http', 'src/ui'], 'accounts know no feature.'),
+	zone('src/http', [...ENTRIES, ...APP], 'http is below routes and features.'),
+	zone(
+		'src/app',
+		[...ENTRIES, 'src/accounts', 'src/http', 'src/embedded-postgres'],
+		'The app finds its features by their folder, not by import.'
+	),
+	zone(
+		'src/commands',
+		[...ENTRIES, ...APP, 'src/http'],
+		'A command starts the app; it knows no feature.'
+	),
 	zone(
 		'src/features',
-		[SERVER, PROTOCOL, 'src/lib/client', 'src/ui'],
+		[...ENTRIES, ...APP, 'src/http', 'src/ui'],
 		'Routes import features, not the other way round.'
+	),
+	zone(
+		'src/routes',
+		[...ENTRIES, ...APP, 'src/http', 'src/ui', 'src/features'],
+		'Import logline, logline/client or logline/server, as an adopter would.'
 	)
 ];
 
 /** These can be deleted, together with the routes that show them, and the rest still builds. */
 const DELETABLE = {
 	target: path('src'),
-	from: [path('src/features/chat'), path('src/features/demo')],
-	message:
-		'chat and demo are examples that one can delete: only they and routes/(demo) import them.'
+	from: [path('src/features')],
+	message: 'Features are examples that one can delete: only routes/(demo) imports them.'
 };
 
 /** Runs without SvelteKit: a plain script can use it. */
@@ -87,6 +112,10 @@ export default defineConfig(
 					extensions: ['.ts', '.js', '.svelte'],
 					alias: {
 						$lib: [path('src/lib')],
+						'logline/client': [path('src/lib/client/index.ts')],
+						'logline/server': [path('src/lib/server/index.ts')],
+						logline: [path('src/lib/index.ts')],
+						$src: [path('src')],
 						$schema: [path('drizzle/schema.server.ts')]
 					}
 				})
@@ -120,6 +149,11 @@ export default defineConfig(
 			// The rule does not see assignments in callbacks.
 			'@typescript-eslint/no-unnecessary-condition': 'off',
 			'@typescript-eslint/no-dynamic-delete': 'off',
+			// `interface SSETopicsMap extends PayloadsOf<typeof topics> {}` adds the topics of a feature.
+			'@typescript-eslint/no-empty-object-type': [
+				'error',
+				{ allowInterfaces: 'with-single-extends' }
+			],
 			// Some interfaces require a promise.
 			'@typescript-eslint/require-await': 'off',
 			'@typescript-eslint/restrict-template-expressions': [
@@ -169,7 +203,7 @@ export default defineConfig(
 	{
 		// Repeats the rule, because a later setting of a rule replaces the earlier one.
 		files: ['src/**/*.{ts,svelte}'],
-		ignores: [...TESTS, 'src/features/{chat,demo}/**', 'src/routes/(demo)/**'],
+		ignores: [...TESTS, 'src/features/**', 'src/routes/(demo)/**'],
 		rules: { 'import-x/no-restricted-paths': ['error', { zones: [...LAYERS, DELETABLE] }] }
 	},
 	{
@@ -181,7 +215,7 @@ export default defineConfig(
 				{
 					patterns: [
 						{
-							regex: '^\\$(lib/server|schema)',
+							regex: '^(logline/server|\\$schema|\\$src/(app|accounts|http)/)',
 							message: 'Only files named *.server.ts know the server: others are sent to browsers.'
 						}
 					]
@@ -190,7 +224,7 @@ export default defineConfig(
 		}
 	},
 	{
-		files: [`{${DATABASE},${LOG},${DELIVERY},${SERVER}/sse}/**/*.ts`],
+		files: [`{${WORK},${DATABASE},${SCHEMA},${LOG},${DELIVERY},${SSE},${STREAMS}}/**/*.ts`],
 		rules: { 'no-restricted-imports': ['error', { patterns: [WITHOUT_KIT] }] }
 	},
 	{

@@ -1,4 +1,8 @@
-import { openDatabase as open, queryable, type Database as Opened } from '$lib/server/database/client.ts';
+import {
+	openDatabase as open,
+	queryable,
+	type Database as Opened
+} from '$lib/server/database/client.ts';
 import type { Queryable } from '$lib/server/database/client.ts';
 
 export type Database = Opened & { pool: Queryable };

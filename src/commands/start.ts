@@ -5,12 +5,7 @@
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import {
-	describePlace,
-	listenError,
-	listenOptions,
-	type Place
-} from '$src/http/listen-options.ts';
+import { describePlace, listenError, listenOptions, type Place } from '$src/http/listen-options.ts';
 import { endEarlier } from '$src/app/process.ts';
 import { BuildFailed, ensureBuild } from './builds.ts';
 import { loadEnvironment } from './run-command.ts';

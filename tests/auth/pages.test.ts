@@ -1,10 +1,7 @@
 import type { User } from '../../src/accounts/user.ts';
 import { isActionFailure, isRedirect, type RequestEvent } from '@sveltejs/kit';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
-import {
-	openAccountPage,
-	submitAccountForm
-} from '../../src/accounts/account-forms.server.ts';
+import { openAccountPage, submitAccountForm } from '../../src/accounts/account-forms.server.ts';
 import type { Auth } from '../../src/accounts/auth.ts';
 import { openDatabase, type Database } from '../../src/app/database.ts';
 import { LoglineError } from '../../src/lib/protocol/index.ts';

@@ -3,7 +3,12 @@
  * unpatched driver from npm, each of these tests hangs or its queue grows without limit.
  */
 import { afterEach, describe, expect, it } from 'vitest';
-import { openClient, queryable, type ClientOptions, type Sql } from '../../src/lib/server/database/client.ts';
+import {
+	openClient,
+	queryable,
+	type ClientOptions,
+	type Sql
+} from '../../src/lib/server/database/client.ts';
 import { openDatabase } from '../../src/app/database.ts';
 import { isTransient } from '../../src/lib/server/database/transient.ts';
 import { whileWanted } from '../../src/lib/server/database/wanted.ts';

@@ -12,11 +12,14 @@ describe('a topic that is not for everybody', () => {
 		const { app } = scene.server;
 		const refusal = { code: 'forbidden_topic', status: 403 };
 		await expect(readState(app, scene.user, ['a', 'staff'])).rejects.toMatchObject(refusal);
-		const history = async () => app.logline.history(scene.user, 'staff', { before: null, limit: 10 });
+		const history = async () =>
+			app.logline.history(scene.user, 'staff', { before: null, limit: 10 });
 		await expect(history()).rejects.toMatchObject(refusal);
 		const boss = await createUser(scene.database.url, 'boss');
 		expect((await readState(app, boss, ['staff'])).events).toHaveLength(1);
-		expect((await app.logline.history(boss, 'staff', { before: null, limit: 10 })).events).toHaveLength(1);
+		expect(
+			(await app.logline.history(boss, 'staff', { before: null, limit: 10 })).events
+		).toHaveLength(1);
 	});
 
 	test('is not even named to who may not see it, and nothing is named to who is not signed in', async () => {

@@ -40,7 +40,9 @@ test('who comes to a server that has not read so far is not set back, and is sen
 	client.close();
 
 	const again = scene.open('topics=a&client=x', { server, lastEventID: client.cursor });
-	await until(() => server.app.logline.parts.streams.connections.size === 1, { what: 'the late server has it' });
+	await until(() => server.app.logline.parts.streams.connections.size === 1, {
+		what: 'the late server has it'
+	});
 	expect(BigInt(server.app.health().head)).toBeLessThan(BigInt(client.cursor));
 	release();
 	const { id } = await again.caughtUp();

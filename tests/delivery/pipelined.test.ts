@@ -14,7 +14,9 @@ test('streams that wait behind another on their connection end with that connect
 	const ask = (topic: string) =>
 		`GET /api/events?topics=${topic}&client=${topic} HTTP/1.1\r\nHost: x\r\nCookie: ${scene.user.cookie}\r\n\r\n`;
 	socket.write(topics.map(ask).join(''));
-	await until(() => topics.every((topic) => app.logline.isSubscribed(topic)), { what: 'all are open' });
+	await until(() => topics.every((topic) => app.logline.isSubscribed(topic)), {
+		what: 'all are open'
+	});
 	socket.destroy();
 	await until(() => app.logline.parts.streams.connections.size === 0, { what: 'all are over' });
 	expect(await scene.server.sockets()).toBe(0);

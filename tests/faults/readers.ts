@@ -38,9 +38,7 @@ export class Readers {
 			topics: [FAT],
 			habits: {}
 		});
-		this.stallers = world.users.map(
-			(user) => new RawReader(partsOf(user, `${user.name}-staller`))
-		);
+		this.stallers = world.users.map((user) => new RawReader(partsOf(user, `${user.name}-staller`)));
 		this.all = world.users.flatMap((user) =>
 			READERS.map(({ make, topics, habits }, i) => {
 				const parts = { ...partsOf(user, `${user.name}-${make}-${i}`), topics, habits };

@@ -57,8 +57,7 @@ const eventsOf = (viewer: User) => app.database.sql<{ topic: string; data: unkno
 
 /** Begins the story as a first subscription does, and waits for the first prompt. */
 async function openPrompt(viewer: User): Promise<void> {
-	await app.database
-		.sql`insert into story_progress (user_id, due_at) values (${viewer.id}, now())`;
+	await app.database.sql`insert into story_progress (user_id, due_at) values (${viewer.id}, now())`;
 	await until(async () => (await eventsOf(viewer)).some(({ topic }) => topic === 'prompt'));
 }
 
@@ -70,9 +69,7 @@ describe('POST /api/chat', () => {
 			body: { success: true }
 		});
 		await until(async () =>
-			(await eventsOf(ada)).some(
-				({ data }) => (data as { sender?: string }).sender === ada.name
-			)
+			(await eventsOf(ada)).some(({ data }) => (data as { sender?: string }).sender === ada.name)
 		);
 	});
 
@@ -107,8 +104,7 @@ describe('POST /api/chat', () => {
 		['an unknown action', 400, 'unknown_action', '{"action":"win"}']
 	])('answers %s with %i %s, and nothing has changed', async (_, status, code, body) => {
 		await openPrompt(ada);
-		const progress = () =>
-			app.database.sql`select * from story_progress where user_id = ${ada.id}`;
+		const progress = () => app.database.sql`select * from story_progress where user_id = ${ada.id}`;
 		const before = [await progress(), await eventsOf(ada)];
 		expect(await post(body)).toMatchObject({ status, body: { error: { code } } });
 		expect([await progress(), await eventsOf(ada)]).toEqual(before);

@@ -104,7 +104,9 @@ export function defineTopics<const T extends Record<string, TopicDefinition>>(to
 
 /** Topic name → payload, as the schemas of some declared topics produce it. */
 export type PayloadsOf<T extends Record<string, TopicDefinition>> = {
-	[K in keyof T]: T[K] extends { schema: { readonly '~standard': { readonly types?: infer Types } } }
+	[K in keyof T]: T[K] extends {
+		schema: { readonly '~standard': { readonly types?: infer Types } };
+	}
 		? NonNullable<Types> extends { readonly output: infer Data }
 			? Data
 			: unknown

@@ -1,4 +1,9 @@
-import { isReserved, LoglineError, type PayloadSchema, type TopicRegistry } from '../../protocol/index.ts';
+import {
+	isReserved,
+	LoglineError,
+	type PayloadSchema,
+	type TopicRegistry
+} from '../../protocol/index.ts';
 import type { NewEvent } from './types.ts';
 
 /** An event that passed every check and is ready to be written. */

@@ -42,7 +42,11 @@ export function createStreamHandler(running: () => Pick<Logline, 'open'>): Strea
 		// SvelteKit calls GET for HEAD. A stream would respond only when it ends.
 		if (request.method === 'HEAD') return new Response(null, { headers: SSE_HEADERS });
 		try {
-			const asked = { searchParams: url.searchParams, headers: request.headers, gone: request.signal };
+			const asked = {
+				searchParams: url.searchParams,
+				headers: request.headers,
+				gone: request.signal
+			};
 			return await running().open(asked, () => authenticate(event));
 		} catch (error) {
 			return errorResponse(error);

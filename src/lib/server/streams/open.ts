@@ -91,10 +91,7 @@ function withoutSession(
 	viewer: Viewer | null = null
 ): Response {
 	if (user === null) throw new LoglineError('unauthorized', 'Sign in first.', 401);
-	return signedOutStream(
-		parts,
-		viewer ? 'Somebody else has signed in.' : 'The session has ended.'
-	);
+	return signedOutStream(parts, viewer ? 'Somebody else has signed in.' : 'The session has ended.');
 }
 
 /** Computes what the client is owed, and records its subscriptions. */

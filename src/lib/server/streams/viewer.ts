@@ -19,6 +19,4 @@ export type Authenticate = () => SignedInViewer | null | Promise<SignedInViewer 
  *
  * @param sessions as {@link SignedInViewer.session}; at most 1,000
  */
-export type ReadSessions = (
-	sessions: readonly string[]
-) => Promise<ReadonlyMap<string, Date>>;
+export type ReadSessions = (sessions: readonly string[]) => Promise<ReadonlyMap<string, Date>>;
