@@ -7,7 +7,9 @@ import {
 	readOldest,
 	readPage,
 	readWindowStart,
+	TIMES,
 	topicRange,
+	type Times,
 	type TopicStart
 } from './read.ts';
 
@@ -21,6 +23,8 @@ export interface HistoryEvent {
 	data: unknown;
 	/** The data as JSON text for `JSON.parse` in the browser. Set only when the page cannot carry the data as a value. */
 	json?: string;
+	/** When it was written. ISO 8601; or the text that Postgres prints (for example "infinity"), if ISO 8601 has none. */
+	at: string;
 }
 
 /** Rows of one statement. */
@@ -63,16 +67,18 @@ export async function readHistory(
 	let position = starts.reduce((least, { after }) => (after < least ? after : least), to);
 	for (;;) {
 		const size = new PageSize({ most: PAGE, bytes: room, turn });
-		const page = await readPage(on, { userId, starts, to, size }).catch((error: unknown) => {
+		const wanted = { userId, starts, to, size, times: true };
+		const page = await readPage<ListedRow & Times>(on, wanted).catch((error: unknown) => {
 			// One event that Postgres refuses to return must not fail the page. The stream will handle it.
 			if (error instanceof EventRefused) return null;
 			throw error;
 		});
-		for (const event of page?.events ?? []) {
+		for (const [i, event] of (page?.events ?? []).entries()) {
 			room -= event.data?.length ?? 0;
 			// The first event of a page may be larger than the remaining room.
 			if (room < 0) return { events, cursor: (event.id - 1n).toString() };
-			events.push({ id: event.id.toString(), topic: event.topic, ...carried(event.data) });
+			const { topic, data } = event;
+			events.push({ id: event.id.toString(), topic, ...carried(data), at: timeOf(page!.rows[i]!) });
 		}
 		if (!page?.more) return { events, cursor: (page ? to : position).toString() };
 		position = page.last ?? position;
@@ -149,8 +155,8 @@ export async function readHistoryPage(
 	const size = new PageSize({ most: limit, bytes: MAX_LENGTH, turn });
 	const read = () =>
 		readPageOf(on, size, ({ rows, inline }) =>
-			on.query<ListedRow & { created: number; created_text: string }>(
-				`SELECT ${listed('$3')}, (extract(epoch FROM created_at) * 1000)::float8 AS created, created_at::text AS created_text
+			on.query<ListedRow & Times>(
+				`SELECT ${listed('$3')}, ${TIMES}
 				FROM (${newest(EVERYONE)} UNION ALL ${newest('$5')}) AS merged ORDER BY merged.id DESC LIMIT $2::int`,
 				[to.toString(), rows, inline, topic, userId]
 			)
@@ -158,11 +164,11 @@ export async function readHistoryPage(
 	const { rows } = await persist(read);
 	const oldest = await readOldest(on, query);
 	return {
-		events: rows.map(({ id, topic, data, created, created_text }) => ({
-			id,
-			topic,
-			json: data,
-			createdAt: moment(created) ?? created_text
+		events: rows.map((row) => ({
+			id: row.id,
+			topic: row.topic,
+			json: row.data,
+			createdAt: timeOf(row)
 		})),
 		oldest: oldest?.toString() ?? null
 	};
@@ -188,8 +194,8 @@ export function historyJson({ events, oldest }: HistoryPage): string {
 	return `{"events":[${lines.join(',')}],"oldest":${JSON.stringify(oldest)}}`;
 }
 
-/** @returns null when `Date` cannot hold the time: it ends in the year 275760, but Postgres does not. */
-function moment(ms: number): string | null {
-	const date = new Date(ms);
-	return Number.isNaN(date.getTime()) ? null : date.toISOString();
+/** `Date` cannot hold every time: it ends in the year 275760, but Postgres does not. */
+function timeOf({ created, created_text }: Times): string {
+	const date = new Date(created);
+	return Number.isNaN(date.getTime()) ? created_text : date.toISOString();
 }

@@ -10,6 +10,18 @@ export interface TopicStart {
 	after: bigint;
 }
 
+/** Columns that say when an event was written. */
+export interface Times {
+	/** Milliseconds since 1970. */
+	created: number;
+	/** As Postgres prints it. */
+	created_text: string;
+}
+
+/** SQL: the columns of {@link Times}. */
+export const TIMES =
+	'(extract(epoch FROM created_at) * 1000)::float8 AS created, created_at::text AS created_text';
+
 /** Newest committed id; 0 when the log is empty. */
 export async function readHead(on: Queryable): Promise<bigint> {
 	const [row] = await on.query<{ head: string }>(
@@ -95,20 +107,27 @@ const END = '9223372036854775807';
  * Each topic has two ranges: the events for everyone, and the user's own. The ranges are merged. Postgres reads from each
  * range only the rows that are sent, and one more.
  *
- * @param userId null: only events for everyone
+ * @param query.userId null: only events for everyone
+ * @param query.times true: the rows also have the columns of {@link Times}
  */
-export function readPage(
+export function readPage<Row extends ListedRow = ListedRow>(
 	on: Queryable,
-	query: { userId: string | null; starts: readonly TopicStart[]; to: bigint; size: PageSize }
-): Promise<Page> {
-	const { userId, starts, to, size } = query;
+	query: {
+		userId: string | null;
+		starts: readonly TopicStart[];
+		to: bigint;
+		size: PageSize;
+		times?: boolean;
+	}
+): Promise<Page<Row>> {
+	const { userId, starts, to, size, times = false } = query;
 	if (starts.length === 0)
 		return Promise.resolve({ events: [], rows: [], last: null, more: false, missing: false });
 	return readPageOf(on, size, ({ rows, inline }) => {
 		const parameters: (string | number | null)[] = [to.toString(), rows, inline];
 		const audiences = [EVERYONE];
 		if (userId !== null) audiences.push(`$${parameters.push(userId)}`);
-		const columns = 'id, topic, user_id, size, data';
+		const columns = `id, topic, user_id, size, data${times ? ', created_at' : ''}`;
 		const ranges: string[] = [];
 		for (const start of starts) {
 			const topic = `$${parameters.push(start.topic)}`;
@@ -117,8 +136,8 @@ export function readPage(
 				ranges.push(topicRange({ columns, audience, topic, after, to: '$1', limit: '$2' }));
 			}
 		}
-		return on.query<ListedRow>(
-			`SELECT ${listed('$3')} FROM (${ranges.join(' UNION ALL ')}) AS merged ORDER BY merged.id LIMIT $2::int`,
+		return on.query<Row>(
+			`SELECT ${listed('$3')}${times ? `, ${TIMES}` : ''} FROM (${ranges.join(' UNION ALL ')}) AS merged ORDER BY merged.id LIMIT $2::int`,
 			parameters
 		);
 	});

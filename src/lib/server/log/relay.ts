@@ -1,7 +1,7 @@
 import type { Logger } from '../work/logger.ts';
 import type { SoleConnection } from '../database/sole-connection.ts';
 import { mayPass } from '../database/transient.ts';
-import { Trouble } from '../work/trouble.ts';
+import { startLoop, type Loop } from '../work/loop.ts';
 
 /** Limits of one move: maximum rows, and octets of payload after which a page ends. */
 const PAGE = { rows: 5000, octets: 4_194_304 };
@@ -28,15 +28,11 @@ export interface RelayOptions {
 export class Relay {
 	readonly #connection: SoleConnection;
 	readonly #logger: Logger;
-	readonly #trouble: Trouble;
 	readonly #options: Required<RelayOptions>;
 	#seen: string | null = null;
 	/** Size of the next page, as a fraction of a full page. */
 	#part = 1;
-	#dirty = false;
-	#stopped = false;
-	#running: Promise<void> | null = null;
-	#timer: NodeJS.Timeout | undefined;
+	#loop: Loop | null = null;
 	#lastLook = Date.now();
 	#emptyAt = Date.now();
 	#surveyedAt = 0;
@@ -46,16 +42,12 @@ export class Relay {
 	constructor(connection: SoleConnection, logger: Logger, options: RelayOptions = {}) {
 		this.#connection = connection;
 		this.#logger = logger.child({ source: 'relay' });
-		this.#trouble = new Trouble(this.#logger, {
-			lasts: 'the outbox cannot be moved; polling goes on',
-			over: 'the outbox is moved again'
-		});
 		this.#options = { pollMs: 1000, surveyMs: 10_000, ...options };
 	}
 
 	/** True when the last look failed. */
 	get failing(): boolean {
-		return this.#trouble.lasts;
+		return this.#loop?.failing ?? false;
 	}
 
 	/** Time of the last successful look at the outbox, in milliseconds since 1970. */
@@ -74,43 +66,45 @@ export class Relay {
 	}
 
 	start(): void {
-		this.#timer = setInterval(() => this.kick(), this.#options.pollMs);
-		this.kick();
+		this.#loop = startLoop({
+			name: 'relay',
+			logger: this.#logger,
+			maxBackOffMs: this.#options.pollMs,
+			wakesFromBackOff: true,
+			lines: {
+				lasts: 'the outbox cannot be moved; polling goes on',
+				over: 'the outbox is moved again'
+			},
+			round: () => this.#round()
+		});
 	}
 
 	/** Looks now, or once more after the current look. */
 	kick(): void {
-		if (this.#stopped) return;
-		this.#dirty = true;
-		this.#running ??= this.#run();
+		this.#loop?.wake();
 	}
 
 	/** Stops polling, waits for the running statement and closes the connection. */
 	async stop(): Promise<void> {
-		clearInterval(this.#timer);
-		this.#stopped = true;
-		await this.#running;
+		await this.#loop?.stop();
 		await this.#connection.end();
 	}
 
-	async #run(): Promise<void> {
-		while (this.#dirty && !this.#stopped) {
-			this.#dirty = false;
-			try {
-				await this.#survey();
-				await this.#move();
-				this.#trouble.over();
-			} catch (error) {
-				// The outcome may be unknown. The next look starts again from the table.
-				this.#seen = null;
-				if (!this.#tryLess(error)) this.#trouble.met(error);
-			}
+	/** @returns milliseconds until the next look */
+	async #round(): Promise<number> {
+		try {
+			await this.#survey();
+			return (await this.#move()) ? 0 : this.#options.pollMs;
+		} catch (error) {
+			// The outcome may be unknown. The next look starts again from the table.
+			this.#seen = null;
+			if (this.#tryLess(error)) return 0;
+			throw error;
 		}
-		// Must be in the same tick as the check of `#dirty`; otherwise a kick could be lost.
-		this.#running = null;
 	}
 
-	async #move(): Promise<void> {
+	/** @returns true when there is more to move */
+	async #move(): Promise<boolean> {
 		const rows = Math.max(1, Math.floor(PAGE.rows * this.#part));
 		const [page] = await this.#connection.query<{
 			refused: string | null;
@@ -130,8 +124,8 @@ export class Relay {
 				'the log refused a row of the outbox: it is in dead_letters now, and the others move on'
 			);
 		}
-		if (page!.more) this.#dirty = true;
-		else this.#emptyAt = this.#lastLook;
+		if (!page!.more) this.#emptyAt = this.#lastLook;
+		return page!.more;
 	}
 
 	/** From time to time: finds rows that a normal look misses, and counts dead letters. */
@@ -157,7 +151,6 @@ export class Relay {
 		if (mayPass(error) && code !== '57014' && code !== 'ETIMEDOUT') return false;
 		if (this.#part * PAGE.rows <= 1) return false;
 		this.#part = Math.max(1 / PAGE.rows, this.#part / LESS);
-		this.#dirty = true;
 		return true;
 	}
 }

@@ -1,6 +1,6 @@
 import type { Logger } from '../work/logger.ts';
 import type { SoleConnection } from '../database/sole-connection.ts';
-import { Trouble } from '../work/trouble.ts';
+import { startLoop, type Loop } from '../work/loop.ts';
 import { PageSize } from './page-size.ts';
 import { parseTrimmed, readTrimmed } from './horizons.ts';
 import type { ListedRow } from './page.ts';
@@ -48,11 +48,9 @@ export class Tailer {
 	#unsure = 0;
 	/** True when the next look must verify that it is still the same log: after every failure, and at each poll. */
 	#verify = false;
-	#dirty = false;
-	#stopped = true;
-	#running: Promise<void> | null = null;
-	#timer: NodeJS.Timeout | undefined;
-	readonly #trouble: Trouble;
+	/** When the log was last verified, in milliseconds since 1970. */
+	#verifiedAt = 0;
+	#loop: Loop | null = null;
 	#lastLook = 0;
 	#setAside = 0;
 
@@ -65,10 +63,6 @@ export class Tailer {
 	) {
 		this.#connection = connection;
 		this.#logger = logger;
-		this.#trouble = new Trouble(logger.child({ source: 'tailer' }), {
-			lasts: 'the log cannot be read; polling goes on',
-			over: 'the log is readable again'
-		});
 		this.#reader = reader;
 		this.#pollMs = options.pollMs ?? 1000;
 	}
@@ -90,7 +84,7 @@ export class Tailer {
 
 	/** True when the last look failed. */
 	get failing(): boolean {
-		return this.#trouble.lasts;
+		return this.#loop?.failing ?? false;
 	}
 
 	/** Time of the last successful look at the log, in milliseconds since 1970. */
@@ -120,47 +114,47 @@ export class Tailer {
 	}
 
 	start(): void {
-		this.#stopped = false;
-		this.#timer = setInterval(() => {
-			this.#verify = true;
-			this.wake();
-		}, this.#pollMs);
-		this.wake();
+		this.#loop = startLoop({
+			name: 'tailer',
+			logger: this.#logger,
+			maxBackOffMs: this.#pollMs,
+			wakesFromBackOff: true,
+			lines: {
+				lasts: 'the log cannot be read; polling goes on',
+				over: 'the log is readable again'
+			},
+			round: () => this.#round()
+		});
 	}
 
 	/** Looks now, or once more after the current look. */
 	wake(): void {
-		if (this.#stopped) return;
-		this.#dirty = true;
-		this.#running ??= this.#run();
+		this.#loop?.wake();
 	}
 
 	async stop(): Promise<void> {
-		this.#stopped = true;
-		clearInterval(this.#timer);
-		await this.#running;
+		await this.#loop?.stop();
 		await this.#connection.end();
 	}
 
-	async #run(): Promise<void> {
-		while (this.#dirty && !this.#stopped) {
-			this.#dirty = false;
-			try {
-				this.#reader.looks();
-				// Deliver nothing from a connection on which the log was not verified: it may lead to another server.
-				const read = (!this.#verify || (await this.#identify())) && (await this.#read());
-				this.#unsure = read ? 0 : this.#unsure + 1;
-				if (this.#unsure > 5)
-					throw new Error('Every statement comes from another connection: a pooler?');
-				if (read) this.#trouble.over();
-				else this.#verify = this.#dirty = true;
-			} catch (error) {
-				this.#verify = true;
-				this.#trouble.met(error);
+	/** @returns milliseconds until the next look */
+	async #round(): Promise<number> {
+		// Also when nothing goes wrong: the log may have been replaced under a connection that still works.
+		if (Date.now() - this.#verifiedAt >= 0.9 * this.#pollMs) this.#verify = true;
+		try {
+			this.#reader.looks();
+			// Deliver nothing from a connection on which the log was not verified: it may lead to another server.
+			const read = (!this.#verify || (await this.#identify())) && (await this.#read());
+			this.#unsure = read ? 0 : this.#unsure + 1;
+			if (this.#unsure > 5) {
+				throw new Error('Every statement comes from another connection: a pooler?');
 			}
+			if (!read) this.#verify = true;
+			return read === 'all' ? this.#pollMs : 0;
+		} catch (error) {
+			this.#verify = true;
+			throw error;
 		}
-		// Must be in the same tick as the check of `#dirty`; otherwise a wake-up could be lost.
-		this.#running = null;
 	}
 
 	#tellSetAside({ id, topic, size }: ListedRow): void {
@@ -172,7 +166,7 @@ export class Tailer {
 	}
 
 	/** Delivers the next page. Returns false, without delivery, when a row came from a connection that was not verified. */
-	async #read(): Promise<boolean> {
+	async #read(): Promise<'all' | 'more' | false> {
 		const page = await readAfter(this.#connection, this.#tail, this.#size);
 		if (page.rows.some(({ session }) => session !== this.#session)) return false;
 		this.#lastLook = Date.now();
@@ -186,9 +180,9 @@ export class Tailer {
 			for (const row of page.rows) if (row.data === null) this.#tellSetAside(row);
 			this.#reader.deliver(page.events, page.last, trimmed);
 		}
-		if (page.more) this.#dirty = true;
-		else this.#reader.atEnd();
-		return true;
+		if (page.more) return 'more';
+		this.#reader.atEnd();
+		return 'all';
 	}
 
 	/** Verifies that it is still the same log. Returns false when this is not known yet. */
@@ -217,6 +211,7 @@ export class Tailer {
 		}
 		({ epoch: this.#epoch, session: this.#session } = standing);
 		this.#verify = false;
+		this.#verifiedAt = Date.now();
 		return true;
 	}
 }

@@ -5,12 +5,30 @@ import { Trouble } from './trouble.ts';
 const FIRST_BACK_OFF = 50;
 const LAST_BACK_OFF = 2000;
 
+/** What a loop does. */
+export interface LoopOptions {
+	/** `source` of its log lines. */
+	name: string;
+	logger: Logger;
+	/** One round. Returns the milliseconds to pause before the next (`Infinity`: until woken). */
+	round: () => Promise<number>;
+	/** Longest pause after a failure, in milliseconds. Default 2,000. */
+	maxBackOffMs?: number;
+	/** True: `wake` also ends the pause after a failure. For work that is woken when its cause is over. Default false. */
+	wakesFromBackOff?: boolean;
+	/** Said when the failures begin and while they last, and when they are over. */
+	lines?: { lasts: string; over: string };
+}
+
 /** Work that repeats in rounds until it is stopped. */
 export interface Loop {
 	readonly name: string;
 	/** True when the last round failed. */
 	readonly failing: boolean;
-	/** Ends the pause, so that the next round starts now. It has no effect while the loop backs off after a failure. */
+	/**
+	 * Ends the pause, so that the next round starts now; during a round: another round follows. After a failure it has no
+	 * effect, unless `wakesFromBackOff` is set.
+	 */
 	wake(): void;
 	/** Starts no further round. Resolves when the current one has ended. */
 	stop(): Promise<void>;
@@ -21,20 +39,11 @@ export interface Loop {
  *
  * A failed round is tried again after a growing pause, for as long as needed. The log gets a warning when the failures
  * begin, one per minute while they last, and a line when they are over.
- *
- * @param options.name `source` of its log lines
- * @param options.round one round; returns the milliseconds to pause before the next (`Infinity`: until woken)
  */
-export function startLoop(options: {
-	name: string;
-	logger: Logger;
-	round: () => Promise<number>;
-}): Loop {
-	const { name, round } = options;
-	const trouble = new Trouble(options.logger.child({ source: name }), {
-		lasts: 'failed; trying again',
-		over: 'goes on'
-	});
+export function startLoop(options: LoopOptions): Loop {
+	const { name, round, maxBackOffMs = LAST_BACK_OFF, wakesFromBackOff = false } = options;
+	const lines = options.lines ?? { lasts: 'failed; trying again', over: 'goes on' };
+	const trouble = new Trouble(options.logger.child({ source: name }), lines);
 	let stopped = false;
 	let woken = false;
 	let endPause: ((because: 'wake' | 'stop') => void) | null = null;
@@ -67,7 +76,7 @@ export function startLoop(options: {
 			} catch (error) {
 				// An error caused by stopping the loop is not logged.
 				if (!stopped) trouble.met(error);
-				await pause(Math.min(LAST_BACK_OFF, FIRST_BACK_OFF * 2 ** failures), true);
+				await pause(Math.min(maxBackOffMs, FIRST_BACK_OFF * 2 ** failures), !wakesFromBackOff);
 				failures = Math.min(failures + 1, 10);
 			}
 		}
