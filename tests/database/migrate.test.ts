@@ -162,8 +162,9 @@ describe('migrations', () => {
 				await sql.unsafe(`drop index events_replay_idx;
 					alter table events drop constraint events_bounds_check;
 					delete from app_migrations; ${change}`);
-				const told = await migrate(url).catch((error: Error) => error.message);
-				expect(told).toMatch(/^This database is from before .* drop it \(.*\) and start again\.$/);
+				await expect(migrate(url)).rejects.toThrow(
+					/^This database is from before [^.]* \(.* move \.data away\) and start again\.$/
+				);
 				expect(await sql`select from app_migrations`).toHaveLength(0);
 			} finally {
 				await sql.end();
