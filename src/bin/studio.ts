@@ -7,10 +7,14 @@ runCommand(() =>
 	withDatabase(
 		(url) =>
 			new Promise<number>((resolve, reject) => {
-				const studio = spawn(process.execPath, [drizzleKit(), 'studio', '--config=drizzle/studio.config.ts'], {
-					stdio: 'inherit',
-					env: { ...process.env, DATABASE_URL: url }
-				});
+				const studio = spawn(
+					process.execPath,
+					[drizzleKit(), 'studio', '--config=drizzle/studio.config.ts'],
+					{
+						stdio: 'inherit',
+						env: { ...process.env, DATABASE_URL: url }
+					}
+				);
 				studio.once('error', reject);
 				studio.once('close', (code) => resolve(code ?? 0));
 			}),

@@ -62,7 +62,9 @@ async function readLedger(
 	sql: Sql,
 	table: string
 ): Promise<Map<string, { hash: string; appliedAt: string }>> {
-	const [state] = await sql<{ there: boolean }[]>`select to_regclass(${table}) is not null as there`;
+	const [state] = await sql<
+		{ there: boolean }[]
+	>`select to_regclass(${table}) is not null as there`;
 	if (!state!.there) {
 		await sql.unsafe(`
 			CREATE TABLE ${table} (
