@@ -35,7 +35,26 @@ describe('npm run db:*', () => {
 });
 
 describe('npm run lint', () => {
-	it('fails when the schema says something that migrations do not, and leaves them alone', async () => {
+	it.each([
+		[
+			'the app’s schema says something that its migrations do not',
+			'drizzle/app.server.ts',
+			"export const extra = pgTable('extra', { name: text('name') });\n",
+			'CREATE TABLE "extra"'
+		],
+		[
+			'the log’s schema says something that its migrations do not',
+			'drizzle/log.server.ts',
+			"export const extra = pgTable('extra', { name: text('name') });\n",
+			'CREATE TABLE "extra"'
+		],
+		[
+			'the module with the log’s SQL is stale',
+			'migrations/log/0005_comments.sql',
+			'\n',
+			'src/lib/server/schema/migrations.ts differ'
+		]
+	])('fails when %s, and leaves the migrations alone', async (_, file, more, told) => {
 		const root = await mkdtemp(join(tmpdir(), 'logline-drift-test-'));
 		try {
 			for (const name of ['src', 'drizzle', 'migrations', 'package.json', 'tsconfig.json']) {
@@ -45,15 +64,13 @@ describe('npm run lint', () => {
 				await symlink(join(process.cwd(), name), join(root, name));
 			}
 			expect(await command('schema-drift', [], { cwd: root })).toMatchObject({ code: 0 });
-			await appendFile(
-				join(root, 'drizzle/schema.server.ts'),
-				"export const extra = pgTable('extra', { name: text('name') });\n"
-			);
+			await appendFile(join(root, file), more);
 			const { code, err } = await command('schema-drift', [], { cwd: root });
 			expect(code).toBe(1);
 			expect(err).toContain('npm run db:generate');
-			expect(err).toContain('CREATE TABLE "extra"');
-			expect(await readdir(join(root, 'migrations'))).toEqual(await readdir('migrations'));
+			expect(err).toContain(told);
+			const names = (folder: string) => readdir(folder, { recursive: true });
+			expect(await names(join(root, 'migrations'))).toEqual(await names('migrations'));
 		} finally {
 			await rm(root, { recursive: true, force: true });
 		}

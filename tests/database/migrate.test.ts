@@ -15,10 +15,10 @@ describe('migrations', () => {
 		const sql = openClient(url, { max: 1, name: 'test' });
 		try {
 			const [count] = await sql`
-				select count(*)::int as rows from logline_migrations`;
-			expect(count?.rows).toBe(
-				(await readdir('migrations')).filter((name) => name.endsWith('.sql')).length
-			);
+				select (select count(*)::int from logline_migrations) as log, (select count(*)::int from app_migrations) as app`;
+			const files = async (folder: string) =>
+				(await readdir(folder)).filter((name) => name.endsWith('.sql')).length;
+			expect(count).toEqual({ log: await files('migrations/log'), app: await files('migrations') });
 			const [state] = await sql`select count(*)::int as rows from log_state`;
 			expect(state?.rows).toBe(1);
 		} finally {
@@ -31,7 +31,8 @@ describe('migrations', () => {
 		const sql = openClient(url, { max: 1, name: 'test' });
 		try {
 			const look = () => sql`
-				select (select epoch from log_state), (select count(*)::int from logline_migrations)`;
+				select (select epoch from log_state), (select count(*)::int from logline_migrations),
+					(select count(*)::int as own from app_migrations)`;
 			const before = await look();
 			await migrate(url);
 			expect(await look()).toEqual(before);
@@ -76,14 +77,15 @@ describe('migrations', () => {
 		).rejects.toThrow('Start Logline from the folder of its package.json');
 	});
 
-	/** Applies a folder with these files. */
+	/** Applies a folder with these files as the app's migrations. Returns what is told of them. */
 	async function apply(url: string, files: Record<string, string>) {
 		const folder = await mkdtemp(join(tmpdir(), 'logline-migrations-'));
 		try {
 			for (const [name, text] of Object.entries(files)) {
 				await writeFile(join(folder, `${name}.sql`), text);
 			}
-			return await migrate(url, { folder });
+			const { applied, unknown } = await migrate(url, { folder });
+			return { applied: applied.filter((name) => !name.startsWith('log/')), unknown };
 		} finally {
 			await rm(folder, { recursive: true });
 		}
@@ -137,15 +139,36 @@ describe('migrations', () => {
 			await sql.unsafe(`create schema drizzle; create table drizzle.__drizzle_migrations
 				(id serial primary key, hash text not null, created_at bigint);
 				insert into drizzle.__drizzle_migrations (hash, created_at) values ('theirs', 9999999999999)`);
-			expect((await migrate(url)).applied).toContain('0001_append');
+			expect((await migrate(url)).applied).toEqual(
+				expect.arrayContaining(['log/0001_append', '0001_sessions'])
+			);
 			expect(await sql`select hash from drizzle.__drizzle_migrations`).toEqual([
 				{ hash: 'theirs' }
 			]);
-			// A Logline database from before the ledger looks like this.
-			await sql`drop table logline_migrations`;
-			await expect(migrate(url)).rejects.toThrow('Drop it');
 		} finally {
 			await sql.end();
 		}
 	});
+
+	it.each([
+		['that has bigint ids', 'alter table events alter user_id type bigint using user_id::bigint'],
+		['without a ledger', 'drop table logline_migrations']
+	])(
+		'a database of before the first release, %s, is left as it is, and one sentence says what to do',
+		async (_, change) => {
+			const { url } = await createTestDatabase();
+			const sql = openClient(url, { max: 1, name: 'test' });
+			try {
+				await sql.unsafe(`drop index events_replay_idx;
+					alter table events drop constraint events_bounds_check;
+					delete from app_migrations; ${change}`);
+				await expect(migrate(url)).rejects.toThrow(
+					/^This database is from before [^.]* \(.* move \.data away\) and start again\.$/
+				);
+				expect(await sql`select from app_migrations`).toHaveLength(0);
+			} finally {
+				await sql.end();
+			}
+		}
+	);
 });

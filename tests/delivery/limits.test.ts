@@ -1,6 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { forgetClients } from '../../src/lib/server/streams/subscriptions.ts';
-import { createUser } from '../support/app-server.ts';
+import { createSession, createUser } from '../support/app-server.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 import { StreamClient } from '../support/stream-client.ts';
 import { until } from '../support/until.ts';
@@ -206,4 +206,36 @@ describe('a client that the server has forgotten', () => {
 		await client.caughtUp();
 		expect(client.data('a')).toEqual([3]);
 	});
+});
+
+test('what is stored about a session is deleted soon after its end, and at last when nobody heard of the end', async () => {
+	scene = await openScene();
+	const [mine, other] = [scene.user, await createSession(scene.database.url, scene.user.userId)];
+	for (const { cookie } of [mine, other]) {
+		const client = new StreamClient(scene.server.stream('topics=a&topics=b&client=x'), { cookie });
+		await client.caughtUp();
+		client.close();
+	}
+	await scene.sql`insert into forgotten_clients select distinct session_id from topic_subscriptions`;
+	const left = async () =>
+		(
+			await scene.sql<{ id: string }[]>`
+				select session_id as id from topic_subscriptions union all select session_id from forgotten_clients`
+		).map(({ id }) => id);
+	expect(await left()).toHaveLength(6);
+	await scene.sql`delete from sessions where id = ${mine.sessionID}`;
+	await until(async () => (await left()).length === 3);
+	expect(await left()).not.toContain(mine.sessionID);
+
+	await scene.sql`update topic_subscriptions set seen_at = now() - interval '31 days'`;
+	await scene.sql`update forgotten_clients set since = now() - interval '399 days'`;
+	await forgetClients(scene.server.app.database.background);
+	expect(await left()).toEqual([other.sessionID]);
+	// A client was forgotten again, so the row is kept for another 400 days.
+	expect(
+		await scene.sql`select from forgotten_clients where since > now() - interval '1 hour'`
+	).toHaveLength(1);
+	await scene.sql`update forgotten_clients set since = now() - interval '401 days'`;
+	await forgetClients(scene.server.app.database.background);
+	expect(await left()).toEqual([]);
 });

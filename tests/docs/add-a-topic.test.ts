@@ -187,8 +187,9 @@ async function withApp(
 	}
 }
 
+/** Signs up the user of whom the SQL of the README tells. */
 async function signUp(app: BuiltApp): Promise<string> {
-	const response = await post(app, '/signup', { username: 'reader', password: PASSWORD });
+	const response = await post(app, '/signup', { username: 'Ada', password: PASSWORD });
 	expect(response.status).toBe(303);
 	const cookies = response.headers.getSetCookie().map((cookie) => cookie.split(';')[0]!);
 	return cookies.find((cookie) => cookie.startsWith('auth_session='))!;

@@ -3,7 +3,7 @@ export interface NewEvent {
 	topic: string;
 	/** Payload; must satisfy the topic's schema. */
 	data: unknown;
-	/** The user who may see it. null or absent: everyone who may subscribe to the topic. */
+	/** Id of the user who may see it, 1 to 200 octets. null or absent: everyone who may subscribe to the topic. */
 	userId?: string | null;
 	/**
 	 * At most 200 characters. If the key was ever used before, nothing is added, and the id of the first event is returned.
