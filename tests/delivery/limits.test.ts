@@ -210,7 +210,7 @@ describe('a client that the server has forgotten', () => {
 
 test('what is stored about a session is deleted soon after its end, and at last when nobody heard of the end', async () => {
 	scene = await openScene();
-	const [mine, other] = [scene.user, await createSession(scene.database.url, scene.user.userId)];
+	const [mine, other] = [scene.user, await createSession(scene.database.url, scene.user.id)];
 	for (const { cookie } of [mine, other]) {
 		const client = new StreamClient(scene.server.stream('topics=a&topics=b&client=x'), { cookie });
 		await client.caughtUp();

@@ -56,16 +56,17 @@ function auditSeen(log: Log, journal: Journal, track: Track, findings: Findings)
 }
 
 /**
- * Returns true when an event that came after later ones is no longer in the log, and came because the client's cursor had
- * been set back: the window of another server still had it. A client that drops events at or before the topic's last id does
- * not handle it.
+ * Returns true when an event that came after later ones is no longer in the log, and came from the window of another server,
+ * which still had it: because the client's cursor had been set back, or because the history of the topic, which had not
+ * arrived completely, started anew. A client that drops events at or before the topic's last id does not handle it.
  */
 function isFromMemory(log: Log, track: Track, id: number, place: number): boolean {
 	const gone = log.byId.get(id)?.gone;
 	return (
 		gone != null &&
 		gone.how !== 'failover' &&
-		track.setBack.some((back) => back.place <= place && back.cursor < id)
+		(track.restarts.some((at) => 0 < at && at <= place) ||
+			track.setBack.some((back) => back.place <= place && back.cursor < id))
 	);
 }
 

@@ -25,6 +25,10 @@ export interface Track {
 	readonly gaps: ToldGap[];
 	/** Connections that began with a cursor below the ids received: they broke off inside old history. */
 	readonly setBack: { cursor: number; place: number }[];
+	/** Number of events it had received when a connection began before it was first caught up: its history starts anew. */
+	readonly restarts: number[];
+	/** True after its first `caught-up`. */
+	caughtUp: boolean;
 	/** When the server is first known to have served the subscription, in milliseconds since 1970. */
 	servedAt: number | null;
 	/**
@@ -74,6 +78,8 @@ export class Journal {
 			tags: [],
 			gaps: [],
 			setBack: [],
+			restarts: [],
+			caughtUp: false,
 			servedAt: null,
 			open: true
 		};
@@ -95,7 +101,11 @@ export class Journal {
 	/** It received `caught-up` for these topics. */
 	caughtUp(topics: readonly string[]): void {
 		this.caughtUpAt = performance.now();
-		for (const topic of topics) this.#served(topic);
+		for (const topic of topics) {
+			this.#served(topic);
+			const track = this.#current.get(topic);
+			if (track) track.caughtUp = true;
+		}
 	}
 
 	/** It received a `gap`. */
@@ -116,8 +126,9 @@ export class Journal {
 	/** A connection begins with this cursor. */
 	connects(cursor: number): void {
 		this.connections++;
-		for (const { ids, setBack } of this.#current.values()) {
+		for (const { ids, setBack, restarts, caughtUp } of this.#current.values()) {
 			if (cursor < (ids.at(-1) ?? 0)) setBack.push({ cursor, place: ids.length });
+			if (!caughtUp) restarts.push(ids.length);
 		}
 	}
 
