@@ -6,13 +6,13 @@ import { getContext, setContext } from 'svelte';
 import { SvelteSet } from 'svelte/reactivity';
 import { SSEClient, type SSEClientOptions } from 'logline/client';
 import { compareIds, type Gap, type SSETopicsMap } from 'logline';
-import { initialChat, reduceChat, type ChatState } from '../chat/reducer.ts';
-import { initialLogs, reduceLogs, type LogsState } from '../logs/reducer.ts';
+import { initialChat, reduceChat, type ChatState } from '$src/features/chat/reducer.ts';
+import { initialLogs, reduceLogs, type LogsState } from '$src/features/logs/reducer.ts';
 import {
 	initialNotifications,
 	reduceNotifications,
 	type NotificationsState
-} from '../notifications/reducer.ts';
+} from '$src/features/notifications/reducer.ts';
 import { postChatAction, type ChatAction, type ChatActionError } from './chat-action.ts';
 
 /** Topics that the reader can turn off. */
