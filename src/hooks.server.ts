@@ -10,7 +10,7 @@ import { whileWanted } from '$lib/server/database/wanted.ts';
 import { locateDatabase } from '$src/embedded-postgres/locate.ts';
 import { bodyLimit } from '$src/http/body-limit.ts';
 import { failureOf } from 'logline/server';
-import { refuse, toResponse } from '$src/http/errors.ts';
+import { refuse, toResponse } from '$src/http/refuse.ts';
 import { isNoAction } from '$src/http/form-action.ts';
 import { whileClientIsThere } from '$src/http/gone.ts';
 import { OPEN_FORMS } from '$src/http/open-forms.ts';

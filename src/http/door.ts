@@ -3,7 +3,7 @@ import { LoglineError } from 'logline';
 import { findApp, type App } from '$src/app/app.ts';
 import { cookieIn, DEVICE_COOKIE, networkOfVisit, SESSION_COOKIE } from '$src/accounts/cookies.ts';
 import { failureOf, sendStream } from 'logline/server';
-import { jsonRefusal, refuse, type Refusal } from './errors.ts';
+import { jsonRefusal, refuse, type Refusal } from './refuse.ts';
 import { whileClientIsThere } from './gone.ts';
 import { OPEN_FORMS } from './open-forms.ts';
 import { NO_PAGE } from './security-headers.ts';

@@ -2,10 +2,11 @@ import { createServer, type Server } from 'node:http';
 import { connect, type AddressInfo, type Socket } from 'node:net';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { sendStream } from '../../src/lib/server/sse/node-outlet.ts';
-import { produceSSE, type SSEConnection } from '../../src/lib/server/sse/produce-sse.ts';
+import type { SSEBody } from '../../src/lib/server/sse/body.ts';
+import { produceSSE } from '../../src/lib/server/sse/produce-sse.ts';
 
 let server: Server;
-let connection: SSEConnection | undefined;
+let connection: SSEBody | undefined;
 
 beforeEach(async () => {
 	connection = undefined;

@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
-import { SSEConnection } from '../../src/lib/server/sse/produce-sse.ts';
+import { SSEBody } from '../../src/lib/server/sse/body.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 import type { StreamClient } from '../support/stream-client.ts';
 import { until } from '../support/until.ts';
@@ -25,18 +25,17 @@ function watchBacklog(): {
 	stop(): void;
 } {
 	let most = 0;
-	const seen = new Set<SSEConnection>();
-	const write = SSEConnection.prototype.write;
-	const spy = vi.spyOn(SSEConnection.prototype, 'write').mockImplementation(function (
-		this: SSEConnection,
+	const seen = new Set<SSEBody>();
+	const write = SSEBody.prototype.write;
+	const spy = vi.spyOn(SSEBody.prototype, 'write').mockImplementation(function (
+		this: SSEBody,
 		chunk
 	) {
 		seen.add(this);
 		write.call(this, chunk);
 		most = Math.max(most, this.backlog);
 	});
-	const isStuck = (stream: SSEConnection) =>
-		stream.backlog > 0 && Date.now() - stream.progressAt > 300;
+	const isStuck = (stream: SSEBody) => stream.backlog > 0 && Date.now() - stream.progressAt > 300;
 	return {
 		most: () => most,
 		stuck: () => [...seen].filter((stream) => !stream.ended).every(isStuck),

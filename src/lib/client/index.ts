@@ -2,4 +2,4 @@ export { SSEClient, type SSEStatus } from './sse-client.svelte.ts';
 export type { SSEClientOptions, TopicHandlers, TopicOf, TopicsUpdate } from './options.ts';
 export type { EventInfo, TopicHandler } from './subscriptions.ts';
 export { StreamRefused } from './refusal.ts';
-export type { EventSourceConstructor, EventSourceLike } from './connection.ts';
+export type { EventSourceConstructor, EventSourceLike } from './source.ts';

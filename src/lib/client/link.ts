@@ -1,5 +1,5 @@
 import { backoffDelay, MAX_WAIT, MAX_WAIT_UNSEEN } from './backoff.ts';
-import { Connection, type EventSourceConstructor } from './connection.ts';
+import { Source, type EventSourceConstructor } from './source.ts';
 import { askWhyRefused, StreamRefused } from './refusal.ts';
 import { isSeen, listenForWake } from './wake.ts';
 import { Watchdog } from './watchdog.ts';
@@ -57,7 +57,7 @@ export class Link {
 	readonly #wait: number;
 	readonly #watchdog: Watchdog;
 	#wanted = false;
-	#connection: Connection | null = null;
+	#connection: Source | null = null;
 	#retry: ReturnType<typeof setTimeout> | undefined;
 	#failures = 0;
 	#state: LinkState = { status: 'idle', error: null, retryAt: null, suspect: false };
@@ -139,7 +139,7 @@ export class Link {
 		this.#owner.debug('connecting', { url: target.url });
 		this.#show('connecting', this.#state.error);
 		try {
-			this.#connection = new Connection(target.EventSource, target.url, target.names, {
+			this.#connection = new Source(target.EventSource, target.url, target.names, {
 				onOpen: () => {
 					this.#owner.debug('connected');
 					this.#watchdog.heard();

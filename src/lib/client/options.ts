@@ -1,5 +1,5 @@
 import type { CaughtUp, Gap, SSETopicsMap } from '../protocol/index.ts';
-import type { EventSourceConstructor } from './connection.ts';
+import type { EventSourceConstructor } from './source.ts';
 import type { TopicHandler } from './subscriptions.ts';
 
 /** Name of a topic in the map. */

@@ -1,5 +1,5 @@
 /** Parameters of a request for a stream. */
-export interface StreamRequest {
+export interface StreamQuery {
 	/** Each as `name@n` or `name@n:id`. */
 	topics: readonly string[];
 	client: string;
@@ -18,7 +18,7 @@ const OURS = ['topics', 'client', 'lastEventID', 'lastEventId', 'log', 'user'];
  *
  * @param base relative or absolute; its own query parameters are kept, except those with one of our names
  */
-export function streamURL(base: string, request: StreamRequest): string {
+export function streamURL(base: string, request: StreamQuery): string {
 	const [address = ''] = base.split('#', 1);
 	const mark = address.indexOf('?');
 	const path = mark < 0 ? address : address.slice(0, mark);

@@ -2,12 +2,12 @@
 import type { SSETopicsMap, Topic } from '../protocol/index.ts';
 import type { Appended, Transaction } from './log/types.ts';
 import { running } from './logline/running.ts';
-import type { SSEConnection } from './sse/produce-sse.ts';
+import type { SSEBody } from './sse/body.ts';
 import * as record from './streams/record.ts';
 import * as stream from './streams/stream.ts';
 
 export { createLogline } from './logline/logline.ts';
-export type { EmittedEvent, FirstState, Logline, ReadEvent } from './logline/logline.ts';
+export type { EmittedEvent, FirstState, Logline, ReadEvent, StreamHandler } from './logline/api.ts';
 export type { LoglineOptions } from './logline/options.ts';
 export type { Health } from './logline/health.ts';
 export type { StreamLimits } from './streams/limits.ts';
@@ -15,6 +15,7 @@ export type { StreamAsked } from './streams/open.ts';
 export type { Authenticate, ReadSessions, SignedInViewer } from './streams/viewer.ts';
 export { errorResponse, failureOf, refusalHeaders } from './streams/refusal.ts';
 export { historyJson, type HistoryPage } from './log/history.ts';
+export type { SSEBody } from './sse/body.ts';
 export * from './sse/produce-sse.ts';
 export { sendStream, bindToSocket } from './sse/node-outlet.ts';
 export type { Appended, NewEvent, Transaction } from './log/types.ts';
@@ -60,7 +61,7 @@ export function createEmitWithHistory(
 }
 
 /** Sends a connection the events it is owed and then live events, at the speed of its socket. */
-export const replayMissedMessages = (connection: SSEConnection, replay: stream.ReplayRequest) =>
+export const replayMissedMessages = (connection: SSEBody, replay: stream.ReplayRequest) =>
 	stream.replayMissedMessages(running().parts, connection, replay);
 
 /** Decides which topics continue after a client's cursor and which ones replay their history. */

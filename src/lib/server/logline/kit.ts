@@ -1,19 +1,10 @@
 /** How SvelteKit calls the library. Only types are imported from it, so that any version of it fits. */
-import type { Handle as KitHandle, RequestEvent } from '@sveltejs/kit';
+import type { Handle, RequestEvent } from '@sveltejs/kit';
 import type { Socket } from 'node:net';
 import { bindToSocket } from '../sse/node-outlet.ts';
 import { SSE_HEADERS } from '../sse/produce-sse.ts';
 import { errorResponse } from '../streams/refusal.ts';
-import type { SignedInViewer } from '../streams/viewer.ts';
-import type { Logline } from './logline.ts';
-
-/** SvelteKit's `handle`. */
-export type Handle = KitHandle;
-
-/** Returns the `GET` of the stream's route. */
-export type StreamHandler = (
-	authenticate: (event: RequestEvent) => SignedInViewer | null | Promise<SignedInViewer | null>
-) => (event: RequestEvent) => Promise<Response>;
+import type { Logline, StreamHandler } from './api.ts';
 
 /** See `Logline.handle`. */
 export function createHandle(running: () => Pick<Logline, 'begin'>): Handle {

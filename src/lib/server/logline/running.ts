@@ -1,5 +1,5 @@
 import { LoglineError } from '../../protocol/index.ts';
-import type { Logline } from './logline.ts';
+import type { Logline } from './api.ts';
 
 const KEY = Symbol.for('logline');
 const holder = globalThis as { [KEY]?: Logline };

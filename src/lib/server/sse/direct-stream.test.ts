@@ -1,9 +1,10 @@
 import { expect, test, vi } from 'vitest';
-import { produceSSE, type SSEConnection } from './produce-sse.ts';
+import type { SSEBody } from './body.ts';
+import { produceSSE } from './produce-sse.ts';
 
 /** A response, and the connection that feeds it. */
-async function open(): Promise<{ response: Response; connection: SSEConnection }> {
-	let connection: SSEConnection | undefined;
+async function open(): Promise<{ response: Response; connection: SSEBody }> {
+	let connection: SSEBody | undefined;
 	const response = produceSSE((_emit, own) => void (connection = own), { keepAliveMs: 0 });
 	await vi.waitUntil(() => connection);
 	return { response, connection: connection! };

@@ -1,6 +1,6 @@
 import { CONTROL, type SSETopicsMap } from '../../protocol/index.ts';
-import type { Sink } from '../delivery/sink.ts';
-import { DirectStream, type ByteSource, type Outlet } from './direct-stream.ts';
+import { SSEBody } from './body.ts';
+import { DirectStream } from './direct-stream.ts';
 import { encodeBlock } from './frames.ts';
 
 /** One event for one connection. */
@@ -27,7 +27,7 @@ export type SSECleanup = () => void | Promise<void>;
 /** Feeds one connection. The function that it returns is called once, at the end. */
 export type SSEProducer<TTopics> = (
 	emit: SSEEmitter<TTopics>,
-	connection: SSEConnection
+	connection: SSEBody
 ) => SSECleanup | void | Promise<SSECleanup | void>;
 
 /** Times in milliseconds, sizes in bytes. */
@@ -48,152 +48,6 @@ export const SSE_HEADERS = {
 	'cache-control': 'no-cache, no-transform',
 	'x-accel-buffering': 'no'
 };
-
-/** How long a stream that has ended may take to send its last bytes. Then its socket is destroyed. Milliseconds. */
-const CLOSE_MS = 5000;
-
-/** The body of one event-stream response, as a sink. */
-export class SSEConnection implements Sink, ByteSource {
-	readonly #buffer: number;
-	#queue: Uint8Array[] = [];
-	#backlog = 0;
-	#reader: ((result: ReadableStreamReadResult<Uint8Array>) => void) | null = null;
-	#outlet: Outlet | null = null;
-	#ended = false;
-	#gone = false;
-	#onEnd: (() => void)[] = [];
-	#onGone: (() => void)[] = [];
-	#closing: NodeJS.Timeout | undefined;
-	#waiting: (() => void)[] = [];
-	#progressAt = Date.now();
-
-	/** @param bufferBytes {@link drained} waits until the unsent bytes are below a quarter of this */
-	constructor(bufferBytes: number) {
-		this.#buffer = bufferBytes;
-	}
-
-	get ended(): boolean {
-		return this.#ended;
-	}
-
-	get backlog(): number {
-		return this.#ended ? 0 : this.#backlog;
-	}
-
-	get progressAt(): number {
-		return this.#progressAt;
-	}
-
-	write(chunk: Uint8Array): void {
-		if (this.#ended) return;
-		const reader = this.#reader;
-		if (reader) {
-			if (this.#outlet?.take(chunk)) return;
-			this.#reader = null;
-			reader({ done: false, value: chunk });
-			return;
-		}
-		if (this.#backlog === 0) this.#progressAt = Date.now();
-		this.#queue.push(chunk);
-		this.#backlog += chunk.byteLength;
-	}
-
-	shortCut(outlet: Outlet): void {
-		this.#outlet = outlet;
-		outlet.onClose(() => this.cancel());
-		// It may have ended before it got a socket.
-		if (this.#ended) this.#close(outlet);
-	}
-
-	drained(): Promise<void> {
-		if (this.#isLow()) return Promise.resolve();
-		return new Promise((resolve) => this.#waiting.push(resolve));
-	}
-
-	/** Calls `listener` in the same tick in which the connection ends, or at once if it has ended already. */
-	onEnd(listener: () => void): void {
-		if (this.#ended) listener();
-		else this.#onEnd.push(listener);
-	}
-
-	/** Calls `listener` when the socket has closed, or, without a socket, when the reader has read everything. */
-	onGone(listener: () => void): void {
-		if (this.#gone) listener();
-		else this.#onGone.push(listener);
-	}
-
-	end(): void {
-		this.#finish();
-	}
-
-	/** Ends the connection at once: unsent bytes are dropped, and the socket is closed. */
-	destroy(): void {
-		this.#outlet?.destroy();
-		this.cancel();
-	}
-
-	/** A reader that asks for more has passed on the bytes before. So a read also shows that bytes are leaving. */
-	read(): Promise<ReadableStreamReadResult<Uint8Array>> {
-		const chunk = this.#queue.shift();
-		if (chunk) {
-			this.#backlog -= chunk.byteLength;
-			this.#progressAt = Date.now();
-			if (this.#waiting.length > 0 && this.#isLow()) this.#release();
-			return Promise.resolve({ done: false, value: chunk });
-		}
-		if (this.#ended) {
-			if (!this.#outlet) this.#leave();
-			return Promise.resolve({ done: true, value: undefined });
-		}
-		return new Promise((resolve) => (this.#reader = resolve));
-	}
-
-	cancel(): void {
-		this.#queue = [];
-		this.#backlog = 0;
-		this.#finish();
-		this.#leave();
-	}
-
-	#isLow(): boolean {
-		return this.#ended || this.#backlog <= this.#buffer / 4;
-	}
-
-	#release(): void {
-		const waiting = this.#waiting;
-		this.#waiting = [];
-		for (const resolve of waiting) resolve();
-	}
-
-	#finish(): void {
-		if (this.#ended) return;
-		this.#ended = true;
-		const reader = this.#reader;
-		this.#reader = null;
-		reader?.({ done: true, value: undefined });
-		this.#release();
-		const listeners = this.#onEnd;
-		this.#onEnd = [];
-		for (const listener of listeners) listener();
-		if (this.#outlet) this.#close(this.#outlet);
-		else if (reader) this.#leave();
-	}
-
-	/** A client that takes no bytes must not keep its socket. */
-	#close(outlet: Outlet): void {
-		if (this.#gone) return;
-		this.#closing = setTimeout(() => outlet.destroy(), CLOSE_MS);
-	}
-
-	#leave(): void {
-		if (this.#gone) return;
-		this.#gone = true;
-		clearTimeout(this.#closing);
-		const listeners = this.#onGone;
-		this.#onGone = [];
-		for (const listener of listeners) listener();
-	}
-}
 
 /**
  * Returns a response that is a stream of server-sent events. It works alone: the events need not come from the log.
@@ -221,7 +75,7 @@ export function produceSSE<TTopics = SSETopicsMap>(
 		bufferBytes = 262_144,
 		onError = (error) => console.error('[SSE]', error)
 	} = options;
-	const connection = new SSEConnection(bufferBytes);
+	const connection = new SSEBody(bufferBytes);
 	connection.write(encodeBlock({ retry: retryMs }));
 	if (keepAliveMs > 0) keepAlive(connection, keepAliveMs);
 	void run(producer, connection, { bufferBytes, onError });
@@ -234,7 +88,7 @@ export function produceSSE<TTopics = SSETopicsMap>(
 /**
  * Sends an event as well as a comment: browsers do not expose comments, but the client's watchdog must see a sign of life.
  */
-function keepAlive(connection: SSEConnection, everyMs: number): void {
+function keepAlive(connection: SSEBody, everyMs: number): void {
 	const proofOfLife = encodeBlock({
 		comment: 'keep-alive',
 		event: CONTROL.keepAlive,
@@ -247,7 +101,7 @@ function keepAlive(connection: SSEConnection, everyMs: number): void {
 /** A separate function, so that an open connection keeps only its cleanup in memory. */
 async function run<TTopics>(
 	producer: SSEProducer<TTopics>,
-	connection: SSEConnection,
+	connection: SSEBody,
 	{ bufferBytes, onError }: Required<Pick<SSEOptions, 'bufferBytes' | 'onError'>>
 ): Promise<void> {
 	const emit: SSEEmitter<TTopics> = ({ event, data, id }) => {

@@ -2,7 +2,8 @@ import { CONTROL, type Gap, type Viewer } from '../../protocol/index.ts';
 import { Subscriber } from '../delivery/subscriber.ts';
 import type { TopicStart } from '../log/read.ts';
 import { encoder } from '../sse/frames.ts';
-import { produceSSE, type SSEConnection } from '../sse/produce-sse.ts';
+import type { SSEBody } from '../sse/body.ts';
+import { produceSSE } from '../sse/produce-sse.ts';
 import type { Connection } from './connection.ts';
 import type { Connections } from './connections.ts';
 import type { StreamParts } from './parts.ts';
@@ -30,7 +31,7 @@ export interface ReplayRequest {
  */
 export function replayMissedMessages(
 	{ hub, logger, limits, history, readPage }: StreamParts,
-	connection: SSEConnection,
+	connection: SSEBody,
 	replay: ReplayRequest
 ): Subscriber {
 	const failed = (error: unknown) => {

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { LoglineError } from 'logline';
 import { errorResponse, failureOf } from 'logline/server';
-import { refuse, toResponse } from './errors.ts';
+import { refuse, toResponse } from './refuse.ts';
 
 test('an error that a caller can do something about is JSON with code, message and status', async () => {
 	const response = errorResponse(new LoglineError('not_waiting', 'Wait.', 409));

@@ -10,7 +10,7 @@ export type EventSourceConstructor = new (url: string) => EventSourceLike;
 /** `readyState` of an EventSource that will not retry by itself. */
 const CLOSED = 2;
 
-export interface ConnectionEvents {
+export interface SourceEvents {
 	onOpen(): void;
 	onEvent(name: string, id: string, data: string): void;
 	/**
@@ -25,7 +25,7 @@ export interface ConnectionEvents {
  * One EventSource from its start to its first failure. It must not reconnect by itself: it would use its first address
  * again, with an old epoch and cursor. After an HTTP error it would not retry at all.
  */
-export class Connection {
+export class Source {
 	readonly #source: EventSourceLike;
 	#closed = false;
 	#openedAt: number | null = null;
@@ -35,7 +35,7 @@ export class Connection {
 		EventSource: EventSourceConstructor,
 		url: string,
 		names: Iterable<string>,
-		events: ConnectionEvents
+		events: SourceEvents
 	) {
 		this.#source = new EventSource(url);
 		// A topic may be named "open" or "error". Events of the stream have data; the EventSource's own events have none.

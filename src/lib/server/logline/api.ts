@@ -1,0 +1,138 @@
+import type { Handle, RequestEvent } from '@sveltejs/kit';
+import type { SSETopicsMap, Topic, TopicRegistry, Viewer } from '../../protocol/index.ts';
+import type { HistoryPage } from '../log/history.ts';
+import type { Appended, NewEvent, Transaction } from '../log/types.ts';
+import type { StreamAsked } from '../streams/open.ts';
+import type { SubscribeListener } from '../streams/streams.ts';
+import type { Authenticate, SignedInViewer } from '../streams/viewer.ts';
+import type { Health } from './health.ts';
+import type { Log } from './log.ts';
+
+/** Returns the `GET` of the stream's route. */
+export type StreamHandler = (
+	authenticate: (event: RequestEvent) => SignedInViewer | null | Promise<SignedInViewer | null>
+) => (event: RequestEvent) => Promise<Response>;
+
+/** An event for the log, typed by its topic. */
+export interface EmittedEvent<K extends Topic> {
+	event: K;
+	data: SSETopicsMap[K];
+	/** The user who may see it. null or absent: everyone who may subscribe to the topic. */
+	userID?: string | null | undefined;
+	/**
+	 * At most 200 characters. If the key was ever used before, nothing is added, and the id of the first event is returned.
+	 */
+	key?: string | undefined;
+}
+
+/** An event as `read` returns it. */
+export type ReadEvent<K extends Topic> = {
+	[P in K]: {
+		id: string;
+		topic: P;
+		/**
+		 * null when the value cannot be serialized into a page (then `json` has it), or when the event cannot be sent at all.
+		 */
+		data: SSETopicsMap[P];
+		/** The data as JSON text for `JSON.parse` in the browser. Set only when a page cannot carry the data as a value. */
+		json?: string;
+		/** ISO 8601; or the text that Postgres prints, for times that ISO 8601 cannot express. */
+		at: string;
+	};
+}[K];
+
+/** The first state of a page. */
+export interface FirstState<K extends Topic> {
+	/** In id order. */
+	events: ReadEvent<K>[];
+	/** Everything up to here is in `events`: the cursor that the page's `SSEClient` starts with. */
+	cursor: string;
+	/** Epoch of the log that the cursor belongs to. */
+	log: string;
+	userID: string;
+}
+
+/** A durable, ordered event log on Postgres, and the streams of this process on it. */
+export interface Logline {
+	readonly topics: TopicRegistry;
+	/**
+	 * Starts on a migrated database. Resolves when events can be emitted and streams opened.
+	 *
+	 * @throws Error when the database cannot be read
+	 */
+	start(): Promise<void>;
+	/** Ends the streams, writes what is queued, and closes everything. A second call waits for the same end. */
+	stop(): Promise<void>;
+	/**
+	 * The first half of `stop`: no new stream or request begins, open streams are told to come back, and running requests
+	 * end. Events can still be emitted.
+	 */
+	drain(): Promise<void>;
+	/**
+	 * SvelteKit's `handle`: refuses requests while the server drains, lets `stop` wait for running ones, and closes the
+	 * sockets of stalled clients. Compose it with your own by `sequence`.
+	 */
+	readonly handle: Handle;
+	/**
+	 * Returns the `GET` of the stream's route, by convention `src/routes/api/events/+server.ts`.
+	 *
+	 * @param authenticate finds out who asks; null: nobody is signed in
+	 */
+	stream: StreamHandler;
+	/** Responds to a request for the stream, for servers other than SvelteKit. See {@link StreamAsked}. */
+	open(asked: StreamAsked, authenticate: Authenticate): Promise<Response>;
+	/**
+	 * Appends one event. Resolves when it is committed: it then reaches every client that may see it and is subscribed,
+	 * whether connected now or later.
+	 *
+	 * @param tx an open transaction of drizzle or postgres.js: the event becomes visible after its commit. The promise then
+	 *   resolves with nothing, because the id is assigned later.
+	 * @throws LoglineError `unknown_topic`, `invalid_data`, `log_busy`, `append_timeout`
+	 */
+	emit<K extends Topic>(event: EmittedEvent<K>): Promise<Appended>;
+	emit<K extends Topic>(event: EmittedEvent<K>, tx: Transaction): Promise<void>;
+	/** Appends several events, in the given order, all or none. Their topics are checked when it runs. See `emit`. */
+	append(events: NewEvent[]): Promise<Appended[]>;
+	append(events: NewEvent[], tx: Transaction): Promise<void>;
+	/**
+	 * Reads the first state of a page: the viewer's history of some topics, and the position in the log up to which it is
+	 * complete. A client that starts with this position as its cursor misses no event and gets none twice.
+	 *
+	 * @param topics none: only the cursor
+	 * @throws LoglineError `invalid_topics`, `forbidden_topic`
+	 */
+	read<K extends Topic>(viewer: Viewer, topics: readonly K[]): Promise<FirstState<K>>;
+	/**
+	 * Reads what the viewer may see of a topic before an id, newest first.
+	 *
+	 * @param before null: start at the newest
+	 * @throws LoglineError `invalid_topics`, `forbidden_topic`
+	 */
+	history(
+		viewer: Viewer,
+		topic: string,
+		options?: { before?: bigint | null; limit?: number }
+	): Promise<HistoryPage>;
+	/**
+	 * Ends the streams of a session on every server, and forgets its clients. The same as
+	 * `SELECT pg_notify('logline_sessions', session)`, which a trigger of your sessions table can send.
+	 */
+	endSession(session: string): Promise<void>;
+	/** Moves committed outbox rows into the log now. Call it after the commit of plain SQL that wrote to `outbox`. */
+	kickOutbox(): void;
+	/** @returns a function that stops listening */
+	onSubscribe(listener: SubscribeListener): () => void;
+	/** @returns true when a client of this process is subscribed to the topic now */
+	isSubscribed(topic: string): boolean;
+	/**
+	 * Counts a running request, so that `stop` waits for it. `handle` does this.
+	 *
+	 * @returns a function to call at the end of the request
+	 * @throws LoglineError `draining`
+	 */
+	begin(): () => void;
+	/** The present state, from memory only: it works when Postgres does not respond. */
+	health(): Health;
+	/** The running parts, for the functions of `logline/server`. */
+	readonly parts: Log;
+}
