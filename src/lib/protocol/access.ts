@@ -29,3 +29,8 @@ function visibleTopics(topics: TopicRegistry, viewer: Viewer): string {
 	const visible = [...topics.keys()].filter((topic) => maySubscribe(topics, topic, viewer));
 	return visible.join(', ') || 'none';
 }
+
+/** The audience rule: an event of a subscribed topic is for everyone, or for one user alone. */
+export function maySee(userId: string | null, event: { userId: string | null }): boolean {
+	return event.userId === null || event.userId === userId;
+}

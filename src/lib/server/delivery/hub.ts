@@ -1,4 +1,4 @@
-import { CONTROL, type Gap } from '../../protocol/index.ts';
+import { CONTROL, maySee, type Gap } from '../../protocol/index.ts';
 import type { LogEvent } from '../log/types.ts';
 import { join, type Chunk, type Encoder } from './sink.ts';
 import { Window, type Framed } from './window.ts';
@@ -69,11 +69,6 @@ class Group {
 			for (const member of this.byUser.get(owner) ?? []) member.deliver(chunks, before);
 		}
 	}
-}
-
-/** The audience rule: an event of a subscribed topic is for everyone, or for one user alone. */
-export function maySee(userId: string | null, event: { userId: string | null }): boolean {
-	return event.userId === null || event.userId === userId;
 }
 
 /** An event that cannot be sent is replaced by a `gap`, which moves the cursor as the event would. */

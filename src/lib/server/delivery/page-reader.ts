@@ -5,7 +5,7 @@ import { Trouble } from '../work/trouble.ts';
 import { readHorizons } from '../log/horizons.ts';
 import { EventRefused } from '../log/page.ts';
 import { readPage } from '../log/read.ts';
-import type { PageReader } from './subscriber.ts';
+import type { PageReader } from './subscription.ts';
 
 /** Longest pause between two attempts, in milliseconds. */
 const LONGEST_PAUSE = 1000;

@@ -10,7 +10,9 @@ import {
 	tooOften
 } from './connection-refusals.ts';
 import { Connection, type Asker, type Stream } from './connection.ts';
+import { attend } from './attend.ts';
 import { OpenRate } from './open-rate.ts';
+import { Tally } from './tally.ts';
 import type { SignedInViewer } from './viewer.ts';
 
 /** Times in milliseconds. */
@@ -41,8 +43,8 @@ const RECHECK_MS = 60_000;
 export class Connections {
 	readonly #limits: ConnectionLimits;
 	readonly #held = new Set<Connection>();
-	readonly #perUser = new Map<string, number>();
-	readonly #perTopic = new Map<string, number>();
+	readonly #perUser = new Tally();
+	readonly #perTopic = new Tally();
 	readonly #bySession = new Map<string, Set<Connection>>();
 	/** Connections of which it is not known yet who asks. */
 	readonly #unknown = new Set<Connection>();
@@ -86,7 +88,7 @@ export class Connections {
 
 	/** @returns true when a stream of this process is subscribed to the topic */
 	has(topic: string): boolean {
-		return this.#perTopic.has(topic);
+		return this.#perTopic.of(topic) > 0;
 	}
 
 	/** @returns ids of the clients of a session that have a connection in this process */
@@ -141,11 +143,11 @@ export class Connections {
 			this.#refused.set(session, now + wait);
 			throw tooOften(wait);
 		}
-		const mine = () => this.#perUser.get(userId) ?? 0;
+		const mine = () => this.#perUser.of(userId);
 		if (mine() >= maxConnectionsPerUser) this.#replace(session, connection);
 		if (mine() >= maxConnectionsPerUser) throw tooManyStreams(maxConnectionsPerUser);
 		connection.userId = userId;
-		count(this.#perUser, userId, 1);
+		this.#perUser.add(userId, 1);
 		// A recheck of the session that failed while the session was being read may have set an earlier time.
 		connection.sessionExpiresAt = Math.min(connection.sessionExpiresAt, expires.getTime());
 	}
@@ -184,16 +186,16 @@ export class Connections {
 		connection.keepAliveAt = now + keepAliveMs;
 		// Random, so that clients that connected together do not disconnect together.
 		if (maxAgeMs > 0) connection.endsAt = now + maxAgeMs * (0.8 + 0.2 * Math.random());
-		for (const topic of stream.subscriber.topics) count(this.#perTopic, topic, 1);
+		for (const topic of stream.subscriber.topics) this.#perTopic.add(topic, 1);
 		stream.sink.onGone(() => this.release(connection));
 	}
 
 	/** Removes an ended connection. Calling it again does nothing. */
 	release(connection: Connection): void {
 		if (!this.#held.delete(connection)) return;
-		if (connection.userId !== null) count(this.#perUser, connection.userId, -1);
+		if (connection.userId !== null) this.#perUser.add(connection.userId, -1);
 		for (const topic of connection.stream?.subscriber.topics ?? []) {
-			count(this.#perTopic, topic, -1);
+			this.#perTopic.add(topic, -1);
 		}
 		this.#unknown.delete(connection);
 		const { sessionID } = connection;
@@ -296,7 +298,9 @@ export class Connections {
 		const due = new Set<string>();
 		for (const connection of this.#held) {
 			const { stream, sessionID } = connection;
-			if (stream) this.#attend(connection, stream, now);
+			if (stream && attend(connection, stream, this.#limits, now) === 'stalled') {
+				this.#destroy(connection);
+			}
 			if (sessionID !== null && now >= connection.sessionExpiresAt) due.add(sessionID);
 		}
 		// Each session is asked for once. The recheck then prolongs the session or ends it.
@@ -314,24 +318,4 @@ export class Connections {
 		}
 		if (due.size > 0) this.#recheck([...due]);
 	}
-
-	#attend(connection: Connection, { subscriber, sink }: Stream, now: number): void {
-		if (subscriber.state === 'ended') return;
-		if (sink.backlog > 0 && now - sink.progressAt > this.#limits.stallMs) {
-			this.#destroy(connection);
-		} else if (now >= connection.endsAt) {
-			subscriber.finish(CONTROL.timeout, {
-				message: 'The connection has reached its maximum age. Connect again.'
-			});
-		} else if (now >= connection.keepAliveAt) {
-			connection.keepAliveAt = now + this.#limits.keepAliveMs;
-			subscriber.keepAlive();
-		}
-	}
-}
-
-function count(counts: Map<string, number>, key: string, change: 1 | -1): void {
-	const next = (counts.get(key) ?? 0) + change;
-	if (next === 0) counts.delete(key);
-	else counts.set(key, next);
 }

@@ -1,7 +1,7 @@
 import type { TopicRegistry } from '../../protocol/index.ts';
 import type { Queryable } from '../database/client.ts';
 import type { Hub } from '../delivery/hub.ts';
-import type { PageReader } from '../delivery/subscriber.ts';
+import type { PageReader } from '../delivery/subscription.ts';
 import type { Writer } from '../log/append.ts';
 import type { Logger } from '../work/logger.ts';
 import type { StreamLimits } from './limits.ts';
