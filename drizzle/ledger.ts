@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto';
 import { existsSync } from 'node:fs';
 import { readdir, readFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import type { Sql } from '$lib/server/database/client.ts';
+import type { PgSession } from '$lib/server/database/pg-session.ts';
 
 /** A migration file. */
 interface Migration {
@@ -54,14 +54,14 @@ export async function readMigrations(folder: string): Promise<Migration[]> {
  * transaction: a failed one leaves no changes, and the ones before it stay applied. A missing migration is applied even if
  * later ones are applied already.
  *
- * @param sql one connection, which holds the migration lock
+ * @param on the session that holds the migration lock
  * @throws Error with the name of a migration that was changed after it had been applied, or that fails
  */
 export async function applyMigrations(
-	sql: Sql,
+	on: PgSession,
 	migrations: readonly Migration[]
 ): Promise<Migrated> {
-	const known = await readLedger(sql);
+	const known = await readLedger(on);
 	for (const { name, hash } of migrations) {
 		const row = known.get(name);
 		if (row === undefined || row.hash === hash) continue;
@@ -74,17 +74,21 @@ export async function applyMigrations(
 	const applied: string[] = [];
 	for (const migration of migrations) {
 		if (known.has(migration.name)) continue;
-		await apply(sql, migration);
+		await apply(on, migration);
 		applied.push(migration.name);
 	}
 	const here = new Set(migrations.map(({ name }) => name));
 	return { applied, unknown: [...known.keys()].filter((name) => !here.has(name)).sort() };
 }
 
-async function readLedger(sql: Sql): Promise<Map<string, { hash: string; appliedAt: string }>> {
-	const [state] = await sql<{ ours: boolean; before: boolean }[]>`
-		select to_regclass('logline_migrations') is not null as ours,
-			to_regclass('drizzle.__drizzle_migrations') is not null and to_regclass('log_state') is not null as before`;
+async function readLedger(
+	on: PgSession
+): Promise<Map<string, { hash: string; appliedAt: string }>> {
+	const [state] = await on.query<{ ours: boolean; before: boolean }>(
+		`SELECT to_regclass('logline_migrations') IS NOT NULL AS ours,
+			to_regclass('drizzle.__drizzle_migrations') IS NOT NULL AND to_regclass('log_state') IS NOT NULL AS before`,
+		[]
+	);
 	if (!state!.ours) {
 		if (state!.before) {
 			throw new Error(
@@ -92,7 +96,7 @@ async function readLedger(sql: Sql): Promise<Map<string, { hash: string; applied
 					'Drop it (the embedded one: stop everything that uses it and move .data away) and start again.'
 			);
 		}
-		await sql.unsafe(`
+		await on.run(`
 			CREATE TABLE logline_migrations (
 				name text PRIMARY KEY, hash text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
 			);
@@ -101,19 +105,21 @@ async function readLedger(sql: Sql): Promise<Map<string, { hash: string; applied
 			COMMENT ON COLUMN logline_migrations.hash IS 'SHA-256 (hex) of what it said then.';
 			COMMENT ON COLUMN logline_migrations.applied_at IS 'When.'`);
 	}
-	const rows = await sql<{ name: string; hash: string; at: string }[]>`
-		select name, hash, applied_at::text as at from logline_migrations`;
+	const rows = await on.query<{ name: string; hash: string; at: string }>(
+		'SELECT name, hash, applied_at::text AS at FROM logline_migrations',
+		[]
+	);
 	return new Map(rows.map(({ name, hash, at }) => [name, { hash, appliedAt: at }]));
 }
 
-async function apply(sql: Sql, { name, text, hash }: Migration): Promise<void> {
+async function apply(on: PgSession, { name, text, hash }: Migration): Promise<void> {
 	const note = `INSERT INTO logline_migrations (name, hash) VALUES ('${name.replaceAll("'", "''")}', '${hash}')`;
 	// Statements sent in one message are one transaction on one connection, even if the connection breaks.
 	const messages = text.startsWith(NO_TRANSACTION)
 		? [...text.split(BREAK).map((statement) => statement.trim()), note].filter(Boolean)
 		: [`${text}\n;${note}`];
 	try {
-		for (const message of messages) await sql.unsafe(message);
+		for (const message of messages) await on.run(message);
 	} catch (error) {
 		const { position } = error as { position?: string };
 		const line =

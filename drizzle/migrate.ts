@@ -1,7 +1,9 @@
 import { resolve } from 'node:path';
-import { openClient } from '$lib/server/database/client.ts';
 import { describe } from '$lib/server/database/address.ts';
+import { PgSession } from '$lib/server/database/pg-session.ts';
+import { Route } from '$lib/server/database/route.ts';
 import { requireSession } from '$lib/server/database/session.ts';
+import { SoleConnection } from '$lib/server/database/sole-connection.ts';
 import { waitForDatabase } from '$lib/server/database/wait.ts';
 import { applyMigrations, readMigrations, type Migrated } from './ledger.ts';
 
@@ -29,21 +31,28 @@ export async function migrate(
 	options: { timeoutMs?: number; folder?: string } = {}
 ): Promise<Migrated> {
 	const migrations = await readMigrations(resolve(options.folder ?? 'migrations'));
-	// One connection, because it holds the lock.
-	const sql = openClient(url, { max: 1, name: 'migrate', answerMs: MIGRATION_MS });
+	const first = new SoleConnection(url, { name: 'migrate' });
 	try {
-		await waitForDatabase(sql, url, options.timeoutMs ?? 30_000);
-		await requireSession(url);
-		const [server] = await sql<{ version: string; number: number }[]>`
-			select current_setting('server_version') as version, current_setting('server_version_num')::int as number`;
+		await waitForDatabase(first, url, options.timeoutMs ?? 30_000);
+	} finally {
+		await first.end();
+	}
+	await requireSession(url);
+	// One session, because it holds the lock. When it is lost, the rest is refused.
+	const on = await PgSession.open(new Route(url), { name: 'migrate', answerMs: MIGRATION_MS });
+	try {
+		const [server] = await on.query<{ version: string; number: number }>(
+			`SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number`,
+			[]
+		);
 		if (!server || server.number < OLDEST * 10_000) {
 			throw new Error(
 				`${describe(url)} is PostgreSQL ${server?.version ?? '?'}. Logline needs ${OLDEST} or newer.`
 			);
 		}
-		await sql`select pg_advisory_lock(hashtextextended('logline.migrate', 0))`;
-		return await applyMigrations(sql, migrations);
+		await on.query(`SELECT pg_advisory_lock(hashtextextended('logline.migrate', 0))`, []);
+		return await applyMigrations(on, migrations);
 	} finally {
-		await sql.end({ timeout: 5 });
+		await on.end(5000);
 	}
 }

@@ -5,7 +5,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { startApp, type App } from '../../src/lib/server/app.ts';
 import { loadConfig } from '../../src/lib/server/config.ts';
-import { openClient } from '../../src/lib/server/database/client.ts';
+import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { waitForDatabase } from '../../src/lib/server/database/wait.ts';
 import { errorResponse } from '../../src/lib/server/errors.ts';
 import type { NewEvent } from '../../src/lib/server/log/types.ts';
@@ -23,9 +23,9 @@ async function main(): Promise<void> {
 	// The parent process has died, so nobody would end this one.
 	process.on('disconnect', () => process.exit(1));
 
-	const probe = openClient(url, { max: 1, name: 'checker start' });
+	const probe = new SoleConnection(url, { name: 'checker start' });
 	await waitForDatabase(probe, url, 60_000);
-	await probe.end({ timeout: 1 });
+	await probe.end();
 
 	const config = {
 		...loadConfig({ LOG_LEVEL: process.env.LOG_LEVEL ?? 'error', DEMO: '0' }),

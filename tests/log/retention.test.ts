@@ -11,10 +11,10 @@ import { readHistoryPage } from '../../src/lib/server/log/history.ts';
 import { PageSize } from '../../src/lib/server/log/page-size.ts';
 import { dropSpentPartitions } from '../../src/lib/server/log/partitions.ts';
 import { trimLog } from '../../src/lib/server/log/retention.ts';
-import { queryable } from '../../src/lib/server/database/client.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 import { TEST_TOPICS } from '../support/app-server.ts';
 import { until } from '../support/until.ts';
+import { queryable } from '../support/queryable.ts';
 
 let scene: Scene;
 const connections: SoleConnection[] = [];

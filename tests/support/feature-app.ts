@@ -3,6 +3,7 @@ import type { Viewer } from '../../src/lib/protocol/index.ts';
 import { openDatabase, type Database } from '../../src/lib/server/database/client.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { Relay } from '../../src/lib/server/log/relay.ts';
+import { sqlOn } from './queryable.ts';
 
 /** The parts of an application that a feature's server part needs: a database, the outbox relay, subscriptions, a log. */
 export interface FeatureApp {
@@ -56,7 +57,7 @@ export function startFeatureApp(url: string, name = 'feature test'): FeatureApp 
 
 /** Adds a user who cannot sign in. */
 export async function addUser(database: Database, username: string): Promise<Viewer> {
-	const [row] = await database.sql<{ id: string }[]>`
+	const [row] = await sqlOn(database)<{ id: string }[]>`
 		insert into users (username, password_hash) values (${username}, '') returning id`;
 	return { userId: row!.id, username };
 }

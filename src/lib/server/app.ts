@@ -3,7 +3,7 @@ import { LoglineError, type TopicRegistry, type Viewer } from '$lib/protocol';
 import { createAuth, type Auth, type NewDevice } from './auth/auth.ts';
 import { requireAccess } from './auth/may-subscribe.ts';
 import type { Config } from './config.ts';
-import { openDatabase, queryable, type Database } from './database/client.ts';
+import { openDatabase, type Database } from './database/client.ts';
 import { Lanes } from './database/lanes.ts';
 import { Listener } from './database/listener.ts';
 import { READ_BY_INDEX } from './database/read-by-index.ts';
@@ -138,7 +138,6 @@ export async function startApp(
 	// Each stream may wait for one statement. A statement that waits too long fails, and the client retries later.
 	const waiting = { maxWaiting: config.maxConnections, waitMs: 10_000 };
 	const database = openDatabase(url, waiting);
-	const pool = queryable(database.sql);
 	const history = new Lanes(url, {
 		name: 'history',
 		size: 3,
@@ -180,7 +179,7 @@ export async function startApp(
 			for (const tell of newDeviceListeners) await tell(device);
 		}
 	});
-	const { background } = database;
+	const { pool, background } = database;
 	const streams = new Streams({
 		config,
 		logger,

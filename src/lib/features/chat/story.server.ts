@@ -2,7 +2,6 @@
 import { LoglineError } from '$lib/protocol';
 import type { Viewer } from '$lib/protocol';
 import type { App } from '$lib/server/app.ts';
-import { queryable } from '$lib/server/database/client.ts';
 import { startLoop } from '$lib/server/loop.ts';
 import {
 	advanceStories,
@@ -51,8 +50,7 @@ type StoryApp = Pick<App, 'database' | 'logger' | 'kickOutbox' | 'onSubscribe'>;
  */
 export function createStory(options: { app: StoryApp; script: Script; speed?: number }): Story {
 	const { app, speed = 1 } = options;
-	const pool = queryable(app.database.sql);
-	const connection = app.database.background;
+	const { pool, background: connection } = app.database;
 	const script = prepareScript(options.script, speed);
 	/** Users who subscribed and may not have a story yet. A user is in `known` or in `beginning`, or in neither. */
 	const beginning = new Set<string>();

@@ -4,7 +4,7 @@ import { Lucia, TimeSpan } from 'lucia';
 import type { Logger } from 'pino';
 import type { Viewer } from '$lib/protocol';
 import type { Config } from '../config.ts';
-import { queryable, type Database } from '../database/client.ts';
+import type { Database } from '../database/client.ts';
 import { describeBrowser, type Browser } from './browser.ts';
 import {
 	checkNewCredentials,
@@ -113,16 +113,16 @@ export interface AuthOptions {
 
 /** Creates the accounts of a database. It holds nothing that must be closed. */
 export function createAuth(
-	{ sql }: Pick<Database, 'sql'>,
+	{ pool }: Pick<Database, 'pool'>,
 	config: Pick<Config, 'loginAttemptsPerMinute' | 'signupsPer10Minutes'>,
 	parentLogger: Logger,
 	options: AuthOptions = {}
 ): Auth {
 	const logger = parentLogger.child({ source: 'auth' });
 	const passwords = options.passwords ?? processPasswords;
-	const throttle = createThrottle(queryable(sql), config);
+	const throttle = createThrottle(pool, config);
 	const lines = createLines();
-	const lucia = new Lucia(createSessionAdapter(sql), {
+	const lucia = new Lucia(createSessionAdapter(pool), {
 		sessionExpiresIn: new TimeSpan(SESSION_SECONDS, 's'),
 		getUserAttributes: ({ username }) => ({ username })
 	});
@@ -142,11 +142,13 @@ export function createAuth(
 		network: string,
 		device: string | null
 	): Promise<Viewer | null> {
-		const [row] = await sql<Found[]>`
-			select lower(${username}) as account, u.id, u.username, u.password_hash, d.device_id is not null as known
-			from (select) as one
-			left join users u on lower(u.username) = lower(${username})
-			left join devices d on d.user_id = u.id and d.device_id = ${device}`;
+		const [row] = await pool.query<Found>(
+			`SELECT lower($1::text) AS account, u.id, u.username, u.password_hash, d.device_id IS NOT NULL AS known
+			FROM (SELECT) AS one
+			LEFT JOIN users u ON lower(u.username) = lower($1::text)
+			LEFT JOIN devices d ON d.user_id = u.id AND d.device_id = $2`,
+			[username, device]
+		);
 		const { account, known, id, username: name, password_hash: stored } = row!;
 		const guess = async () => {
 			const giveBack = await throttle.countSignIn({ account, network, device, known });
@@ -165,9 +167,10 @@ export function createAuth(
 	}
 
 	async function rememberDevice(user: Viewer, device: string): Promise<void> {
-		await sql`
-			insert into devices (user_id, device_id) values (${user.userId}, ${device})
-			on conflict do nothing`;
+		await pool.query(
+			'INSERT INTO devices (user_id, device_id) VALUES ($1, $2) ON CONFLICT DO NOTHING',
+			[user.userId, device]
+		);
 	}
 
 	/**
@@ -175,8 +178,10 @@ export function createAuth(
 	 */
 	async function noticeDevice(user: Viewer, browser: Browser, device: string): Promise<void> {
 		try {
-			const [row] = await sql<{ known: boolean | null }[]>`
-				select bool_or(device_id = ${device}) as known from devices where user_id = ${user.userId}`;
+			const [row] = await pool.query<{ known: boolean | null }>(
+				'SELECT bool_or(device_id = $1) AS known FROM devices WHERE user_id = $2',
+				[device, user.userId]
+			);
 			if (row?.known) return;
 			// No rows: this is the user's first device, so no warning is needed.
 			if (row?.known === false && options.onNewDevice) {
@@ -221,10 +226,11 @@ export function createAuth(
 			await throttle.countSignUp(browser.network);
 			const passwordHash = await passwords.hash(password, browser.network);
 			// When two sign-ups want the same name at the same time, the unique index decides.
-			const [row] = await sql<{ id: string }[]>`
-				insert into users (username, password_hash) values (${username}, ${passwordHash})
-				on conflict (lower(username)) do nothing
-				returning id`;
+			const [row] = await pool.query<{ id: string }>(
+				`INSERT INTO users (username, password_hash) VALUES ($1, $2)
+				ON CONFLICT (lower(username)) DO NOTHING RETURNING id`,
+				[username, passwordHash]
+			);
 			if (!row) throw usernameTaken();
 			const user = { userId: row.id, username };
 			const deviceToken = readDeviceToken(browser);

@@ -16,6 +16,7 @@ import {
 	stopCluster
 } from './cluster.ts';
 import { locked as exclusively } from './locked.ts';
+import { SoleConnection } from './sole-connection.ts';
 import { waitForDatabase } from './wait.ts';
 
 /** A database to use, and how to release it. */
@@ -171,13 +172,13 @@ async function ensureRunning(cluster: Cluster, preferred: number): Promise<numbe
 }
 
 async function ensureDatabase(url: string): Promise<void> {
-	const sql = openClient(url, { max: 1, name: 'start' });
+	const on = new SoleConnection(url, { name: 'start', answerMs: 60_000 });
 	try {
-		await waitForDatabase(sql, url, 120_000);
-		const [found] = await sql`select from pg_database where datname = ${DATABASE}`;
-		if (!found) await sql.unsafe(`create database ${DATABASE}`);
+		await waitForDatabase(on, url, 120_000);
+		const found = await on.query('SELECT FROM pg_database WHERE datname = $1', [DATABASE]);
+		if (found.length === 0) await on.query(`CREATE DATABASE ${DATABASE}`, []);
 	} finally {
-		await sql.end({ timeout: 1 });
+		await on.end();
 	}
 }
 
