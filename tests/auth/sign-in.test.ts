@@ -135,7 +135,8 @@ describe('signing in', () => {
 			onNewDevice: () => Promise.reject(new Error('the log is away'))
 		});
 		const up = await auth.signUp(ADA, newBrowser());
-		const hash = (await sqlOn(database)`select password_hash from users`)[0]?.password_hash as string;
+		const hash = (await sqlOn(database)`select password_hash from users`)[0]
+			?.password_hash as string;
 		const second = await auth.signIn(ADA, newBrowser());
 		await sqlOn(database)`delete from devices`;
 		await sqlOn(database)`

@@ -111,10 +111,7 @@ describe('several hosts', () => {
 		const database = await createTestDatabase();
 		cleanUp.push(() => database.drop());
 		const admin = open(database.url);
-		await admin.query(
-			`alter database ${database.name} set default_transaction_read_only = on`,
-			[]
-		);
+		await admin.query(`alter database ${database.name} set default_transaction_read_only = on`, []);
 		const host = hostOf(database.url);
 		const url = withHosts(database.url, host, host);
 		const on = open(`${url}?target_session_attrs=read-write`);

@@ -64,7 +64,10 @@ function plain(): Load {
 			await tx`select ${'x'.repeat(2000)}::text`;
 		});
 	return {
-		work: Array.from({ length: 12 }, (_, n) => (n % 2 ? asks : transacts) as () => Promise<unknown>),
+		work: Array.from(
+			{ length: 12 },
+			(_, n) => (n % 2 ? asks : transacts) as () => Promise<unknown>
+		),
 		end: () => sql.end({ timeout: 1 })
 	};
 }

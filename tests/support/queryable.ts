@@ -17,5 +17,5 @@ export const sqlOn =
 		...values: (string | number | null)[]
 	): Promise<Rows> => {
 		const text = texts.reduce((before, part, n) => `${before}$${n}${part}`);
-		return pool.query(text, values) as Promise<object[]> as Promise<Rows>;
+		return pool.query<Rows[number]>(text, values) as Promise<Rows>;
 	};

@@ -57,7 +57,9 @@ const eventsOf = (viewer: Viewer) => sqlOn(app.database)<{ topic: string; data: 
 
 /** Begins the story as a first subscription does, and waits for the first prompt. */
 async function openPrompt(viewer: Viewer): Promise<void> {
-	await sqlOn(app.database)`insert into story_progress (user_id, due_at) values (${viewer.userId}, now())`;
+	await sqlOn(
+		app.database
+	)`insert into story_progress (user_id, due_at) values (${viewer.userId}, now())`;
 	await until(async () => (await eventsOf(viewer)).some(({ topic }) => topic === 'prompt'));
 }
 
