@@ -53,6 +53,8 @@ export class PgSession implements Queryable {
 	/** Rejects the running statement. */
 	#refuse: ((reason: Error) => void) | null = null;
 	#timer: NodeJS.Timeout | undefined;
+	/** Bytes that had arrived when the timer was started. */
+	#read = 0;
 	#readOnly = false;
 
 	/**
@@ -172,11 +174,11 @@ export class PgSession implements Queryable {
 			this.#watch();
 			query(this.#sql).then(
 				(result) => {
-					this.#over();
+					this.#refuse = null;
 					resolve(result);
 				},
 				(error: unknown) => {
-					this.#over();
+					this.#refuse = null;
 					const failure = error instanceof Error ? error : new Error(String(error));
 					if (!isRefusal(failure)) this.#lose(failure);
 					else if (failure.code === READ_ONLY) this.#readOnly = true;
@@ -246,28 +248,28 @@ export class PgSession implements Queryable {
 		return Object.assign(socket, { host: name, port });
 	}
 
-	/** Rejects the running statement when the server stays silent. An answer that keeps coming is waited for. */
-	#watch(read = this.#socket?.bytesRead ?? 0): void {
+	/** Starts the time for an answer. One timer serves all statements: it costs less than one for each. */
+	#watch(): void {
 		if (this.#answerMs === 0) return;
-		this.#timer = setTimeout(() => {
-			const now = this.#socket?.bytesRead ?? 0;
-			if (now > read) this.#watch(now);
-			else this.#lose(this.#failure('ETIMEDOUT', `no answer for ${this.#answerMs} ms`));
-		}, this.#answerMs);
+		this.#read = this.#socket?.bytesRead ?? 0;
+		if (this.#timer) this.#timer.refresh();
+		else this.#timer = setTimeout(() => this.#look(), this.#answerMs);
 	}
 
-	#over(): void {
-		clearTimeout(this.#timer);
-		this.#refuse = null;
+	/** The time is over: for an answer that keeps coming it begins again. */
+	#look(): void {
+		if (!this.#refuse) return;
+		if ((this.#socket?.bytesRead ?? 0) > this.#read) this.#watch();
+		else this.#lose(this.#failure('ETIMEDOUT', `no answer for ${this.#answerMs} ms`));
 	}
 
 	#lose(reason: Error): void {
 		if (this.#lost) return;
 		this.#lost = reason;
-		const refuse = this.#refuse;
-		this.#over();
+		clearTimeout(this.#timer);
 		this.#socket?.destroy();
-		refuse?.(reason);
+		this.#refuse?.(reason);
+		this.#refuse = null;
 		for (const tell of this.#losses) tell(reason);
 		this.#losses.clear();
 	}
