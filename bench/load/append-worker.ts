@@ -4,7 +4,7 @@
  */
 import { randomUUID } from 'node:crypto';
 import pino from 'pino';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { encodeEvent } from '../../src/lib/server/log/accept.ts';
 import { Writer } from '../../src/lib/server/log/append.ts';

@@ -1,4 +1,4 @@
-import { openClient } from '../../src/lib/server/database/client.ts';
+import { openClient } from '../../src/app/driver-client.ts';
 import { startLoad } from '../load/load.ts';
 import { now } from '../stage/clock.ts';
 import { startLogline, subscribe } from '../stage/logline.ts';

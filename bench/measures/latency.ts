@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { openClient } from '../../src/lib/server/database/client.ts';
+import { openClient } from '../../src/app/driver-client.ts';
 import { startLoad } from '../load/load.ts';
 import { now } from '../stage/clock.ts';
 import { startLogline } from '../stage/logline.ts';

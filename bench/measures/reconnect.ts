@@ -1,5 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { until } from '../../tests/support/until.ts';
 import { startLoad, type Load } from '../load/load.ts';
 import type { Opened } from '../load/protocol.ts';

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
 import { migrate } from '../../drizzle/migrate.ts';
-import { openClient } from '../../src/lib/server/database/client.ts';
+import { openClient } from '../../src/app/driver-client.ts';
 import { startServer } from '../../tests/support/private-server.ts';
 
 /** The database server of all measures. The caller must call `close`. */

@@ -120,7 +120,7 @@ export interface AuthOptions {
 
 /** Creates the accounts of a database. It holds nothing that must be closed. */
 export function createAuth(
-	{ sql, pool, background }: Pick<Database, 'sql' | 'pool' | 'background'>,
+	{ pool, background }: Pick<Database, 'pool' | 'background'>,
 	config: Pick<Config, 'loginAttemptsPerMinute' | 'signupsPer10Minutes'>,
 	parentLogger: Logger,
 	options: AuthOptions = {}
@@ -129,7 +129,7 @@ export function createAuth(
 	const passwords = options.passwords ?? processPasswords;
 	const throttle = createThrottle(pool, config);
 	const lines = createLines();
-	const lucia = new Lucia(createSessionAdapter(sql), {
+	const lucia = new Lucia(createSessionAdapter(pool), {
 		sessionExpiresIn: new TimeSpan(SESSION_SECONDS, 's'),
 		getUserAttributes: ({ username }) => ({ username })
 	});
@@ -149,11 +149,13 @@ export function createAuth(
 		network: string,
 		device: string | null
 	): Promise<User | null> {
-		const [row] = await sql<Found[]>`
-			select lower(${username}) as account, u.id, u.username, u.password_hash, d.device_id is not null as known
-			from (select) as one
-			left join users u on lower(u.username) = lower(${username})
-			left join devices d on d.user_id = u.id and d.device_id = ${device}`;
+		const [row] = await pool.query<Found>(
+			`SELECT lower($1::text) AS account, u.id, u.username, u.password_hash, d.device_id IS NOT NULL AS known
+			FROM (SELECT) AS one
+			LEFT JOIN users u ON lower(u.username) = lower($1::text)
+			LEFT JOIN devices d ON d.user_id = u.id AND d.device_id = $2`,
+			[username, device]
+		);
 		const { account, known, id, username: name, password_hash: stored } = row!;
 		const guess = async () => {
 			const giveBack = await throttle.countSignIn({ account, network, device, known });
@@ -172,9 +174,10 @@ export function createAuth(
 	}
 
 	async function rememberDevice(user: User, device: string): Promise<void> {
-		await sql`
-			insert into devices (user_id, device_id) values (${user.id}, ${device})
-			on conflict do nothing`;
+		await pool.query(
+			'INSERT INTO devices (user_id, device_id) VALUES ($1, $2) ON CONFLICT DO NOTHING',
+			[user.id, device]
+		);
 	}
 
 	/**
@@ -182,8 +185,10 @@ export function createAuth(
 	 */
 	async function noticeDevice(user: User, browser: Browser, device: string): Promise<void> {
 		try {
-			const [row] = await sql<{ known: boolean | null }[]>`
-				select bool_or(device_id = ${device}) as known from devices where user_id = ${user.id}`;
+			const [row] = await pool.query<{ known: boolean | null }>(
+				'SELECT bool_or(device_id = $1) AS known FROM devices WHERE user_id = $2',
+				[device, user.id]
+			);
 			if (row?.known) return;
 			// No rows: this is the user's first device, so no warning is needed.
 			if (row?.known === false && options.onNewDevice) {
@@ -230,11 +235,11 @@ export function createAuth(
 			await throttle.countSignUp(browser.network);
 			const passwordHash = await passwords.hash(password, browser.network);
 			// When two sign-ups want the same name at the same time, the unique index decides.
-			const [row] = await sql<{ id: string }[]>`
-				insert into users (id, username, password_hash)
-				values (${generateIdFromEntropySize(USER_ID_BYTES)}, ${username}, ${passwordHash})
-				on conflict (lower(username)) do nothing
-				returning id`;
+			const [row] = await pool.query<{ id: string }>(
+				`INSERT INTO users (id, username, password_hash) VALUES ($1, $2, $3)
+				ON CONFLICT (lower(username)) DO NOTHING RETURNING id`,
+				[generateIdFromEntropySize(USER_ID_BYTES), username, passwordHash]
+			);
 			if (!row) throw usernameTaken();
 			const user = { id: row.id, name: username };
 			const deviceToken = readDeviceToken(browser);

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import type { Adapter, DatabaseSession, Lucia } from 'lucia';
-import type { Sql } from '$lib/server/database/client.ts';
+import type { Queryable } from 'logline/server';
 
 /** Attributes of lucia's sessions and users, as in the tables. */
 export interface SessionAttributes {
@@ -38,13 +38,14 @@ interface SessionRow {
 }
 
 /** Uses plain SQL, not drizzle: drizzle's errors contain all parameters, and these must not be logged. */
-export function createSessionAdapter(sql: Sql): Adapter {
+export function createSessionAdapter(on: Queryable): Adapter {
 	return {
 		async getSessionAndUser(token) {
-			const [row] = await sql<SessionRow[]>`
-				select s.user_id, u.username, s.expires_at, s.user_agent
-				from sessions s join users u on u.id = s.user_id
-				where s.id = ${hashToken(token)}`;
+			const [row] = await on.query<SessionRow>(
+				`SELECT s.user_id, u.username, s.expires_at, s.user_agent
+				FROM sessions s JOIN users u ON u.id = s.user_id WHERE s.id = $1`,
+				[hashToken(token)]
+			);
 			if (!row) return [null, null];
 			const session: DatabaseSession = {
 				// The token, not its hash: lucia creates the cookie from this value when it renews the session.
@@ -60,24 +61,30 @@ export function createSessionAdapter(sql: Sql): Adapter {
 			throw new Error('sessions are listed and revoked by hash, with a query of their own');
 		},
 		async setSession(session) {
-			await sql`
-				insert into sessions (id, user_id, expires_at, user_agent)
-				values (
-					${hashToken(session.id)}, ${session.userId}, ${session.expiresAt},
-					${session.attributes.userAgent?.slice(0, MAX_USER_AGENT) ?? null}
-				)`;
+			await on.query(
+				'INSERT INTO sessions (id, user_id, expires_at, user_agent) VALUES ($1, $2, $3, $4)',
+				[
+					hashToken(session.id),
+					session.userId,
+					session.expiresAt.toISOString(),
+					session.attributes.userAgent?.slice(0, MAX_USER_AGENT) ?? null
+				]
+			);
 		},
 		async updateSessionExpiration(token, expiresAt) {
-			await sql`update sessions set expires_at = ${expiresAt} where id = ${hashToken(token)}`;
+			await on.query('UPDATE sessions SET expires_at = $1 WHERE id = $2', [
+				expiresAt.toISOString(),
+				hashToken(token)
+			]);
 		},
 		async deleteSession(token) {
-			await sql`delete from sessions where id = ${hashToken(token)}`;
+			await on.query('DELETE FROM sessions WHERE id = $1', [hashToken(token)]);
 		},
 		async deleteUserSessions(userId) {
-			await sql`delete from sessions where user_id = ${userId}`;
+			await on.query('DELETE FROM sessions WHERE user_id = $1', [userId]);
 		},
 		async deleteExpiredSessions() {
-			await sql`delete from sessions where expires_at <= ${new Date()}`;
+			await on.query('DELETE FROM sessions WHERE expires_at <= $1', [new Date().toISOString()]);
 		}
 	};
 }

@@ -3,7 +3,7 @@ import { createHash } from 'node:crypto';
 import { RateLimiterPostgres, RateLimiterRes } from 'rate-limiter-flexible';
 import { LoglineError } from 'logline';
 import type { Config } from '$src/app/config.ts';
-import type { Queryable } from '$lib/server/database/client.ts';
+import type { Queryable } from 'logline/server';
 
 declare module 'rate-limiter-flexible' {
 	interface RateLimiterPostgres {

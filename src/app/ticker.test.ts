@@ -3,7 +3,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
 import { addUser, startFeatureApp, type FeatureApp } from '../../tests/support/feature-app.ts';
 import { until } from '../../tests/support/until.ts';
-import { openClient, type Sql } from '$lib/server/database/client.ts';
+import { openClient, type Sql } from './driver-client.ts';
 import { startTicker } from './ticker.ts';
 
 const EVERY_MS = 50;

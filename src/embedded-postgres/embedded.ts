@@ -4,7 +4,7 @@ import { symlink, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { canEnter, serverAccount } from './account.ts';
 import { locateBinaries, SHARED_FOLDER } from './binaries.ts';
-import { openClient } from '$lib/server/database/client.ts';
+import { openClient } from '$src/app/driver-client.ts';
 import type { Cluster } from './cluster.ts';
 import {
 	freePort,
@@ -16,6 +16,7 @@ import {
 	stopCluster
 } from './cluster.ts';
 import { locked as exclusively } from './locked.ts';
+import { SoleConnection } from '$lib/server/database/sole-connection.ts';
 import { waitForDatabase } from '$lib/server/database/wait.ts';
 
 /** A database to use, and how to release it. */
@@ -171,13 +172,13 @@ async function ensureRunning(cluster: Cluster, preferred: number): Promise<numbe
 }
 
 async function ensureDatabase(url: string): Promise<void> {
-	const sql = openClient(url, { max: 1, name: 'start' });
+	const on = new SoleConnection(url, { name: 'start', answerMs: 60_000 });
 	try {
-		await waitForDatabase(sql, url, 120_000);
-		const [found] = await sql`select from pg_database where datname = ${DATABASE}`;
-		if (!found) await sql.unsafe(`create database ${DATABASE}`);
+		await waitForDatabase(on, url, 120_000);
+		const found = await on.query('SELECT FROM pg_database WHERE datname = $1', [DATABASE]);
+		if (found.length === 0) await on.query(`CREATE DATABASE ${DATABASE}`, []);
 	} finally {
-		await sql.end({ timeout: 1 });
+		await on.end();
 	}
 }
 

@@ -4,6 +4,7 @@ import { loadConfig } from '../../src/app/config.ts';
 import { createAuth, type AuthOptions } from '../../src/accounts/auth.ts';
 import type { Browser } from '../../src/accounts/browser.ts';
 import type { Database } from '../../src/app/database.ts';
+import { sqlOn } from '../support/queryable.ts';
 
 export const PASSWORD = 'correct horse battery';
 
@@ -34,7 +35,7 @@ export function startAuth(
 
 /** Returns every row of the accounts' tables, as text. */
 export async function wholeTables(database: Database): Promise<string> {
-	const rows = await database.sql<{ row: string }[]>`
+	const rows = await sqlOn(database)<{ row: string }[]>`
 		select sessions::text as row from sessions
 		union all select users::text from users
 		union all select devices::text from devices`;

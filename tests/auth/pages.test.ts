@@ -7,6 +7,7 @@ import { openDatabase, type Database } from '../../src/app/database.ts';
 import { LoglineError } from '../../src/lib/protocol/index.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { PASSWORD, startAuth } from './accounts.ts';
+import { sqlOn } from '../support/queryable.ts';
 
 const ORIGIN = 'http://localhost:3000';
 
@@ -30,8 +31,8 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-	await database.sql`delete from users`;
-	await database.sql`delete from rate_limits`;
+	await sqlOn(database)`delete from users`;
+	await sqlOn(database)`delete from rate_limits`;
 });
 
 /** Sends a form as a browser does, and returns the result. */

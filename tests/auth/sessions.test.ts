@@ -3,6 +3,7 @@ import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import { openDatabase, type Database } from '../../src/app/database.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { newBrowser, PASSWORD, startAuth, wholeTables } from './accounts.ts';
+import { sqlOn } from '../support/queryable.ts';
 
 const DAY = 86_400_000;
 
@@ -21,7 +22,7 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-	await database.sql`delete from users`;
+	await sqlOn(database)`delete from users`;
 });
 
 async function signedUp(username = 'ada') {
@@ -31,11 +32,11 @@ async function signedUp(username = 'ada') {
 
 /** Sets the expiry of all sessions, in days from now. */
 async function setExpiry(days: number): Promise<void> {
-	await database.sql`update sessions set expires_at = now() + ${days} * interval '1 day'`;
+	await sqlOn(database)`update sessions set expires_at = now() + ${days} * interval '1 day'`;
 }
 
 async function expiry(): Promise<number | null> {
-	const [row] = await database.sql<{ expires_at: Date }[]>`select expires_at from sessions`;
+	const [row] = await sqlOn(database)<{ expires_at: Date }[]>`select expires_at from sessions`;
 	return row ? row.expires_at.getTime() - Date.now() : null;
 }
 
@@ -86,7 +87,7 @@ describe('a session', () => {
 		expect(await expiry()).toBeGreaterThan(29 * DAY);
 		// The same token again, as the browser sends it.
 		expect((await auth.validate(token))?.user.name).toBe('ada');
-		expect(await database.sql`select from sessions`).toHaveLength(1);
+		expect(await sqlOn(database)`select from sessions`).toHaveLength(1);
 	});
 
 	it('used in its first half is not written to', async () => {
@@ -100,7 +101,7 @@ describe('a session', () => {
 		const { auth, token } = await signedUp();
 		await setExpiry(-0.001);
 		expect(await auth.validate(token)).toBeNull();
-		expect(await database.sql`select from sessions`).toHaveLength(0);
+		expect(await sqlOn(database)`select from sessions`).toHaveLength(0);
 	});
 
 	it.each(['', 'x', 'a'.repeat(40), "' or true --", 'ä', '0'.repeat(5000)])(
@@ -124,9 +125,9 @@ describe('a session', () => {
 	it('ends when its row is deleted by hand, or its user', async () => {
 		const { auth, token } = await signedUp();
 		const other = await auth.signIn({ username: 'ada', password: PASSWORD }, newBrowser());
-		await database.sql`delete from sessions where id = ${auth.hashToken(token)}`;
+		await sqlOn(database)`delete from sessions where id = ${auth.hashToken(token)}`;
 		expect(await auth.validate(token)).toBeNull();
-		await database.sql`delete from users`;
+		await sqlOn(database)`delete from users`;
 		expect(await auth.validate(other.token)).toBeNull();
 	});
 
@@ -173,8 +174,8 @@ describe('a session', () => {
 		const credentials = { username: 'ada', password: PASSWORD };
 		await auth.signUp(credentials, newBrowser({ userAgent: 'x'.repeat(5000) }));
 		await auth.signIn(credentials, newBrowser({ userAgent: null }));
-		const rows = await database.sql`select user_agent from sessions order by created_at`;
-		expect(rows.map((row) => row.user_agent as unknown)).toEqual(['x'.repeat(200), null]);
+		const rows = await sqlOn(database)`select user_agent from sessions order by created_at`;
+		expect(rows.map((row) => row.user_agent)).toEqual(['x'.repeat(200), null]);
 	});
 
 	it('that nobody came back to is deleted with all whose time is over', async () => {
@@ -182,7 +183,7 @@ describe('a session', () => {
 		await setExpiry(-1);
 		const { token } = await signedUp('grace');
 		await auth.endExpiredSessions();
-		expect(await database.sql`select from sessions`).toHaveLength(1);
+		expect(await sqlOn(database)`select from sessions`).toHaveLength(1);
 		expect(await auth.validate(token)).not.toBeNull();
 	});
 });

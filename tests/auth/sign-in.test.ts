@@ -4,6 +4,7 @@ import { createPasswords, passwords } from '../../src/accounts/passwords.ts';
 import { openDatabase, type Database } from '../../src/app/database.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { CHROME, newBrowser, PASSWORD, startAuth } from './accounts.ts';
+import { sqlOn } from '../support/queryable.ts';
 
 const ADA = { username: 'ada', password: PASSWORD };
 
@@ -22,15 +23,15 @@ afterAll(async () => {
 });
 
 beforeEach(async () => {
-	await database.sql`delete from users`;
-	await database.sql`delete from rate_limits`;
+	await sqlOn(database)`delete from users`;
+	await sqlOn(database)`delete from rate_limits`;
 });
 
 describe('signing up', () => {
 	it('makes an account whose password only its owner knows', async () => {
 		const { auth } = startAuth(database);
 		const { user } = await auth.signUp(ADA, newBrowser());
-		const [row] = await database.sql<{ id: string; password_hash: string }[]>`
+		const [row] = await sqlOn(database)<{ id: string; password_hash: string }[]>`
 			select id, password_hash from users where username = 'ada'`;
 		expect(row?.id).toBe(user.id);
 		expect(row?.password_hash).toMatch(/^\$argon2id\$/);
@@ -54,8 +55,8 @@ describe('signing up', () => {
 			status: 400,
 			problems: { username: expect.stringContaining('taken') as string }
 		});
-		expect(await database.sql`select from users`).toHaveLength(1);
-		expect(await database.sql`select from sessions`).toHaveLength(1);
+		expect(await sqlOn(database)`select from users`).toHaveLength(1);
+		expect(await sqlOn(database)`select from sessions`).toHaveLength(1);
 		await auth.signIn(ADA, newBrowser());
 	});
 
@@ -69,8 +70,8 @@ describe('signing up', () => {
 		const lost = attempts.filter((attempt) => attempt.status === 'rejected');
 		expect(lost).toHaveLength(5);
 		for (const { reason } of lost) expect(reason).toMatchObject({ code: 'username_taken' });
-		expect(await database.sql`select from users`).toHaveLength(1);
-		expect(await database.sql`select from sessions`).toHaveLength(1);
+		expect(await sqlOn(database)`select from users`).toHaveLength(1);
+		expect(await sqlOn(database)`select from sessions`).toHaveLength(1);
 	});
 
 	it('with bad input changes nothing', async () => {
@@ -78,7 +79,7 @@ describe('signing up', () => {
 		await expect(
 			auth.signUp({ username: 'a b', password: 'short' }, newBrowser())
 		).rejects.toMatchObject({ code: 'invalid_credentials', status: 400 });
-		expect(await database.sql`select from users`).toHaveLength(0);
+		expect(await sqlOn(database)`select from users`).toHaveLength(0);
 	});
 });
 
@@ -106,7 +107,7 @@ describe('signing in', () => {
 		expect(unknown).toMatchObject({ problems: (wrong as { problems: unknown }).problems });
 		// One comparison for each. null stands for the hash that no password matches.
 		expect(compared).toEqual([expect.stringMatching(/^\$argon2id\$/), null]);
-		expect(await database.sql`select from sessions`).toHaveLength(1);
+		expect(await sqlOn(database)`select from sessions`).toHaveLength(1);
 	});
 
 	it('under a flood is refused with a time to come back, and holds nothing up afterwards', async () => {
@@ -134,16 +135,18 @@ describe('signing in', () => {
 			onNewDevice: () => Promise.reject(new Error('the log is away'))
 		});
 		const up = await auth.signUp(ADA, newBrowser());
-		const hash = (await database.sql`select password_hash from users`)[0]?.password_hash as string;
+		const hash = (await sqlOn(database)`select password_hash from users`)[0]
+			?.password_hash as string;
 		const second = await auth.signIn(ADA, newBrowser());
-		await database.sql`delete from devices`;
-		await database.sql.unsafe(`
+		await sqlOn(database)`delete from devices`;
+		await sqlOn(database)`
 			create function refuse_devices() returns trigger language plpgsql as
-				$$ begin raise exception 'devices are away'; end $$;
-			create trigger away before insert on devices execute function refuse_devices()`);
+				$$ begin raise exception 'devices are away'; end $$`;
+		await sqlOn(database)`
+			create trigger away before insert on devices execute function refuse_devices()`;
 		const third = await auth
 			.signIn(ADA, newBrowser())
-			.finally(() => database.sql`drop function refuse_devices cascade`);
+			.finally(() => sqlOn(database)`drop function refuse_devices cascade`);
 		const log = lines.join('\n');
 		expect(log).toContain('signed up');
 		expect(log).toContain('the log is away');
@@ -203,7 +206,7 @@ describe('a sign-in from a new device', () => {
 	it('is not told to a user of whom no device is known yet', async () => {
 		const { auth, told } = startTelling();
 		await auth.signUp(ADA, newBrowser());
-		await database.sql`delete from devices`;
+		await sqlOn(database)`delete from devices`;
 		await auth.signIn(ADA, newBrowser());
 		expect(told).toEqual([]);
 	});

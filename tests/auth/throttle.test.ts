@@ -5,6 +5,7 @@ import { startAppServer } from '../support/app-server.ts';
 import { until } from '../support/until.ts';
 import { newBrowser, PASSWORD } from './accounts.ts';
 import { ADA, refusal, TwoServers } from './two-servers.ts';
+import { sqlOn } from '../support/queryable.ts';
 
 const REFUSED = {
 	code: 'too_many_attempts',
@@ -37,7 +38,7 @@ describe('wrong passwords', () => {
 	});
 
 	it('for one name in two spellings are for one account: K (U+212A) is k', async () => {
-		const [row] = await servers.database.sql`select lower(${'\u212a'}) as k`;
+		const [row] = await sqlOn(servers.database)`select lower(${'\u212a'}) as k`;
 		expect(row?.k, 'the database of the tests compares names as people read them').toBe('k');
 		await servers.one.signUp({ username: 'kim', password: PASSWORD }, newBrowser());
 		await servers.attack(['kim', '\u212aim', 'KIM']);
@@ -48,7 +49,7 @@ describe('wrong passwords', () => {
 	it('for one name in two spellings that JavaScript would take for two are for one account: İ (U+0130) is i', async ({
 		skip
 	}) => {
-		const [row] = await servers.database.sql`select lower(${'\u0130'}) as i`;
+		const [row] = await sqlOn(servers.database)`select lower(${'\u0130'}) as i`;
 		skip(row?.i !== 'i', 'the database of the tests takes them for two, as well');
 		await servers.one.signUp({ username: 'ida', password: PASSWORD }, newBrowser());
 		await servers.attack(['ida', '\u0130da']);
@@ -91,16 +92,16 @@ describe('wrong passwords', () => {
 		await servers.one.signUp(ADA, newBrowser());
 		await servers.attack(['ada']);
 		expect(await refusal(servers.one, 'ada', elsewhere())).toMatchObject(REFUSED);
-		const kept = await database.sql`select key, points, expire from rate_limits`;
+		const kept = await sqlOn(database)`select key, points, expire from rate_limits`;
 		expect(JSON.stringify(kept)).not.toMatch(/ada|198\.51/);
 		await forgetRateLimits(database.background);
-		expect(await database.sql`select from rate_limits`).toHaveLength(kept.length);
-		await database.sql`update rate_limits set expire = expire - 3600000`;
+		expect(await sqlOn(database)`select from rate_limits`).toHaveLength(kept.length);
+		await sqlOn(database)`update rate_limits set expire = expire - 3600000`;
 		// Another server, which has refused nobody itself.
 		expect(await refusal(servers.other, 'ada', elsewhere(), RIGHT)).toBeNull();
 		await forgetRateLimits(database.background);
 		// The counts of the last attempt: its network and its account.
-		expect(await database.sql`select from rate_limits`).toHaveLength(2);
+		expect(await sqlOn(database)`select from rate_limits`).toHaveLength(2);
 	});
 });
 
@@ -149,7 +150,7 @@ describe('the owner of an account', () => {
 
 describe('the counts', () => {
 	it('are deleted by every server that runs, and no attempt waits for the disk', async () => {
-		const { sql } = servers.database;
+		const sql = sqlOn(servers.database);
 		const [table] = await sql`select relpersistence from pg_class where relname = 'rate_limits'`;
 		expect(table?.relpersistence, 'unlogged').toBe('u');
 		await sql`insert into rate_limits values ('sign-in:old', 1, 0)`;
@@ -186,7 +187,7 @@ describe('accounts', () => {
 			});
 		}
 		await signUp(33, elsewhere());
-		expect(await servers.database.sql`select from users`).toHaveLength(30);
+		expect(await sqlOn(servers.database)`select from users`).toHaveLength(30);
 	});
 
 	it('are as many as the operator allows', async () => {

@@ -4,6 +4,7 @@ import { createPasswords, type Passwords } from '../../src/accounts/passwords.ts
 import { openDatabase, type Database } from '../../src/app/database.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { newBrowser, PASSWORD, startAuth } from './accounts.ts';
+import { sqlOn } from '../support/queryable.ts';
 
 export const ADA = { username: 'ada', password: PASSWORD };
 
@@ -34,7 +35,7 @@ export class TwoServers {
 			await servers.test.drop();
 		});
 		beforeEach(async () => {
-			await servers.database.sql`truncate users, rate_limits cascade`;
+			await sqlOn(servers.database)`truncate users, rate_limits cascade`;
 			servers.restart();
 		});
 		return servers;

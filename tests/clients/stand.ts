@@ -1,7 +1,7 @@
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { createRegistry, type TopicDefinition } from '../../src/lib/protocol/index.ts';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { answerStream } from '../../src/http/door.ts';
 import {
 	createUser,

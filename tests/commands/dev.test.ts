@@ -2,7 +2,7 @@
 import { mkdir, rm, writeFile } from 'node:fs/promises';
 import { setTimeout as pause } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { startBuiltApp, type BuiltApp } from '../support/built-app.ts';
 import { createUser } from '../support/app-server.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

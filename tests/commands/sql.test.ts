@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describe, expect, it, vi } from 'vitest';
 import { openHistory } from '../../src/commands/sql/history.ts';
-import { openClient } from '../../src/lib/server/database/client.ts';
+import { openClient } from '../../src/app/driver-client.ts';
 import { command } from '../support/command.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';

@@ -4,8 +4,8 @@ import { networkInterfaces } from 'node:os';
 import { afterEach, describe, expect, it } from 'vitest';
 import { migrate } from '../../drizzle/migrate.ts';
 import { toPrimary } from '../../src/lib/server/database/address.ts';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
 import { freePort } from '../../src/embedded-postgres/cluster.ts';
+import { Lanes } from '../../src/lib/server/database/lanes.ts';
 import { requireSession } from '../../src/lib/server/database/session.ts';
 import { waitForDatabase } from '../../src/lib/server/database/wait.ts';
 import { createTestDatabase } from '../support/database.ts';
@@ -17,10 +17,10 @@ afterEach(async () => {
 	for (const end of cleanUp.splice(0).reverse()) await end();
 });
 
-function open(url: string): Sql {
-	const sql = openClient(url, { max: 2, name: 'address test', answerMs: 2000 });
-	cleanUp.push(() => sql.end({ timeout: 1 }));
-	return sql;
+function open(url: string): Lanes {
+	const lanes = new Lanes(url, { size: 2, name: 'address test', answerMs: 2000 });
+	cleanUp.push(() => lanes.end());
+	return lanes;
 }
 
 /** Returns the URL of the test's database with several hosts. */
@@ -59,8 +59,8 @@ describe.skipIf(!hasIPv6)('an IPv6 address', () => {
 			[`[::1]:${through.port}`],
 			[`127.0.0.1:${await freePort()}`, `[::1]:${through.port}`]
 		]) {
-			const sql = open(toPrimary(withHosts(database.url, ...hosts)));
-			const [row] = await sql<{ one: number }[]>`select 1 as one`;
+			const on = open(toPrimary(withHosts(database.url, ...hosts)));
+			const [row] = await on.query<{ one: number }>('select 1 as one', []);
 			expect(row?.one, hosts.join()).toBe(1);
 		}
 		expect(through.accepted).toBeGreaterThanOrEqual(2);
@@ -88,7 +88,7 @@ describe('several hosts', () => {
 		const dead = `127.0.0.1:${await freePort()}`;
 		const silent = `127.0.0.1:${await silentPort()}`;
 		const url = toPrimary(withHosts(database.url, dead, silent, hostOf(database.url)));
-		expect(await open(url)`select 1 as n`).toEqual([{ n: 1 }]);
+		expect(await open(url).query('select 1 as n', [])).toEqual([{ n: 1 }]);
 	});
 
 	it('lead to the other one when the first goes away', async () => {
@@ -97,26 +97,29 @@ describe('several hosts', () => {
 		const first = await startProxy(Number(new URL(database.url).port));
 		cleanUp.push(() => first.close());
 		const url = withHosts(database.url, `127.0.0.1:${first.port}`, hostOf(database.url));
-		const sql = open(toPrimary(url));
-		await sql`select 1`;
+		const on = open(toPrimary(url));
+		await on.query('select 1', []);
 		first.refuse(true);
 		first.cut();
-		await sql`select 1`.catch(() => {});
-		for (let i = 0; i < 4; i++) expect(await sql`select 2 as n`).toEqual([{ n: 2 }]);
+		await on.query('select 1', []).catch(() => {});
+		for (let i = 0; i < 4; i++) {
+			expect(await on.query('select 2 as n', [])).toEqual([{ n: 2 }]);
+		}
 	});
 
 	it('of which none is what is asked for are an error that says so', async () => {
 		const database = await createTestDatabase();
 		cleanUp.push(() => database.drop());
 		const admin = open(database.url);
-		await admin.unsafe(`alter database ${database.name} set default_transaction_read_only = on`);
+		await admin.query(`alter database ${database.name} set default_transaction_read_only = on`, []);
 		const host = hostOf(database.url);
 		const url = withHosts(database.url, host, host);
-		const sql = open(`${url}?target_session_attrs=read-write`);
-		await expect(sql`select 1`).rejects.toMatchObject({ code: 'CONNECTION_NOT_READ-WRITE' });
-		await expect(sql`select 1`).rejects.toMatchObject({ code: 'CONNECTION_NOT_READ-WRITE' });
+		const on = open(`${url}?target_session_attrs=read-write`);
+		const refused = { code: 'CONNECTION_NOT_READ-WRITE' };
+		await expect(on.query('select 1', [])).rejects.toMatchObject(refused);
+		await expect(on.query('select 1', [])).rejects.toMatchObject(refused);
 		// It is not a standby, so `primary` finds it.
-		expect(await open(toPrimary(url))`select 1 as n`).toEqual([{ n: 1 }]);
+		expect(await open(toPrimary(url)).query('select 1 as n', [])).toEqual([{ n: 1 }]);
 	});
 });
 

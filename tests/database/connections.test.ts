@@ -28,7 +28,7 @@ test('a process with everything to do at once keeps to the connections that the 
 	const herd = Array.from({ length: 60 }, (_, i) => scene.open(`topics=a&client=herd${i}`));
 	await Promise.all([
 		...many(() => readState(app, viewer, ['a', 'b'])),
-		...many(async () => app.database.sql`select 1`),
+		...many(() => app.database.pool.query('select 1', [])),
 		...many(() => app.database.db.execute(text`select 1`)),
 		...many(() => app.database.background.query('select 1', [])),
 		...many(() => app.logline.append([{ topic: 'a', data: 0, userId: null }]))

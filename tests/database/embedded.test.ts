@@ -6,7 +6,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
-import { openClient } from '../../src/lib/server/database/client.ts';
+import { openClient } from '../../src/app/driver-client.ts';
 import { startEmbedded } from '../../src/embedded-postgres/embedded.ts';
 import { until } from '../support/until.ts';
 

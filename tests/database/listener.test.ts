@@ -1,12 +1,13 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import type { Sql } from '../../src/lib/server/database/client.ts';
-import { openClient, queryable } from '../../src/lib/server/database/client.ts';
+import type { Sql } from '../../src/app/driver-client.ts';
+import { openClient } from '../../src/app/driver-client.ts';
 import type { ListenerOptions } from '../../src/lib/server/database/listener.ts';
 import { Listener } from '../../src/lib/server/database/listener.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { startServer } from '../support/private-server.ts';
 import { startProxy } from '../support/proxy.ts';
 import { until } from '../support/until.ts';
+import { queryable } from '../support/queryable.ts';
 
 const cleanUp: (() => Promise<unknown>)[] = [];
 const strays: unknown[] = [];

@@ -1,7 +1,8 @@
 /** The tables of the log as the library brings them into somebody's database. */
 import { expect, test } from 'vitest';
 import { readMigrations } from '../../drizzle/read-migrations.ts';
-import { openClient, queryable, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
+import { queryable } from '../support/queryable.ts';
 import { Listener } from '../../src/lib/server/database/listener.ts';
 import { migrateLog } from '../../src/lib/server/schema/migrate-log.ts';
 import { LOG_MIGRATIONS } from '../../src/lib/server/schema/migrations.ts';

@@ -5,7 +5,7 @@ import { readState } from '../support/app-server.ts';
  */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { migrate } from '../../drizzle/migrate.ts';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { ReturningClient } from '../support/returning-client.ts';
 import { startServer, type PrivateServer } from '../support/private-server.ts';
 import { startProxy, type Proxy } from '../support/proxy.ts';

@@ -1,7 +1,7 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { afterEach, expect, test } from 'vitest';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { createUser } from '../support/app-server.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { StreamClient } from '../support/stream-client.ts';

@@ -2,7 +2,7 @@ import { readState } from '../support/app-server.ts';
 /** Postgres refuses the application's login for a while: a password is being changed, or a role was locked by mistake. */
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { failureOf } from '../../src/lib/server/index.ts';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 import { until } from '../support/until.ts';

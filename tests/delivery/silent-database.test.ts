@@ -2,7 +2,7 @@ import { afterEach, expect, test } from 'vitest';
 import { openScene, type Scene } from '../support/scene.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startProxy, type Proxy } from '../support/proxy.ts';
-import { openClient } from '../../src/lib/server/database/client.ts';
+import { openClient } from '../../src/app/driver-client.ts';
 
 let database: TestDatabase;
 let proxy: Proxy;

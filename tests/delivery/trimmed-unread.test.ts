@@ -6,7 +6,7 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createRegistry } from '../../src/lib/protocol/index.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { trimLog } from '../../src/lib/server/log/retention/retention.ts';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { startProxy, type Proxy } from '../support/proxy.ts';
 import { openScene, type Scene } from '../support/scene.ts';

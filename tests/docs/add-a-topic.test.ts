@@ -7,7 +7,7 @@ import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { startBuiltApp, type BuiltApp } from '../support/built-app.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { openClient } from '../../src/lib/server/database/client.ts';
+import { openClient } from '../../src/app/driver-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
 import { readBlocks, type CodeBlock } from '../support/blocks.ts';
 

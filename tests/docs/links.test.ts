@@ -49,7 +49,7 @@ test('files, commands and tests that are named in the text exist', async () => {
 	const missing: string[] = [];
 	for (const { path, prose, text } of pages) {
 		for (const [, name = ''] of prose.matchAll(
-			/`((?:src|tests|docs|drizzle|migrations|patches|bench)\/[\w./+()-]*)`/g
+			/`((?:src|tests|docs|drizzle|migrations|bench)\/[\w./+()-]*)`/g
 		)) {
 			if (!existsSync(name)) missing.push(`${path}: ${name}`);
 		}

@@ -1,6 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach } from 'vitest';
 import type { Browser, BrowserContext } from 'playwright-core';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { openBrowser } from '../support/browser.ts';
 import { startBuiltApp, type BuiltApp, type BuiltAppOptions } from '../support/built-app.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

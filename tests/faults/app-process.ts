@@ -6,7 +6,7 @@ import { readState } from '../support/app-server.ts';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { startApp, type App } from '../../src/app/app.ts';
 import { loadConfig } from '../../src/app/config.ts';
-import { openClient } from '../../src/lib/server/database/client.ts';
+import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { waitForDatabase } from '../../src/lib/server/database/wait.ts';
 import { errorResponse } from '../../src/lib/server/index.ts';
 import type { NewEvent } from '../../src/lib/server/log/types.ts';
@@ -24,9 +24,9 @@ async function main(): Promise<void> {
 	// The parent process has died, so nobody would end this one.
 	process.on('disconnect', () => process.exit(1));
 
-	const probe = openClient(url, { max: 1, name: 'checker start' });
+	const probe = new SoleConnection(url, { name: 'checker start' });
 	await waitForDatabase(probe, url, 60_000);
-	await probe.end({ timeout: 1 });
+	await probe.end();
 
 	const config = {
 		...loadConfig({ LOG_LEVEL: process.env.LOG_LEVEL ?? 'error', DEMO: '0' }),

@@ -1,4 +1,4 @@
-import type { Sql } from '../../src/lib/server/database/client.ts';
+import type { Sql } from '../../src/app/driver-client.ts';
 
 /** An event that is, or was, in the log. */
 export interface Row {

@@ -1,4 +1,4 @@
-import type { Sql } from '../../src/lib/server/database/client.ts';
+import type { Sql } from '../../src/app/driver-client.ts';
 import { readArchive, type Row } from './archive.ts';
 import { auditReader } from './audit-reader.ts';
 import type { Journal } from './journal.ts';

@@ -1,4 +1,4 @@
-import type { Sql } from '../../src/lib/server/database/client.ts';
+import type { Sql } from '../../src/app/driver-client.ts';
 import { until } from '../support/until.ts';
 
 /** Returns the application's connections to Postgres with that name. */

@@ -1,8 +1,9 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { migrate } from '../../drizzle/migrate.ts';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import type { Sql } from '../../src/app/driver-client.ts';
 import { createUser, type TestUser } from '../support/app-server.ts';
 import { startServer, type PrivateServer } from '../support/private-server.ts';
+import { openSteady } from '../support/steady-sql.ts';
 import { startProxy, type Proxy } from '../support/proxy.ts';
 import { until } from '../support/until.ts';
 import { AppProcess } from './apps.ts';
@@ -27,7 +28,7 @@ let count = 0;
 beforeAll(async () => {
 	database = await startServer();
 	await migrate(database.url);
-	sql = openClient(database.url, { max: 4, name: 'test sql' });
+	sql = openSteady(database.url, { size: 4, name: 'test sql' });
 	await sql`create table checker_business (tag text primary key)`;
 	user = await createUser(database.url);
 	toDatabase = await startProxy(database.port);

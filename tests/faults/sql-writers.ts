@@ -1,4 +1,4 @@
-import type { Sql } from '../../src/lib/server/database/client.ts';
+import type { Sql } from '../../src/app/driver-client.ts';
 import type { EventMaker } from './events.ts';
 import type { Fact } from './ledger.ts';
 import type { Random } from './random.ts';

@@ -1,10 +1,10 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import postgres from 'postgres';
 import { migrate } from '../../drizzle/migrate.ts';
-import type { Sql } from '../../src/lib/server/database/client.ts';
+import type { Sql } from '../../src/app/driver-client.ts';
 import { createUser, type TestUser } from '../support/app-server.ts';
 import { startServer, type PrivateServer } from '../support/private-server.ts';
 import { startProxy, type Proxy } from '../support/proxy.ts';
+import { openSteady } from '../support/steady-sql.ts';
 import { AppProcess } from './apps.ts';
 import { installArchive, type Row } from './archive.ts';
 import { installPoison } from './kinds/poison.ts';
@@ -85,16 +85,17 @@ export class World {
 
 	/** Works directly on Postgres, on a connection that no fault affects. */
 	async admin<T>(work: (sql: Sql) => Promise<T>): Promise<T> {
-		this.#admin ??= postgres(this.server.url, {
-			max: 3,
-			connection: {
+		this.#admin ??= openSteady(this.server.url, {
+			size: 3,
+			name: 'checker admin',
+			answerMs: SETTLE_MS,
+			settings: {
+				// Its name without ours in front: it is no part of the application.
 				application_name: 'checker admin',
-				// Sent as text: the driver omits false values.
-				default_transaction_read_only: 'off' as unknown as boolean,
-				statement_timeout: SETTLE_MS
-			},
-			backoff: () => 0.05,
-			onnotice: () => {}
+				default_transaction_read_only: 'off',
+				statement_timeout: SETTLE_MS,
+				lock_timeout: 0
+			}
 		});
 		return work(this.#admin);
 	}
@@ -156,16 +157,15 @@ export function isAway(error: unknown): boolean {
 
 /** Opens a connection as a careful program does: if it holds the log's lock and is idle, Postgres ends it. */
 export function openWriterClient(url: string): Sql {
-	return postgres(url, {
-		max: 1,
-		connection: {
+	return openSteady(url, {
+		size: 1,
+		name: 'checker sql',
+		settings: {
 			application_name: 'checker sql',
 			statement_timeout: SQL_ANSWER_MS / 2,
+			lock_timeout: 0,
 			idle_in_transaction_session_timeout: SQL_ANSWER_MS
-		},
-		connect_timeout: 5,
-		backoff: () => 0.05,
-		onnotice: () => {}
+		}
 	});
 }
 

@@ -1,7 +1,7 @@
 /** Retention by time: the time of each event counts, whatever the times of the events around it. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createRegistry, type TopicDefinition } from '../../src/lib/protocol/index.ts';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { trimLog } from '../../src/lib/server/log/retention/retention.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';

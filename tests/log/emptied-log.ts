@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, beforeEach } from 'vitest';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 
 /** A client for the test file's own log, which is emptied before each test. A file that imports this module gets both. */

@@ -1,13 +1,18 @@
 /** A transaction that has inserted into `events` holds the log's lock until it commits. The time is limited. */
-import postgres from 'postgres';
+import type postgres from 'postgres';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import type { Sql } from '../../src/app/driver-client.ts';
+import { openSteady } from '../support/steady-sql.ts';
 import { databaseUrl, sql, topics } from './emptied-log.ts';
 
+/** It sets none of the time limits itself. */
+const NO_BOUNDS = { statement_timeout: 0, lock_timeout: 0 };
+
 /** Another program with its own settings: it inserts and leaves its transaction open. */
-let program: postgres.Sql;
+let program: Sql;
 
 beforeEach(() => {
-	program = postgres(databaseUrl(), { max: 1, onnotice: () => {} });
+	program = openSteady(databaseUrl(), { size: 1, name: 'program', settings: NO_BOUNDS });
 });
 afterEach(() => program.end({ timeout: 0 }));
 

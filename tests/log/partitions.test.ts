@@ -1,7 +1,7 @@
 /** There is always a partition for the next event, for every writer and at any speed. */
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { startAppServer, type AppServer } from '../support/app-server.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';

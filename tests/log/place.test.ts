@@ -1,7 +1,7 @@
 /** The log has moved, or its server restarts after a crash: no id is given out twice. */
 import { afterEach, expect, inject, test } from 'vitest';
 import { migrate } from '../../drizzle/migrate.ts';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { startServer } from '../support/private-server.ts';
 

@@ -1,16 +1,13 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import {
-	openClient,
-	queryable,
-	type Queryable,
-	type Sql
-} from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
+import { type Queryable } from '../../src/lib/server/index.ts';
 import { READ_BY_INDEX } from '../../src/lib/server/database/read-by-index.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { readHistoryPage } from '../../src/lib/server/log/history.ts';
 import { PageSize } from '../../src/lib/server/log/page-size.ts';
 import { readAfter, readOldest, readPage, readWindowStart } from '../../src/lib/server/log/read.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { queryable } from '../support/queryable.ts';
 
 /** Number of events. With 10000000 it takes minutes and 3 GB; docs/decisions/008-replay-index.md has the figures. */
 const GIVEN = process.env.LOGLINE_READ_PATH_EVENTS;

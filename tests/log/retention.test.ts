@@ -5,16 +5,16 @@ import {
 	type TopicRegistry
 } from '../../src/lib/protocol/index.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
-import type { Queryable } from '../../src/lib/server/database/client.ts';
+import type { Queryable } from '../../src/lib/server/index.ts';
 import { createPageReader } from '../../src/lib/server/delivery/page-reader.ts';
 import { readHistoryPage } from '../../src/lib/server/log/history.ts';
 import { PageSize } from '../../src/lib/server/log/page-size.ts';
 import { dropSpentPartitions } from '../../src/lib/server/log/retention/partitions.ts';
 import { trimLog } from '../../src/lib/server/log/retention/retention.ts';
-import { queryable } from '../../src/lib/server/database/client.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 import { TEST_TOPICS } from '../support/app-server.ts';
 import { until } from '../support/until.ts';
+import { queryable } from '../support/queryable.ts';
 
 let scene: Scene;
 const connections: SoleConnection[] = [];

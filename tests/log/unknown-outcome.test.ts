@@ -1,6 +1,6 @@
 /** An append whose answer was lost: no caller gets a wrong result, and nothing is written twice. */
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { encodeEvent } from '../../src/lib/server/log/accept.ts';
 import { Writer } from '../../src/lib/server/log/append.ts';

@@ -1,7 +1,7 @@
 import { uneval } from 'devalue';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { historyJson, readHistory, readHistoryPage } from '../../src/lib/server/log/history.ts';
 import { readAfter } from '../../src/lib/server/log/read.ts';

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { encodeEvent } from '../../src/lib/server/log/accept.ts';
 import { Writer, type WriterOptions } from '../../src/lib/server/log/append.ts';

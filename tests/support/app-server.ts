@@ -10,7 +10,7 @@ import {
 import type { FirstState } from '../../src/lib/server/index.ts';
 import { startApp, type App } from '../../src/app/app.ts';
 import { loadConfig, type Config } from '../../src/app/config.ts';
-import { openClient } from '../../src/lib/server/database/client.ts';
+import { openClient } from '../../src/app/driver-client.ts';
 import { answerStream } from '../../src/http/door.ts';
 
 /** An application with its stream endpoint on a real socket, in this process. */

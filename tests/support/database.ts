@@ -1,6 +1,6 @@
 import { inject } from 'vitest';
-import type { Sql } from '../../src/lib/server/database/client.ts';
-import { openClient } from '../../src/lib/server/database/client.ts';
+import type { Sql } from '../../src/app/driver-client.ts';
+import { openClient } from '../../src/app/driver-client.ts';
 import { until } from './until.ts';
 
 /** A private, migrated database on the server of the test run. */

@@ -6,6 +6,7 @@ import type { User } from '../../src/accounts/user.ts';
 import type { Logline } from '../../src/lib/server/index.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { Relay } from '../../src/lib/server/log/relay.ts';
+import { sqlOn } from './queryable.ts';
 
 /** The parts of an application that a feature's server part needs: a database, the outbox relay, subscriptions, a log. */
 export interface FeatureApp {
@@ -59,7 +60,7 @@ export function startFeatureApp(url: string, name = 'feature test'): FeatureApp 
 
 /** Adds a user who cannot sign in. */
 export async function addUser(database: Database, username: string): Promise<User> {
-	const [row] = await database.sql<{ id: string }[]>`
+	const [row] = await sqlOn(database)<{ id: string }[]>`
 		insert into users (id, username, password_hash) values (${randomUUID()}, ${username}, '') returning id`;
 	return { id: row!.id, name: username };
 }

@@ -3,7 +3,7 @@ import { request } from 'node:http';
 import { PostgreSqlContainer } from '@testcontainers/postgresql';
 import type { TestProject } from 'vitest/node';
 import { migrate } from '../../drizzle/migrate.ts';
-import { openClient } from '../../src/lib/server/database/client.ts';
+import { openClient } from '../../src/app/driver-client.ts';
 import { describe } from '../../src/lib/server/database/address.ts';
 import { startServer, sweepServers } from './private-server.ts';
 

@@ -1,7 +1,7 @@
 import { chmod, chown, copyFile, lstat, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import postgres from 'postgres';
-import type { Sql } from '../../src/lib/server/database/client.ts';
+import type { Sql } from '../../src/app/driver-client.ts';
 import type { Account } from '../../src/embedded-postgres/program.ts';
 import { makeServer, type PrivateServer } from './private-server.ts';
 import { startProxy } from './proxy.ts';

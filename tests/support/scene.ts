@@ -1,4 +1,4 @@
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import type { Config } from '../../src/app/config.ts';
 import { createUser, startAppServer, type AppServer, type TestUser } from './app-server.ts';
 import { createTestDatabase, type TestDatabase } from './database.ts';

@@ -1,7 +1,7 @@
 import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import { pipeline } from 'node:stream/promises';
-import { openClient, type Sql } from '$lib/server/database/client.ts';
+import { openClient, type Sql } from '$src/app/driver-client.ts';
 import type { Format } from './arguments.ts';
 import type { Column, Row } from './cells.ts';
 import { explain, explainNotice } from './explain.ts';

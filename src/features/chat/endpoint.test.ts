@@ -10,6 +10,7 @@ import { startProxy, type Proxy } from '../../../tests/support/proxy.ts';
 import { until } from '../../../tests/support/until.ts';
 import { start } from './start.server.ts';
 import { topics } from './topics.ts';
+import { sqlOn } from '../../../tests/support/queryable.ts';
 
 let database: TestDatabase;
 let proxy: Proxy;
@@ -52,12 +53,14 @@ async function post(body: BodyInit | null, user: User | null = ada) {
 
 const action = (name: string) => JSON.stringify({ action: name });
 
-const eventsOf = (viewer: User) => app.database.sql<{ topic: string; data: unknown }[]>`
+const eventsOf = (viewer: User) => sqlOn(app.database)<{ topic: string; data: unknown }[]>`
 	select topic, data from events where user_id = ${viewer.id} order by id`;
 
 /** Begins the story as a first subscription does, and waits for the first prompt. */
 async function openPrompt(viewer: User): Promise<void> {
-	await app.database.sql`insert into story_progress (user_id, due_at) values (${viewer.id}, now())`;
+	await sqlOn(
+		app.database
+	)`insert into story_progress (user_id, due_at) values (${viewer.id}, now())`;
 	await until(async () => (await eventsOf(viewer)).some(({ topic }) => topic === 'prompt'));
 }
 
@@ -104,7 +107,8 @@ describe('POST /api/chat', () => {
 		['an unknown action', 400, 'unknown_action', '{"action":"win"}']
 	])('answers %s with %i %s, and nothing has changed', async (_, status, code, body) => {
 		await openPrompt(ada);
-		const progress = () => app.database.sql`select * from story_progress where user_id = ${ada.id}`;
+		const progress = () =>
+			sqlOn(app.database)`select * from story_progress where user_id = ${ada.id}`;
 		const before = [await progress(), await eventsOf(ada)];
 		expect(await post(body)).toMatchObject({ status, body: { error: { code } } });
 		expect([await progress(), await eventsOf(ada)]).toEqual(before);

@@ -3,7 +3,7 @@
  * or neither. So each line is emitted once, even with several processes and crashes. When the result of a statement is lost,
  * nothing must be repaired: the table has the current step.
  */
-import type { Queryable } from '$lib/server/database/client.ts';
+import type { Queryable } from 'logline/server';
 import { arrayLiteral } from '$lib/server/log/array-literal.ts';
 import type { Script } from './script.ts';
 

@@ -1,6 +1,6 @@
 /** For tests: a private database, servers that tell the story, and the view of a reader. */
 import { afterEach, beforeEach, expect } from 'vitest';
-import { openClient, type Sql } from '$lib/server/database/client.ts';
+import { openClient, type Sql } from '$src/app/driver-client.ts';
 import type { User } from '$src/accounts/user.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
 import { startFeatureApp, type FeatureApp } from '../../../tests/support/feature-app.ts';

@@ -8,6 +8,7 @@ import { openDatabase, type Database } from '$src/app/database.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
 import { addUser } from '../../../tests/support/feature-app.ts';
 import { until } from '../../../tests/support/until.ts';
+import { sqlOn } from '../../../tests/support/queryable.ts';
 
 const PROCESS = fileURLToPath(new URL('./story-process.ts', import.meta.url));
 
@@ -34,7 +35,7 @@ test('a server is killed with -9 again and again: the story is told to its end, 
 	connections = openDatabase(database.url, { max: 1 });
 	const ada = await addUser(connections, 'ada');
 	const events = async () => [
-		...(await connections.sql<ChatEvent[]>`
+		...(await sqlOn(connections)<ChatEvent[]>`
 			select topic, data from events where user_id = ${ada.id} order by id`)
 	];
 

@@ -53,8 +53,7 @@ type StoryApp = Pick<App, 'database' | 'logger'> & {
  */
 export function createStory(options: { app: StoryApp; script: Script; speed?: number }): Story {
 	const { app, speed = 1 } = options;
-	const { pool } = app.database;
-	const connection = app.database.background;
+	const { pool, background: connection } = app.database;
 	const script = prepareScript(options.script, speed);
 	/** Users who subscribed and may not have a story yet. A user is in `known` or in `beginning`, or in neither. */
 	const beginning = new Set<string>();

@@ -21,8 +21,11 @@ export { sendStream, bindToSocket } from './sse/node-outlet.ts';
 export type { Appended, NewEvent, Transaction } from './log/types.ts';
 export type { TopicSafetyRequest, TopicSubscriptionRequest } from './streams/record.ts';
 export type { ReplayRequest } from './streams/stream.ts';
-export type { Queryable } from './database/client.ts';
+export type { Queryable } from './database/queryable.ts';
 export type { Logger } from './work/logger.ts';
+export { applyMigrations, type Migrated, type Migration } from './schema/ledger.ts';
+export { migrateLog, migrateLogOn } from './schema/migrate-log.ts';
+export { whileMigrating } from './schema/migrating.ts';
 export { startLoop, type Loop } from './work/loop.ts';
 export { stopInOrder, type Step } from './work/stop-in-order.ts';
 

@@ -1,4 +1,4 @@
-import type { Sql } from '../../../src/lib/server/database/client.ts';
+import type { Sql } from '../../../src/app/driver-client.ts';
 import type { FaultMaker } from '../fault.ts';
 import type { Fact } from '../ledger.ts';
 

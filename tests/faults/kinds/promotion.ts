@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import postgres from 'postgres';
-import type { Sql } from '../../../src/lib/server/database/client.ts';
+import type { Sql } from '../../../src/app/driver-client.ts';
 import { readArchive } from '../archive.ts';
 import type { FaultMaker } from '../fault.ts';
 import { within } from '../timing.ts';

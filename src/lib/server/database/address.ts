@@ -7,6 +7,12 @@ export interface Address {
 	attributes: string | null;
 }
 
+/** One server. A name that begins with `/` is the folder of its Unix socket. */
+export interface Host {
+	name: string;
+	port: number;
+}
+
 /** The values of `target_session_attrs` that select a writable server, as far as the driver knows them. */
 const ATTRIBUTES = ['primary', 'read-write'];
 
@@ -30,7 +36,8 @@ export function parseAddress(url: string): Address {
 	for (const part of [credentials, path]) if (part !== undefined) decode(part);
 
 	const hosts = servers.split(',').map((server) => {
-		const [, host = '', port = '5432'] = /^(\[[^\]]*\]|[^:]*)(?::([0-9]+))?$/.exec(server) ?? [];
+		const [, host = '', port = process.env.PGPORT || '5432'] =
+			/^(\[[^\]]*\]|[^:]*)(?::([0-9]+))?$/.exec(server) ?? [];
 		if (host === '' && servers !== '') throw unreadable();
 		if (Number(port) < 1 || Number(port) > 65_535) throw new Error('names a port that cannot be');
 		return `${host || process.env.PGHOST || 'localhost'}:${port}`;
@@ -62,14 +69,21 @@ export function toPrimary(url: string): string {
  */
 export function ipv6Hosts(url: string): { host?: string; port?: number } {
 	if (!/^[^/]*\/\/[^/?]*\[/.test(url)) return {};
-	const { hosts } = parseAddress(url);
-	const at = (host: string) => host.lastIndexOf(':');
+	const hosts = hostsOf(url);
 	const lists: object = {
-		host: hosts.map((host) => host.slice(0, at(host)).replace(/^\[|\]$/g, '')),
-		port: hosts.map((host) => Number(host.slice(at(host) + 1)))
+		host: hosts.map(({ name }) => name),
+		port: hosts.map(({ port }) => port)
 	};
 	// The driver accepts lists, but its types allow only one value.
 	return lists;
+}
+
+/** Returns the servers of a connection string, in its order. */
+export function hostsOf(url: string): Host[] {
+	return parseAddress(url).hosts.map((host) => {
+		const at = host.lastIndexOf(':');
+		return { name: host.slice(0, at).replace(/^\[|\]$/g, ''), port: Number(host.slice(at + 1)) };
+	});
 }
 
 /** Returns the servers and database of a connection string, without user and password. */

@@ -1,44 +1,270 @@
-import { openClient, queryable, type ClientOptions, type Queryable, type Sql } from './client.ts';
+import { setTimeout as pause } from 'node:timers/promises';
+import { PgSession, type PgSessionOptions } from './pg-session.ts';
+import type { Queryable } from './queryable.ts';
+import { Route } from './route.ts';
+import { wantedUntil } from './wanted.ts';
 
-/** See {@link ClientOptions}. Default of `answerMs`: 5,000. */
-export interface LanesOptions extends Pick<
-	ClientOptions,
-	'name' | 'answerMs' | 'maxWaiting' | 'waitMs' | 'forRequests' | 'settings'
-> {
+/** Times in milliseconds. */
+export interface LanesOptions extends Pick<PgSessionOptions, 'name' | 'settings' | 'types'> {
 	/** Maximum number of connections. Each is opened when it is first needed. */
 	size: number;
+	/** See {@link PgSessionOptions.answerMs}. Default 5,000. */
+	answerMs?: number | undefined;
+	/** Statements that may wait for a free connection. One more is rejected with `CONNECTION_BUSY`. Default 10,000. */
+	maxWaiting?: number | undefined;
+	/** How long a statement may wait for a free connection before `CONNECTION_BUSY`. Default: the value of `answerMs`. */
+	waitMs?: number | undefined;
+	/**
+	 * True: a waiting statement leaves the queue when the client of its request disconnects ({@link wantedUntil}). Default
+	 * false.
+	 */
+	forRequests?: boolean | undefined;
+	/**
+	 * How long a connection is used before another one replaces it. A session keeps the settings that it began with (for
+	 * example read-only), so old sessions must end. Default 30 to 60 minutes.
+	 */
+	lifeMs?: number | undefined;
+}
+
+/** Who waits for a connection. */
+interface Waiting {
+	take(session: PgSession): void;
+	refuse(reason: Error): void;
+	/** Leaves the queue. */
+	leave(): void;
 }
 
 /**
  * A few connections for one purpose. Statements run in the order of their arrival, one at a time per connection. When many
  * clients reconnect, they queue here, in memory, not in Postgres. A long replay holds no connection between its pages. A
- * connection that stops responding is replaced.
+ * connection that is lost, or stops responding, is replaced.
  */
 export class Lanes implements Queryable {
-	readonly #sql: Sql;
-	readonly #on: Queryable;
+	readonly #route: Route;
+	readonly #options: LanesOptions & { answerMs: number; maxWaiting: number; waitMs: number };
+	readonly #sessions = new Map<PgSession, { until: number }>();
+	readonly #idle: PgSession[] = [];
+	readonly #queue = new Set<Waiting>();
+	/** What `end` waits for: attempts to connect, and goodbyes. */
+	readonly #pending = new Set<Promise<void>>();
+	#opening = 0;
+	#failures = 0;
+	/** When the last connection was lost, or could not be opened. */
+	#lostAt = -Infinity;
+	#ended = false;
+	readonly #callOff = new AbortController();
 
-	constructor(url: string, { size, answerMs = 5000, ...options }: LanesOptions) {
-		this.#sql = openClient(url, { ...options, answerMs, max: size, arrays: false });
-		this.#on = queryable(this.#sql);
+	constructor(url: string, options: LanesOptions) {
+		const answerMs = options.answerMs ?? 5000;
+		this.#route = new Route(url);
+		this.#options = {
+			...options,
+			answerMs,
+			maxWaiting: options.maxWaiting ?? 10_000,
+			waitMs: options.waitMs ?? answerMs
+		};
 	}
 
 	/**
 	 * Runs one prepared statement.
 	 *
-	 * @throws errors of the driver; `ETIMEDOUT` when no result came in time (outcome unknown); `CONNECTION_BUSY` and
-	 *   `CONNECTION_UNWANTED` when it was not sent
+	 * @throws errors of the driver; `ETIMEDOUT` when no result came in time (outcome unknown); `CONNECTION_BUSY`,
+	 *   `CONNECTION_UNWANTED` and `CONNECTION_ENDED` when it was not sent
 	 */
 	query<Row extends object>(
 		text: string,
 		parameters: (string | number | null)[],
 		signal?: AbortSignal
 	): Promise<Row[]> {
-		return this.#on.query<Row>(text, parameters, signal);
+		return this.use((session) => session.query<Row>(text, parameters), signal);
 	}
 
-	/** Closes the connections. Waiting statements fail at once, running ones after a second. */
-	end(): Promise<void> {
-		return this.#sql.end({ timeout: 1 });
+	/**
+	 * Runs work that needs one session for several statements.
+	 *
+	 * @param work must have ended its transaction, or the session, when it is over
+	 * @throws as {@link query}, and what the work throws
+	 */
+	async use<T>(work: (session: PgSession) => Promise<T>, signal?: AbortSignal): Promise<T> {
+		const session = this.#free() ?? (await this.#wait(signal));
+		try {
+			return await work(session);
+		} finally {
+			this.#giveBack(session);
+		}
+	}
+
+	/**
+	 * Closes the connections. Waiting statements fail at once (`CONNECTION_ENDED`).
+	 *
+	 * @param graceMs how long running statements, and those that wait for their connection to open, may take
+	 */
+	async end(graceMs = 1000): Promise<void> {
+		this.#ended = true;
+		for (const waiting of this.#queue) refuse(waiting, endedError());
+		for (const session of this.#idle.splice(0)) this.#retire(session);
+		const late = setTimeout(() => {
+			this.#callOff.abort();
+			for (const session of this.#sessions.keys()) session.destroy();
+		}, graceMs);
+		while (this.#sessions.size + this.#pending.size > 0) {
+			const lost = [...this.#sessions.keys()].map(
+				(session) => new Promise<void>((resolve) => session.onLost(() => resolve()))
+			);
+			await Promise.all([...lost, ...this.#pending]);
+		}
+		clearTimeout(late);
+	}
+
+	/** Returns a connection that does nothing. */
+	#free(): PgSession | undefined {
+		for (let session = this.#idle.pop(); session; session = this.#idle.pop()) {
+			if (this.#isGood(session)) return session;
+			this.#retire(session);
+		}
+		return undefined;
+	}
+
+	#isGood(session: PgSession): boolean {
+		const { until = 0 } = this.#sessions.get(session) ?? {};
+		return session.isAlive && !session.isReadOnly && performance.now() < until;
+	}
+
+	#wait(signal?: AbortSignal): Promise<PgSession> {
+		const { size, forRequests } = this.#options;
+		return new Promise((resolve, reject) => {
+			const waiting = { take: resolve, refuse: reject, leave: () => {} };
+			if (this.#ended) refuse(waiting, endedError());
+			else if (this.#sessions.size + this.#opening < size) this.#open(waiting);
+			else this.#enqueue(waiting, signal ?? (forRequests ? wantedUntil() : undefined));
+		});
+	}
+
+	/** Queues, within the limits of how many wait, how long, and for whom. */
+	#enqueue(waiting: Waiting, signal?: AbortSignal): void {
+		const { maxWaiting, waitMs } = this.#options;
+		if (this.#queue.size >= maxWaiting) {
+			refuse(
+				waiting,
+				failure('CONNECTION_BUSY', `${maxWaiting} queries wait for Postgres already`)
+			);
+			return;
+		}
+		if (signal?.aborted) {
+			refuse(waiting, unwantedError());
+			return;
+		}
+		const gone = () => refuse(waiting, unwantedError());
+		const late = () =>
+			refuse(waiting, failure('CONNECTION_BUSY', `no connection was free for ${waitMs} ms`));
+		const timer = waitMs > 0 ? setTimeout(late, waitMs) : undefined;
+		signal?.addEventListener('abort', gone, { once: true });
+		waiting.leave = () => {
+			this.#queue.delete(waiting);
+			clearTimeout(timer);
+			signal?.removeEventListener('abort', gone);
+		};
+		this.#queue.add(waiting);
+	}
+
+	/** Takes the one who waits longest out of the queue. */
+	#next(): Waiting | undefined {
+		const [next] = this.#queue;
+		next?.leave();
+		return next;
+	}
+
+	/** Opens a connection for one who waits. If that fails, this one learns why, and the next one tries again. */
+	#open(waiting: Waiting): void {
+		this.#opening++;
+		const opened = this.#tryToOpen().then(
+			(session) => {
+				this.#opening--;
+				waiting.take(session);
+			},
+			(error: unknown) => {
+				this.#opening--;
+				waiting.refuse(error instanceof Error ? error : new Error(String(error)));
+				this.#replace();
+			}
+		);
+		this.#hold(opened);
+	}
+
+	async #tryToOpen(): Promise<PgSession> {
+		const {
+			name,
+			settings,
+			types,
+			answerMs,
+			lifeMs = HALF_AN_HOUR * (1 + Math.random())
+		} = this.#options;
+		const { signal } = this.#callOff;
+		const backOff = Math.min(1000, 50 * 2 ** Math.min(this.#failures, 5));
+		const delay = this.#lostAt + backOff - performance.now();
+		try {
+			if (delay > 0) await pause(delay, undefined, { signal });
+			const options = { name, settings, types, answerMs, signal };
+			const session = await PgSession.open(this.#route, options);
+			this.#failures = 0;
+			this.#sessions.set(session, { until: performance.now() + lifeMs });
+			session.onLost(() => this.#drop(session));
+			return session;
+		} catch (error) {
+			if (signal.aborted) throw failure('CONNECTION_DESTROYED', 'the connections were closed');
+			this.#failures++;
+			this.#lostAt = performance.now();
+			throw error;
+		}
+	}
+
+	#drop(session: PgSession): void {
+		if (!this.#sessions.delete(session)) return;
+		this.#lostAt = performance.now();
+		const at = this.#idle.indexOf(session);
+		if (at >= 0) this.#idle.splice(at, 1);
+		this.#replace();
+	}
+
+	/** Opens a connection for those who wait, when there is room for one. */
+	#replace(): void {
+		if (this.#ended || this.#sessions.size + this.#opening >= this.#options.size) return;
+		const next = this.#next();
+		if (next) this.#open(next);
+	}
+
+	#giveBack(session: PgSession): void {
+		if (this.#ended || !this.#isGood(session)) {
+			this.#retire(session);
+			return;
+		}
+		const next = this.#next();
+		if (next) next.take(session);
+		else this.#idle.push(session);
+	}
+
+	/** Ends a connection that is not used any more. */
+	#retire(session: PgSession): void {
+		if (this.#sessions.delete(session)) this.#hold(session.end(GOODBYE_MS));
+		this.#replace();
+	}
+
+	#hold(work: Promise<void>): void {
+		const held = work.finally(() => this.#pending.delete(held));
+		this.#pending.add(held);
 	}
 }
+
+const HALF_AN_HOUR = 30 * 60_000;
+
+/** A peer that has vanished never answers the goodbye. Milliseconds. */
+const GOODBYE_MS = 1000;
+
+function refuse(waiting: Waiting, reason: Error): void {
+	waiting.leave();
+	waiting.refuse(reason);
+}
+
+const endedError = () => failure('CONNECTION_ENDED', 'the connections were closed');
+const unwantedError = () => failure('CONNECTION_UNWANTED', 'nobody waits for the answer any more');
+const failure = (code: string, message: string) => Object.assign(new Error(message), { code });

@@ -1,9 +1,9 @@
 import type { Logger } from '../work/logger.ts';
 import { randomUUID } from 'node:crypto';
-import postgres from 'postgres';
-import { ipv6Hosts } from './address.ts';
+import { PgSession } from './pg-session.ts';
+import type { Queryable } from './queryable.ts';
+import { Route } from './route.ts';
 import { Trouble } from '../work/trouble.ts';
-import type { Queryable, Sql } from './client.ts';
 
 /** Times in milliseconds. */
 export interface ListenerOptions {
@@ -33,12 +33,13 @@ const MAX_UNSENT = 3;
  * @see https://www.postgresql.org/docs/current/sql-listen.html
  */
 export class Listener {
-	readonly #url: string;
+	readonly #route: Route;
 	readonly #options: Required<ListenerOptions>;
 	readonly #handlers = new Map<string, (payload: string) => void>();
 	readonly #beat = `logline_heartbeat_${randomUUID().slice(0, 8)}`;
 	#onListening: () => void = () => {};
-	#client: Sql | null = null;
+	/** Ends the current attempt, or the current connection. */
+	#current: AbortController | null = null;
 	/** True after LISTEN succeeded. */
 	#up = false;
 	/** True after a heartbeat has also arrived since then. */
@@ -54,11 +55,11 @@ export class Listener {
 	/** Ends an attempt that takes too long, or starts the next one. */
 	#timer: NodeJS.Timeout | undefined;
 	#firstAttempt: () => void = () => {};
-	/** Clients that are being closed. `stop` waits for them. */
+	/** Connections that are being opened or closed. `stop` waits for them. */
 	readonly #loose = new Set<Promise<unknown>>();
 
 	constructor(url: string, options: ListenerOptions) {
-		this.#url = url;
+		this.#route = new Route(url);
 		this.#options = {
 			heartbeatMs: 3000,
 			silenceMs: 5000,
@@ -109,34 +110,37 @@ export class Listener {
 	}
 
 	#listen(): void {
-		const isCurrent = () => this.#client === client;
-		const failed = (reason: unknown) => {
-			if (isCurrent()) this.#again(reason);
-		};
-		const options = {
-			max: 1,
-			connection: { application_name: 'logline listener' },
-			connect_timeout: Math.ceil(this.#options.listenMs / 1000),
-			idle_timeout: 0,
-			...ipv6Hosts(this.#url),
-			max_lifetime: null,
-			fetch_types: false,
-			onnotice: () => {},
-			// An option of the driver that its types do not have.
-			onnotify: (channel: string, payload: string) => {
-				if (isCurrent()) this.#handlers.get(channel)?.(payload);
-			},
-			onclose: () => failed(new Error('the connection was lost'))
-		};
-		const client = (this.#client = postgres(this.#url, options));
+		const current = (this.#current = new AbortController());
 		this.#timer = setTimeout(
-			() => failed(new Error('listening was not answered in time')),
+			() => this.#again(new Error('listening was not answered in time')),
 			this.#options.listenMs
 		);
+		this.#hold(
+			this.#connect(current.signal).catch((error: unknown) => {
+				if (this.#current === current) this.#again(error);
+			})
+		);
+	}
+
+	/** Rejects when the connection cannot be opened, and when it has ended. */
+	async #connect(signal: AbortSignal): Promise<void> {
+		const session = await PgSession.open(this.#route, {
+			name: 'listener',
+			// The heartbeat notices a connection that is silent.
+			answerMs: this.#options.listenMs,
+			// An idle connection waits for nothing, so nothing is to be cancelled.
+			settings: { statement_timeout: 0, lock_timeout: 0 },
+			onNotify: (channel, payload) => {
+				if (!signal.aborted) this.#handlers.get(channel)?.(payload);
+			},
+			signal
+		});
+		signal.addEventListener('abort', () => session.destroy());
+		if (signal.aborted) session.destroy();
 		const statements = [...this.#handlers.keys()].map((channel) => `listen "${channel}"`);
-		client.unsafe(statements.join(';')).then(() => {
-			if (isCurrent()) this.#began();
-		}, failed);
+		await session.run(statements.join(';'));
+		if (!signal.aborted) this.#began();
+		await new Promise<never>((_, reject) => session.onLost(reject));
 	}
 
 	#began(): void {
@@ -203,9 +207,8 @@ export class Listener {
 		clearTimeout(this.#timer);
 		this.#up = this.#heard = false;
 		this.#askedAt = null;
-		const client = this.#client;
-		this.#client = null;
-		if (client) this.#hold(client.end({ timeout: 0 }));
+		this.#current?.abort();
+		this.#current = null;
 	}
 
 	#hold(work: Promise<unknown>): void {

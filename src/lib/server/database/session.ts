@@ -1,6 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { describe } from './address.ts';
-import { openClient, type Sql } from './client.ts';
+import { PgSession } from './pg-session.ts';
+import { Route } from './route.ts';
 
 /**
  * Checks that a connection is one Postgres session. Behind a pooler in transaction mode it is not: each transaction may run
@@ -10,16 +11,18 @@ import { openClient, type Sql } from './client.ts';
  */
 export async function requireSession(url: string): Promise<void> {
 	const options = {
-		max: 1,
 		name: 'start',
 		answerMs: 5000,
-		arrays: false,
 		// Some poolers accept the other settings but refuse this one.
 		settings: { idle_in_transaction_session_timeout: 10_000 }
 	};
-	const ours = openClient(url, options);
-	const other = openClient(url, options);
+	const route = new Route(url);
+	const sessions: PgSession[] = [];
 	try {
+		const ours = await PgSession.open(route, options);
+		sessions.push(ours);
+		const other = await PgSession.open(route, options);
+		sessions.push(other);
 		let shared = 0;
 		// A server that is restarting can cause the same result once, so one result is not enough.
 		for (let round = 0; round < 3; round++) if (await isShared(ours, other)) shared++;
@@ -27,7 +30,7 @@ export async function requireSession(url: string): Promise<void> {
 	} catch (error) {
 		throw isPooler(error) ? poolerError(url, error) : error;
 	} finally {
-		await Promise.all([ours.end({ timeout: 1 }), other.end({ timeout: 1 })]);
+		await Promise.all(sessions.map((session) => session.end(1000)));
 	}
 }
 
@@ -35,17 +38,23 @@ export async function requireSession(url: string): Promise<void> {
  * Sets a value in the first session and keeps the second connection busy. Behind a pooler, the second connection sees the
  * value, or the first one no longer does.
  */
-async function isShared(ours: Sql, other: Sql): Promise<boolean> {
+async function isShared(ours: PgSession, other: PgSession): Promise<boolean> {
 	const token = randomUUID();
+	await ours.run(`select set_config('logline.session', '${token}', false)`);
+	await other.run('begin');
+	const shared = (await seenBy(other)) === token || (await seenBy(ours)) !== token;
+	await other.run('commit');
+	return shared;
+}
+
+async function seenBy(session: PgSession): Promise<string | null | undefined> {
 	// Plain text without parameters: a pooler may not support prepared statements.
-	const see = `select current_setting('logline.session', true) as token`;
-	await ours.unsafe(`select set_config('logline.session', '${token}', false)`);
-	return other.begin(async (tx) => {
-		const [theirs] = await tx.unsafe<{ token: string | null }[]>(see);
-		if (theirs?.token === token) return true;
-		const [kept] = await ours.unsafe<{ token: string | null }[]>(see);
-		return kept?.token !== token;
-	});
+	const [row] = await session.ask((sql) =>
+		sql.unsafe<{ token: string | null }[]>(
+			`select current_setting('logline.session', true) as token`
+		)
+	);
+	return row?.token;
 }
 
 /** @returns true for an error of PgBouncer, which does not pass on the startup parameters that we set */

@@ -1,6 +1,6 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import { describe } from './address.ts';
-import type { Sql } from './client.ts';
+import type { Queryable } from './queryable.ts';
 import { isPooler, poolerError } from './session.ts';
 import { isTransient } from './transient.ts';
 
@@ -16,7 +16,7 @@ const NEXT_LINES = 10_000;
  * @throws Error with the servers and the last reason, never the password
  */
 export async function waitForDatabase(
-	sql: Sql,
+	on: Queryable,
 	url: string,
 	timeoutMs: number,
 	notice: (line: string) => void = (line) => console.log(line)
@@ -35,7 +35,7 @@ export async function waitForDatabase(
 	try {
 		for (;;) {
 			try {
-				await sql`select 1`;
+				await on.query('SELECT 1', []);
 				return;
 			} catch (error) {
 				reason = reasonOf(error);

@@ -1,5 +1,5 @@
 import type { Logger } from '../work/logger.ts';
-import type { Queryable } from '../database/client.ts';
+import type { Queryable } from '../database/queryable.ts';
 import { readLastHorizon } from '../log/horizons.ts';
 import { EventRefused } from '../log/page.ts';
 import { PageSize } from '../log/page-size.ts';

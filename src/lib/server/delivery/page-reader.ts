@@ -1,5 +1,5 @@
 import type { Logger } from '../work/logger.ts';
-import type { Queryable } from '../database/client.ts';
+import type { Queryable } from '../database/queryable.ts';
 import { mayPass } from '../database/transient.ts';
 import { Trouble } from '../work/trouble.ts';
 import { readHorizons } from '../log/horizons.ts';

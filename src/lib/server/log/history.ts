@@ -1,4 +1,4 @@
-import type { Queryable } from '../database/client.ts';
+import type { Queryable } from '../database/queryable.ts';
 import { EventRefused, listed, readPageOf, type ListedRow } from './page.ts';
 import { ATTEMPTS, PageSize, Turn } from './page-size.ts';
 import {

@@ -1,4 +1,4 @@
-import type { Queryable } from '../database/client.ts';
+import type { Queryable } from '../database/queryable.ts';
 import { arrayLiteral } from './array-literal.ts';
 
 /** Maximum rows of a batch. */

@@ -1,4 +1,4 @@
-import type { Queryable } from '../database/client.ts';
+import type { Queryable } from '../database/queryable.ts';
 import { trimmedAfter } from './horizons.ts';
 import { listed, readPageOf, type ListedRow, type Page } from './page.ts';
 import type { PageSize } from './page-size.ts';

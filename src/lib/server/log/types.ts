@@ -30,4 +30,7 @@ export interface LogEvent {
 	data: string | null;
 }
 
-export type { Drizzle, Transaction } from '../database/client.ts';
+/** An open transaction: of drizzle (`db.transaction`), or of postgres.js (`sql.begin`). */
+export type Transaction =
+	| { execute(query: string): PromiseLike<unknown> }
+	| { unsafe(query: string): PromiseLike<unknown> };

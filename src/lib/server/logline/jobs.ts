@@ -1,5 +1,5 @@
 import type { TopicRegistry } from '../../protocol/index.ts';
-import type { Queryable } from '../database/client.ts';
+import type { Queryable } from '../database/queryable.ts';
 import { SoleConnection } from '../database/sole-connection.ts';
 import { forgetClients, forgetSessions } from '../streams/subscriptions.ts';
 import type { Writer } from '../log/append.ts';

@@ -1,5 +1,5 @@
 import type { TopicRegistry } from '../../protocol/index.ts';
-import type { Queryable } from '../database/client.ts';
+import type { Queryable } from '../database/queryable.ts';
 import { Lanes } from '../database/lanes.ts';
 import { Listener } from '../database/listener.ts';
 import { READ_BY_INDEX } from '../database/read-by-index.ts';

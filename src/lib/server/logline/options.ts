@@ -1,5 +1,5 @@
 import type { TopicDefinition, TopicRegistry } from '../../protocol/index.ts';
-import type { Queryable } from '../database/client.ts';
+import type { Queryable } from '../database/queryable.ts';
 import type { StreamLimits } from '../streams/limits.ts';
 import type { ReadSessions } from '../streams/viewer.ts';
 import type { Logger } from '../work/logger.ts';

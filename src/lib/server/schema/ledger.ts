@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Sql } from '../database/client.ts';
+import type { PgSession } from '../database/pg-session.ts';
 
 /** A migration: one file of SQL. */
 export interface Migration {
@@ -27,16 +27,16 @@ const BREAK = '--> statement-breakpoint';
  * leaves no changes, and the ones before it stay applied. A missing migration is applied even if later ones are applied
  * already.
  *
- * @param sql one connection, which holds the migration lock
+ * @param on the session that holds the migration lock
  * @param table name of the ledger; it is created where the connection creates tables
  * @throws Error with the name of a migration that was changed after it had been applied, or that fails
  */
 export async function applyMigrations(
-	sql: Sql,
+	on: PgSession,
 	table: string,
 	migrations: readonly Migration[]
 ): Promise<Migrated> {
-	const known = await readLedger(sql, table);
+	const known = await readLedger(on, table);
 	for (const migration of migrations) {
 		const row = known.get(migration.name);
 		if (row === undefined || row.hash === hashOf(migration)) continue;
@@ -49,7 +49,7 @@ export async function applyMigrations(
 	const applied: string[] = [];
 	for (const migration of migrations) {
 		if (known.has(migration.name)) continue;
-		await apply(sql, table, migration);
+		await apply(on, table, migration);
 		applied.push(migration.name);
 	}
 	const here = new Set(migrations.map(({ name }) => name));
@@ -59,14 +59,15 @@ export async function applyMigrations(
 const hashOf = ({ text }: Migration) => createHash('sha256').update(text).digest('hex');
 
 async function readLedger(
-	sql: Sql,
+	on: PgSession,
 	table: string
 ): Promise<Map<string, { hash: string; appliedAt: string }>> {
-	const [state] = await sql<
-		{ there: boolean }[]
-	>`select to_regclass(${table}) is not null as there`;
+	const [state] = await on.query<{ there: boolean }>(
+		'SELECT to_regclass($1) IS NOT NULL AS there',
+		[table]
+	);
 	if (!state!.there) {
-		await sql.unsafe(`
+		await on.run(`
 			CREATE TABLE ${table} (
 				name text PRIMARY KEY, hash text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now()
 			);
@@ -75,13 +76,14 @@ async function readLedger(
 			COMMENT ON COLUMN ${table}.hash IS 'SHA-256 (hex) of its text when it was applied.';
 			COMMENT ON COLUMN ${table}.applied_at IS 'When it was applied.'`);
 	}
-	const rows = await sql.unsafe<{ name: string; hash: string; at: string }[]>(
-		`SELECT name, hash, applied_at::text AS at FROM ${table}`
+	const rows = await on.query<{ name: string; hash: string; at: string }>(
+		`SELECT name, hash, applied_at::text AS at FROM ${table}`,
+		[]
 	);
 	return new Map(rows.map(({ name, hash, at }) => [name, { hash, appliedAt: at }]));
 }
 
-async function apply(sql: Sql, table: string, migration: Migration): Promise<void> {
+async function apply(on: PgSession, table: string, migration: Migration): Promise<void> {
 	const { name, text } = migration;
 	const note = `INSERT INTO ${table} (name, hash) VALUES ('${name.replaceAll("'", "''")}', '${hashOf(migration)}')`;
 	// Statements sent in one message are one transaction on one connection, even if the connection breaks.
@@ -89,7 +91,7 @@ async function apply(sql: Sql, table: string, migration: Migration): Promise<voi
 		? [...text.split(BREAK).map((statement) => statement.trim()), note].filter(Boolean)
 		: [`${text}\n;${note}`];
 	try {
-		for (const message of messages) await sql.unsafe(message);
+		for (const message of messages) await on.run(message);
 	} catch (error) {
 		const { position } = error as { position?: string };
 		const line =

@@ -1,4 +1,4 @@
-import type { Sql } from '../database/client.ts';
+import type { PgSession } from '../database/pg-session.ts';
 import { applyMigrations, type Migrated, type Migration } from './ledger.ts';
 import { whileMigrating } from './migrating.ts';
 import { LOG_MIGRATIONS } from './migrations.ts';
@@ -28,38 +28,43 @@ export function migrateLog(
 	url: string,
 	options: LogSchema & { timeoutMs?: number } = {}
 ): Promise<Migrated> {
-	return whileMigrating(url, options, (sql) => migrateLogOn(sql, options));
+	return whileMigrating(url, options, (on) => migrateLogOn(on, options));
 }
 
 /**
- * The same on a connection that holds the migration lock.
+ * The same on a session that holds the migration lock.
  *
- * @param sql one connection; afterwards it has its own `search_path` again
+ * @param on the session; afterwards it has its own `search_path` again
  */
 export async function migrateLogOn(
-	sql: Sql,
+	on: PgSession,
 	{ schema = 'public', migrations = LOG_MIGRATIONS }: LogSchema = {}
 ): Promise<Migrated> {
-	const [found] = await sql<{ there: boolean }[]>`
-		select exists (select from pg_namespace where nspname = ${schema}) as there`;
-	if (!found!.there) await sql`create schema ${sql(schema)}`;
+	const [found] = await on.query<{ there: boolean; path: string; create: string }>(
+		`SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1) AS there,
+			format('%I, pg_temp', $1::text) AS path, format('CREATE SCHEMA %I', $1::text) AS create`,
+		[schema]
+	);
+	if (!found!.there) await on.run(found!.create);
 	// The functions keep this path. `pg_temp` comes last, so that a temporary table cannot take the place of a table of the
 	// log. https://www.postgresql.org/docs/current/sql-createfunction.html#SQL-CREATEFUNCTION-SECURITY
-	await sql`select set_config('search_path', format('%I, pg_temp', ${schema}::text), false)`;
-	await refuseOlder(sql);
-	const migrated = await applyMigrations(sql, LEDGER, migrations);
-	await sql`reset search_path`;
+	await on.query(`SELECT set_config('search_path', $1, false)`, [found!.path]);
+	await refuseOlder(on);
+	const migrated = await applyMigrations(on, LEDGER, migrations);
+	await on.run('RESET search_path');
 	return migrated;
 }
 
 /** A log from before the first release has other tables, and its migrations have other names. */
-async function refuseOlder(sql: Sql): Promise<void> {
-	const [log] = await sql<{ older: boolean }[]>`
-		select case when to_regclass(${LEDGER}) is null then to_regclass('log_state') is not null
-			else exists (
-				select from pg_attribute where attrelid = to_regclass('events')
-					and attname = 'user_id' and atttypid = 'bigint'::regtype
-			) end as older`;
+async function refuseOlder(on: PgSession): Promise<void> {
+	const [log] = await on.query<{ older: boolean }>(
+		`SELECT CASE WHEN to_regclass($1) IS NULL THEN to_regclass('log_state') IS NOT NULL
+			ELSE EXISTS (
+				SELECT FROM pg_attribute WHERE attrelid = to_regclass('events')
+					AND attname = 'user_id' AND atttypid = 'bigint'::regtype
+			) END AS older`,
+		[LEDGER]
+	);
 	if (!log!.older) return;
 	throw new Error(
 		'This database is from before the first release of Logline and cannot be upgraded: drop it (the embedded one: stop everything that uses it and move .data away) and start again.'

@@ -1,6 +1,8 @@
 import { describe } from '../database/address.ts';
-import { openClient, type Sql } from '../database/client.ts';
+import { PgSession } from '../database/pg-session.ts';
+import { Route } from '../database/route.ts';
 import { requireSession } from '../database/session.ts';
+import { SoleConnection } from '../database/sole-connection.ts';
 import { waitForDatabase } from '../database/wait.ts';
 
 /** Oldest supported PostgreSQL version. */
@@ -16,7 +18,7 @@ const MIGRATION_MS = 15 * 60_000;
 const WAIT_MS = 30_000;
 
 /**
- * Opens one connection that holds the migration lock, does the work on it, and closes it. Waits for a database that is
+ * Opens one session that holds the migration lock, does the work on it, and closes it. Waits for a database that is
  * starting, and while another host migrates.
  *
  * @param options.timeoutMs how long to wait for the database, in milliseconds; default 30,000
@@ -25,23 +27,30 @@ const WAIT_MS = 30_000;
 export async function whileMigrating<T>(
 	url: string,
 	options: { timeoutMs?: number | undefined },
-	work: (sql: Sql) => Promise<T>
+	work: (on: PgSession) => Promise<T>
 ): Promise<T> {
-	// One connection, because it holds the lock.
-	const sql = openClient(url, { max: 1, name: 'migrate', answerMs: MIGRATION_MS });
+	const first = new SoleConnection(url, { name: 'migrate' });
 	try {
-		await waitForDatabase(sql, url, options.timeoutMs ?? WAIT_MS);
-		await requireSession(url);
-		const [server] = await sql<{ version: string; number: number }[]>`
-			select current_setting('server_version') as version, current_setting('server_version_num')::int as number`;
+		await waitForDatabase(first, url, options.timeoutMs ?? WAIT_MS);
+	} finally {
+		await first.end();
+	}
+	await requireSession(url);
+	// One session, because it holds the lock. When it is lost, the rest is refused.
+	const on = await PgSession.open(new Route(url), { name: 'migrate', answerMs: MIGRATION_MS });
+	try {
+		const [server] = await on.query<{ version: string; number: number }>(
+			`SELECT current_setting('server_version') AS version, current_setting('server_version_num')::int AS number`,
+			[]
+		);
 		if (!server || server.number < OLDEST * 10_000) {
 			throw new Error(
 				`${describe(url)} is PostgreSQL ${server?.version ?? '?'}. Logline needs ${OLDEST} or newer.`
 			);
 		}
-		await sql`select pg_advisory_lock(hashtextextended('logline.migrate', 0))`;
-		return await work(sql);
+		await on.query(`SELECT pg_advisory_lock(hashtextextended('logline.migrate', 0))`, []);
+		return await work(on);
 	} finally {
-		await sql.end({ timeout: 5 });
+		await on.end(5000);
 	}
 }

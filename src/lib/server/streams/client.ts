@@ -1,4 +1,4 @@
-import type { Queryable } from '../database/client.ts';
+import type { Queryable } from '../database/queryable.ts';
 import { GIVEN, lostAfter, SETTLED, settleLog } from '../log/place.ts';
 import { parseRows, ROW_AS_JSON, type ClientName } from './subscriptions.ts';
 import type { KnownClient } from './topic-safety.ts';

@@ -1,5 +1,5 @@
 import type { TopicRegistry } from '../../protocol/index.ts';
-import type { Queryable } from '../database/client.ts';
+import type { Queryable } from '../database/queryable.ts';
 import type { Hub } from '../delivery/hub.ts';
 import type { PageReader } from '../delivery/subscription.ts';
 import type { Writer } from '../log/append.ts';

@@ -1,5 +1,5 @@
 import type { Gap, Viewer } from '../../protocol/index.ts';
-import type { Queryable } from '../database/client.ts';
+import type { Queryable } from '../database/queryable.ts';
 import { placeTopics, type RequestedTopic, type TopicSafety } from './topic-safety.ts';
 import { readOldest, readWindowStart, type TopicStart } from '../log/read.ts';
 import type { StreamRequest } from './request.ts';

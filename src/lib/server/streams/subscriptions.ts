@@ -1,5 +1,5 @@
 import { arrayLiteral } from '../log/array-literal.ts';
-import type { Queryable } from '../database/client.ts';
+import type { Queryable } from '../database/queryable.ts';
 import type { RequestedTopic, SubscriptionRow } from './topic-safety.ts';
 
 /** The owner of subscriptions: one client of one session. */

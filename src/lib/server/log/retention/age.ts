@@ -6,7 +6,7 @@
  * topic the oldest time in it. The job reads each row once to fill this table. The table then shows which blocks have
  * something to trim.
  */
-import type { Queryable } from '../../database/client.ts';
+import type { Queryable } from '../../database/queryable.ts';
 import { arrayLiteral } from '../array-literal.ts';
 import { endOfBatch, readProgress } from '../progress.ts';
 

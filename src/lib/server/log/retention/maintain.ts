@@ -1,4 +1,4 @@
-import type { Queryable } from '../../database/client.ts';
+import type { Queryable } from '../../database/queryable.ts';
 
 /** How long the result of a batch is kept: much longer than a writer retries. */
 const ANSWER_KEPT = '1 hour';

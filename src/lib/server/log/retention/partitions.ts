@@ -1,4 +1,4 @@
-import type { Queryable } from '../../database/client.ts';
+import type { Queryable } from '../../database/queryable.ts';
 import { mayPass } from '../../database/transient.ts';
 import { arrayLiteral } from '../array-literal.ts';
 import type { Timed } from './age.ts';

@@ -1,5 +1,5 @@
 import type { Retention, TopicRegistry } from '../../../protocol/index.ts';
-import type { Queryable } from '../../database/client.ts';
+import type { Queryable } from '../../database/queryable.ts';
 import type { SoleConnection } from '../../database/sole-connection.ts';
 import { trimByTime, type Timed } from './age.ts';
 import { dropSpentPartitions } from './partitions.ts';
