@@ -54,7 +54,11 @@ const LAYERS = [
 	zone(STREAMS, [SSE, DELIVERY, LOG, DATABASE, WORK, PROTOCOL], 'streams is below logline.'),
 	zone(LIB, [], 'src/lib is the library: it knows nothing of the app around it.'),
 	zone('src/ui', [], 'ui is for every feature, and knows none.'),
-	zone('src/embedded-postgres', ENTRIES, 'Only commands and app start a database.'),
+	zone(
+		'src/embedded-postgres',
+		[...ENTRIES, 'src/app/driver-client.ts'],
+		'Only commands and app start a database.'
+	),
 	zone('src/accounts', [...ENTRIES, 'src/app', 'src/http', 'src/ui'], 'accounts know no feature.'),
 	zone('src/http', [...ENTRIES, ...APP], 'http is below routes and features.'),
 	zone(

@@ -8,7 +8,7 @@ import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { encodeEvent } from '../../src/lib/server/log/accept.ts';
 import { Writer } from '../../src/lib/server/log/append.ts';
-import { arrayLiteral } from '../../src/lib/server/log/array-literal.ts';
+import { arrayLiteral } from '../../src/lib/server/database/array-literal.ts';
 import { Relay } from '../../src/lib/server/log/relay.ts';
 import { now } from '../stage/clock.ts';
 import { quantile } from '../stage/statistics.ts';

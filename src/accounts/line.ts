@@ -1,5 +1,5 @@
 import { LoglineError } from 'logline';
-import { isTransient } from '$lib/server/database/transient.ts';
+import { isTransient } from 'logline/postgres';
 
 /** How many may wait in one line. The last one waits about a second. */
 const IN_LINE = 20;

@@ -1,7 +1,7 @@
 /** The environment, read and checked once at the start. Names, units and defaults: `.env.example`. */
 import * as v from 'valibot';
 import { BODY_SIZE } from '$src/http/body-limit.ts';
-import { toPrimary } from '$lib/server/database/address.ts';
+import { toPrimary } from 'logline/postgres';
 
 const integer = (fallback: number, min: number, max: number, unit: string) =>
 	v.optional(

@@ -2,7 +2,7 @@
  * `npm run db:rotate-epoch`, to be run after a restore from backup: ids that were given out after the backup will be given
  * to other events. With a new epoch, clients with a cursor of the old one get a gap and a full replay.
  */
-import { SoleConnection } from '$lib/server/database/sole-connection.ts';
+import { SoleConnection } from 'logline/postgres';
 import { migrate } from '../../drizzle/migrate.ts';
 import { runCommand, withDatabase } from './run-command.ts';
 

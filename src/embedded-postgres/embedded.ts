@@ -16,8 +16,8 @@ import {
 	stopCluster
 } from './cluster.ts';
 import { locked as exclusively } from './locked.ts';
-import { SoleConnection } from '$lib/server/database/sole-connection.ts';
-import { waitForDatabase } from '$lib/server/database/wait.ts';
+import { SoleConnection } from 'logline/postgres';
+import { waitForDatabase } from 'logline/postgres';
 
 /** A database to use, and how to release it. */
 export interface LocatedDatabase {

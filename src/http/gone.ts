@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net';
-import { whileWanted } from '$lib/server/database/wanted.ts';
+import { whileWanted } from 'logline/postgres';
 
 /**
  * Runs the work of a request. When the client disconnects, queries of this work that still wait for a connection to the

@@ -38,7 +38,7 @@ afterEach(async () => {
 interface Tx {
 	execute(query: string): PromiseLike<unknown>;
 }
-const order = (tx: Tx) => tx.execute(`insert into business values ('order')`);
+const order = async (tx: Tx) => tx.execute(`insert into business values ('order')`);
 const append = (tx: Tx, data: unknown = 0) =>
 	insertIntoOutbox(tx, [
 		encodeEvent({ topic: 'orders', data }),

@@ -4,7 +4,7 @@
  * nothing must be repaired: the table has the current step.
  */
 import type { Queryable } from 'logline/server';
-import { arrayLiteral } from '$lib/server/log/array-literal.ts';
+import { arrayLiteral } from 'logline/postgres';
 import type { Script } from './script.ts';
 
 /** The script as parameters of the statements. Times are in milliseconds of real time. */

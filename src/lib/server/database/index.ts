@@ -3,6 +3,7 @@
  * statements.
  */
 export { describe as describeAddress, ipv6Hosts, toPrimary } from './address.ts';
+export { arrayLiteral } from './array-literal.ts';
 export { Lanes, type LanesOptions } from './lanes.ts';
 export { PgSession, type PgSessionOptions, type TypeMaps } from './pg-session.ts';
 export type { Queryable } from './queryable.ts';

@@ -6,7 +6,7 @@ import { isOutcomeUnknown, mayPass } from '../database/transient.ts';
 import { Trouble } from '../work/trouble.ts';
 import type { AcceptedEvent } from './accept.ts';
 import { AppendQueue, type Entry } from './append-queue.ts';
-import { arrayLiteral } from './array-literal.ts';
+import { arrayLiteral } from '../database/array-literal.ts';
 import type { Appended } from './types.ts';
 
 /** Limits of the writer. */

@@ -1,5 +1,5 @@
 import type { Queryable } from '../database/queryable.ts';
-import { arrayLiteral } from './array-literal.ts';
+import { arrayLiteral } from '../database/array-literal.ts';
 
 /**
  * Reads how far topics have been trimmed for a user. Call it after the rows of a page have been read: a trim moves the

@@ -1,6 +1,6 @@
 import { LoglineError } from '../../protocol/index.ts';
 import type { AcceptedEvent } from './accept.ts';
-import { arrayLiteral } from './array-literal.ts';
+import { arrayLiteral } from '../database/array-literal.ts';
 import type { Transaction } from './types.ts';
 
 /**

@@ -1,5 +1,5 @@
 import type { Queryable } from '../database/queryable.ts';
-import { arrayLiteral } from './array-literal.ts';
+import { arrayLiteral } from '../database/array-literal.ts';
 
 /** Maximum rows of a batch. */
 const BATCH = 10_000;

@@ -1,4 +1,4 @@
-import { arrayLiteral } from '../log/array-literal.ts';
+import { arrayLiteral } from '../database/array-literal.ts';
 import type { Queryable } from '../database/queryable.ts';
 import type { RequestedTopic, SubscriptionRow } from './topic-safety.ts';
 

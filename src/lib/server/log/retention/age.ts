@@ -7,7 +7,7 @@
  * something to trim.
  */
 import type { Queryable } from '../../database/queryable.ts';
-import { arrayLiteral } from '../array-literal.ts';
+import { arrayLiteral } from '../../database/array-literal.ts';
 import { endOfBatch, readProgress } from '../progress.ts';
 
 /** A topic whose events are kept for a time. */

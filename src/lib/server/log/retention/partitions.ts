@@ -1,6 +1,6 @@
 import type { Queryable } from '../../database/queryable.ts';
 import { mayPass } from '../../database/transient.ts';
-import { arrayLiteral } from '../array-literal.ts';
+import { arrayLiteral } from '../../database/array-literal.ts';
 import type { Timed } from './age.ts';
 
 /**
