@@ -46,7 +46,7 @@ describe('a session', () => {
 		const session = await auth.validate(token);
 		expect(session?.user).toEqual(user);
 		expect(session?.user).toEqual({
-			userId: expect.stringMatching(/^[a-z2-7]{16}$/) as string,
+			id: expect.stringMatching(/^[a-z2-7]{16}$/) as string,
 			username: 'ada'
 		});
 		expect(session?.fresh).toBe(false);

@@ -4,10 +4,10 @@ import type { AddressInfo } from 'node:net';
 import {
 	createRegistry,
 	type TopicDefinition,
+	type Topic,
 	type TopicRegistry,
 	type Viewer
 } from '../../src/lib/protocol/index.ts';
-import type { FirstState } from '../../src/lib/server/index.ts';
 import { startApp, type App } from '../../src/app/app.ts';
 import { loadConfig, type Config } from '../../src/app/config.ts';
 import { openClient } from '../../src/app/driver-client.ts';
@@ -67,14 +67,17 @@ export async function startAppServer(
 	};
 }
 
+/** The first state of a page, for topics without declared payload types. */
+interface State {
+	events: { id: string; topic: string; data: unknown; json?: string; at: string }[];
+	cursor: string;
+	log: string;
+	userID: string;
+}
+
 /** Reads the first state of a page. The topics of tests have no declared payload types. */
-export const readState = (app: App, viewer: Viewer, topics: readonly string[]) =>
-	app.logline.read(viewer, topics as never) as Promise<FirstState<never>> as Promise<{
-		events: { id: string; topic: string; data: unknown; json?: string; at: string }[];
-		cursor: string;
-		log: string;
-		userID: string;
-	}>;
+export const readState = (app: App, viewer: Viewer, topics: readonly string[]): Promise<State> =>
+	app.logline.read(viewer, topics as Topic[]);
 
 /** A signed-in user. */
 export interface TestUser {
