@@ -32,7 +32,11 @@ export function linksOf({ text, prose }: Page): { label: string; target: string 
 	];
 	const pictures = [...text.matchAll(/\b(?:src|srcset|href)="([^"]+)"/g)];
 	return [
-		...links.map(([, label = '', target = '']) => ({ label: label.replace(/\s+/g, ' '), target })),
+		...links.map(([, label = '', target = '']) => ({
+			label: label.replace(/\s+/g, ' '),
+			// A target with parentheses or spaces stands between angle brackets.
+			target: target.replace(/^<(.*)>$/, '$1')
+		})),
 		...pictures.map(([, target = '']) => ({ label: '', target }))
 	];
 }

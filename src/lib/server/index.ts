@@ -26,6 +26,7 @@ export type { Logger } from './work/logger.ts';
 export { applyMigrations, type Migrated, type Migration } from './schema/ledger.ts';
 export { migrateLog, migrateLogOn } from './schema/migrate-log.ts';
 export { whileMigrating } from './schema/migrating.ts';
+export { sharedRead } from './work/shared-read.ts';
 export { startLoop, type Loop } from './work/loop.ts';
 export { stopInOrder, type Step } from './work/stop-in-order.ts';
 

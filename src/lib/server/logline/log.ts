@@ -11,10 +11,12 @@ import { Writer } from '../log/append.ts';
 import { Relay } from '../log/relay.ts';
 import { Tailer } from '../log/tail.ts';
 import { encoder } from '../sse/frames.ts';
+import { readClientStates, type ClientAsked } from '../streams/client.ts';
 import type { StreamLimits } from '../streams/limits.ts';
 import type { StreamParts } from '../streams/parts.ts';
 import { Streams } from '../streams/streams.ts';
 import type { Logger } from '../work/logger.ts';
+import { sharedRead } from '../work/shared-read.ts';
 import type { Step } from '../work/stop-in-order.ts';
 import { startJobs, type Jobs } from './jobs.ts';
 import type { LoglineOptions } from './options.ts';
@@ -91,6 +93,7 @@ export async function startLog(options: LogOptions): Promise<Log> {
 		pool,
 		background,
 		history,
+		readClient: sharedRead((clients: readonly ClientAsked[]) => readClientStates(pool, clients)),
 		readPage: createPageReader(history, logger),
 		onStreamError: (error) => logger.error({ err: error }, 'a stream ended by an error'),
 		readSessions: options.sessions

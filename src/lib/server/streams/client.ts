@@ -1,3 +1,4 @@
+import { arrayLiteral } from '../database/array-literal.ts';
 import type { Queryable } from '../database/queryable.ts';
 import { GIVEN, lostAfter, SETTLED, settleLog } from '../log/place.ts';
 import { parseRows, ROW_AS_JSON, type ClientName } from './subscriptions.ts';
@@ -21,18 +22,24 @@ export interface ClientState {
 	};
 }
 
+/** A client whose state is wanted. */
+export interface ClientAsked extends ClientName {
+	/** null: it has none. */
+	cursor: bigint | null;
+}
+
+/** Reads the state of one client. */
+export type ReadClientState = (client: ClientAsked) => Promise<ClientState>;
+
 /**
- * Reads the subscriptions of a client and the state of the log in one statement. A client that reconnects soon costs only
- * this statement.
- *
- * @param cursor of the client; null: it has none
+ * Reads the subscriptions of some clients and the state of the log in one statement. A client that reconnects soon costs
+ * only its share of this statement.
  */
-export async function readClientState(
+export async function readClientStates(
 	on: Queryable,
-	{ sessionID, clientID }: ClientName,
-	cursor: bigint | null
-): Promise<ClientState> {
-	const [row] = await on.query<{
+	clients: readonly ClientAsked[]
+): Promise<ClientState[]> {
+	const rows = await on.query<{
 		epoch: string;
 		given: string;
 		settled: boolean | null;
@@ -41,24 +48,29 @@ export async function readClientState(
 		rows: string;
 		stale: boolean;
 	}>(
-		`SELECT (SELECT epoch::text FROM log_state) AS epoch, ${GIVEN}::text AS given, ${SETTLED} AS settled,
-			${lostAfter('$3::bigint')}::text AS lost_after,
-			EXISTS (SELECT FROM forgotten_clients AS f WHERE f.session_id = $1) AS forgotten, c.rows, c.stale
-		FROM (
+		`SELECT log.*, ${lostAfter('asked.cursor')}::text AS lost_after,
+			EXISTS (SELECT FROM forgotten_clients AS f WHERE f.session_id = asked.session_id) AS forgotten, c.rows, c.stale
+		FROM (SELECT (SELECT epoch::text FROM log_state) AS epoch, ${GIVEN}::text AS given, ${SETTLED} AS settled) AS log
+		CROSS JOIN unnest($1::text[], $2::text[], $3::text[]::bigint[]) WITH ORDINALITY AS asked(session_id, client_id, cursor, n)
+		CROSS JOIN LATERAL (
 			SELECT coalesce(json_agg(${ROW_AS_JSON}), '[]')::text AS rows,
 				coalesce(min(t.seen_at) < now() - interval '1 day', false) AS stale
-			FROM topic_subscriptions t WHERE t.session_id = $1 AND t.client_id = $2
-		) AS c`,
-		[sessionID, clientID, cursor?.toString() ?? null]
+			FROM topic_subscriptions t WHERE t.session_id = asked.session_id AND t.client_id = asked.client_id
+		) AS c
+		ORDER BY asked.n`,
+		[
+			arrayLiteral(clients.map(({ sessionID }) => sessionID)),
+			arrayLiteral(clients.map(({ clientID }) => clientID)),
+			arrayLiteral(clients.map(({ cursor }) => cursor?.toString() ?? null))
+		]
 	);
-	const { epoch, given, settled, lost_after: lost, forgotten, rows, stale } = row!;
-	if (settled !== true) {
-		// Nobody has written since the log moved, so it is not known yet whether the cursor is valid.
+	if (rows[0]?.settled !== true) {
+		// Nobody has written since the log moved, so it is not known yet whether the cursors are valid.
 		await settleLog(on);
-		return readClientState(on, { sessionID, clientID }, cursor);
+		return readClientStates(on, clients);
 	}
-	return {
+	return rows.map(({ epoch, given, lost_after: lost, forgotten, rows: own, stale }) => ({
 		log: { epoch, given: BigInt(given), lostAfter: lost === null ? null : BigInt(lost) },
-		client: { rows: parseRows(rows), forgotten, stale }
-	};
+		client: { rows: parseRows(own), forgotten, stale }
+	}));
 }

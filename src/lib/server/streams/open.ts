@@ -1,6 +1,5 @@
 import { LoglineError, requireAccess, type Viewer } from '../../protocol/index.ts';
-import { detached } from '../sse/detached.ts';
-import { readClientState, type ClientState } from './client.ts';
+import { detached } from '../work/detached.ts';
 import type { Connection } from './connection.ts';
 import type { Connections } from './connections.ts';
 import type { StreamParts } from './parts.ts';
@@ -102,8 +101,8 @@ async function prepare(
 	wanted: StreamRequest
 ): Promise<ReplayRequest> {
 	const name: ClientName = { sessionID: viewer.session, clientID: connection.clientID };
-	const { log, client }: ClientState = await connection.during(
-		readClientState(parts.pool, name, wanted.cursor)
+	const { log, client } = await connection.during(
+		parts.readClient({ ...name, cursor: wanted.cursor })
 	);
 	const standing = judgeCursor(wanted, log);
 	const { valid } = standing;

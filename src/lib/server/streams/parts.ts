@@ -4,6 +4,7 @@ import type { Hub } from '../delivery/hub.ts';
 import type { PageReader } from '../delivery/subscription.ts';
 import type { Writer } from '../log/append.ts';
 import type { Logger } from '../work/logger.ts';
+import type { ReadClientState } from './client.ts';
 import type { StreamLimits } from './limits.ts';
 import type { ReadSessions } from './viewer.ts';
 
@@ -20,6 +21,8 @@ export interface StreamParts {
 	background: Queryable;
 	/** For history. Few connections with their own queue. */
 	history: Queryable;
+	/** Reads what the database knows of a client. Clients that come at the same moment share a statement. */
+	readClient: ReadClientState;
 	/** Reads a page of history. One function for all streams, so that it keeps no stream in memory. */
 	readPage: PageReader;
 	/** Told of errors that end a stream. One function for all streams. */

@@ -1,0 +1,59 @@
+import { detached } from './detached.ts';
+
+/** Someone who waits for the value of a key. */
+interface Waiting<Key, Value> {
+	key: Key;
+	resolve: (value: Value) => void;
+	reject: (reason: unknown) => void;
+}
+
+/** Keys of one read. */
+const MOST = 500;
+
+/** Reads at a time: the next one begins while the last one's answer is on its way. */
+const AT_ONCE = 2;
+
+/**
+ * Lets requests of the same moment share one read. After an outage thousands of clients come back at once; each would
+ * otherwise ask Postgres for its own row. A read begins at the end of the current turn of the event loop, and while
+ * {@link AT_ONCE} reads are running, the next keys are collected.
+ *
+ * @param read returns the value of each key, in the order of the keys
+ * @returns asks for the value of one key; rejects with the error of its read
+ */
+export function sharedRead<Key, Value>(
+	read: (keys: readonly Key[]) => Promise<readonly Value[]>
+): (key: Key) => Promise<Value> {
+	const waiting: Waiting<Key, Value>[] = [];
+	let running = 0;
+	let scheduled = false;
+
+	/** Detached: a read must not end with the request that happened to begin it. */
+	const schedule = () => {
+		if (scheduled || running >= AT_ONCE || waiting.length === 0) return;
+		scheduled = true;
+		detached(() => setImmediate(() => void run()));
+	};
+
+	async function run(): Promise<void> {
+		scheduled = false;
+		const some = waiting.splice(0, MOST);
+		running++;
+		schedule();
+		try {
+			const values = await read(some.map(({ key }) => key));
+			some.forEach(({ resolve }, i) => resolve(values[i]!));
+		} catch (error) {
+			for (const { reject } of some) reject(error);
+		} finally {
+			running--;
+			schedule();
+		}
+	}
+
+	return (key) =>
+		new Promise((resolve, reject) => {
+			waiting.push({ key, resolve, reject });
+			schedule();
+		});
+}
