@@ -97,6 +97,8 @@ export async function startApp(
 	});
 	const logline = createLogline({
 		url,
+		// drizzle/migrate.ts does it, in one go with the app's own tables.
+		migrate: false,
 		topics,
 		limits: config,
 		logger,

@@ -3,8 +3,8 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 const asking = new AsyncLocalStorage<AbortSignal>();
 
 /**
- * Runs work for a client that may disconnect. When the signal aborts, queries of this work that still wait in the pools of
- * {@link openDatabase} are rejected, and so are new ones. Queries already sent to Postgres are not affected. Work that
+ * Runs work for a client that may disconnect. When the signal aborts, queries of this work that still wait in a pool for
+ * requests (`forRequests`) are rejected, and so are new ones. Queries already sent to Postgres are not affected. Work that
  * continues after its request must run outside of this function.
  */
 export function whileWanted<T>(signal: AbortSignal, work: () => T): T {

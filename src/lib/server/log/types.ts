@@ -30,7 +30,11 @@ export interface LogEvent {
 	data: string | null;
 }
 
-/** An open transaction: of drizzle (`db.transaction`), or of postgres.js (`sql.begin`). */
+/**
+ * An open transaction of the application: of drizzle (on any of its drivers for Postgres), of postgres.js (`sql.begin`), or a
+ * client of pg after BEGIN. Only the named method is used.
+ */
 export type Transaction =
 	| { execute(query: string): PromiseLike<unknown> }
-	| { unsafe(query: string): PromiseLike<unknown> };
+	| { unsafe(query: string): PromiseLike<unknown> }
+	| { query(query: string): PromiseLike<unknown> };

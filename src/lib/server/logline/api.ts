@@ -56,9 +56,11 @@ export interface FirstState<K extends Topic> {
 export interface Logline {
 	readonly topics: TopicRegistry;
 	/**
-	 * Starts on a migrated database. Resolves when events can be emitted and streams opened.
+	 * Waits up to 30 s for the database, creates or upgrades the log's tables (unless `migrate` is false), and connects.
+	 * Resolves when events can be emitted and streams opened. Several processes may start at once.
 	 *
-	 * @throws Error when the database cannot be read
+	 * @throws Error that says what to do: the database cannot be reached, is too old, or is behind a pooler in transaction
+	 *   mode; its schema has other tables of these names; the log is of a version that cannot be upgraded
 	 */
 	start(): Promise<void>;
 	/** Ends the streams, writes what is queued, and closes everything. A second call waits for the same end. */

@@ -28,6 +28,8 @@ const ENDED = 500;
 /** What the jobs need. */
 export interface JobParts {
 	url: string;
+	/** Of the connection for long statements. */
+	settings: Record<string, string>;
 	logger: Logger;
 	background: Queryable;
 	topics: TopicRegistry;
@@ -48,8 +50,8 @@ export interface Jobs {
 }
 
 /** Starts the jobs. Each has its own loop: a trim that takes an hour must not delay new partitions. */
-export function startJobs({ url, logger, background, topics, writer }: JobParts): Jobs {
-	const retention = new SoleConnection(url, { name: 'retention', answerMs: 60_000 });
+export function startJobs({ url, settings, logger, background, topics, writer }: JobParts): Jobs {
+	const retention = new SoleConnection(url, { name: 'retention', answerMs: 60_000, settings });
 	const stopping = new AbortController();
 	let lastPartitioned: bigint | null = null;
 	const every = (ms: number, name: string, work: () => Promise<unknown>): Loop =>

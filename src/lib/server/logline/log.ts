@@ -1,6 +1,6 @@
 import type { TopicRegistry } from '../../protocol/index.ts';
 import type { Queryable } from '../database/queryable.ts';
-import { Lanes } from '../database/lanes.ts';
+import { Lanes, type LanesOptions } from '../database/lanes.ts';
 import { Listener } from '../database/listener.ts';
 import { READ_BY_INDEX } from '../database/read-by-index.ts';
 import { SoleConnection } from '../database/sole-connection.ts';
@@ -11,6 +11,7 @@ import { Writer } from '../log/append.ts';
 import { Relay } from '../log/relay.ts';
 import { Tailer } from '../log/tail.ts';
 import { encoder } from '../sse/frames.ts';
+import { schemaSettings } from '../schema/schema-name.ts';
 import { readClientStates, type ClientAsked } from '../streams/client.ts';
 import type { StreamLimits } from '../streams/limits.ts';
 import type { StreamParts } from '../streams/parts.ts';
@@ -40,6 +41,7 @@ export interface Log extends StreamParts {
 
 /** Options with their defaults filled in. */
 export interface LogOptions extends Pick<LoglineOptions, 'url' | 'sessions' | 'connections'> {
+	schema: string;
 	topics: TopicRegistry;
 	limits: StreamLimits;
 	logger: Logger;
@@ -47,23 +49,27 @@ export interface LogOptions extends Pick<LoglineOptions, 'url' | 'sessions' | 'c
 
 /** Starts the parts on a migrated database, and connects them. No other function does. */
 export async function startLog(options: LogOptions): Promise<Log> {
-	const { url, topics, limits, logger } = options;
+	const { url, schema, topics, limits, logger } = options;
+	const settings = schemaSettings(schema);
+	const readSettings = { ...READ_BY_INDEX, ...settings };
 	// Each stream may wait for one statement. A statement that waits too long fails, and the client retries later.
 	const waiting = { maxWaiting: limits.maxConnections, waitMs: 10_000 };
-	const { pool, background, end: endOwn } = connectionsOf(options, waiting);
+	const { pool, background, end: endOwn } = connectionsOf(options, { settings, ...waiting });
 	const history = new Lanes(url, {
 		name: 'history',
 		size: 3,
-		settings: READ_BY_INDEX,
+		settings: readSettings,
 		forRequests: true,
 		...waiting
 	});
-	const writer = new Writer(new SoleConnection(url, { name: 'writer' }), {
+	const writer = new Writer(new SoleConnection(url, { name: 'writer', settings }), {
 		logger: logger.child({ source: 'writer' })
 	});
-	const relay = new Relay(new SoleConnection(url, { name: 'relay' }), logger, { pollMs: POLL_MS });
+	const relay = new Relay(new SoleConnection(url, { name: 'relay', settings }), logger, {
+		pollMs: POLL_MS
+	});
 	const tailer = new Tailer(
-		new SoleConnection(url, { name: 'tailer', settings: READ_BY_INDEX }),
+		new SoleConnection(url, { name: 'tailer', settings: readSettings }),
 		logger,
 		{
 			looks: () => hub.looks(),
@@ -99,7 +105,7 @@ export async function startLog(options: LogOptions): Promise<Log> {
 		readSessions: options.sessions
 	};
 	const streams = new Streams(parts);
-	const jobs = startJobs({ url, logger, background, topics, writer });
+	const jobs = startJobs({ url, settings, logger, background, topics, writer });
 	const listener = listen(url, { ...parts, streams, tailer, relay, jobs });
 	await listener.start();
 	tailer.start();
@@ -120,11 +126,11 @@ export async function startLog(options: LogOptions): Promise<Log> {
 /** The connections that the application shares, or new ones. */
 function connectionsOf(
 	{ url, connections }: LogOptions,
-	waiting: { maxWaiting: number; waitMs: number }
+	own: Pick<LanesOptions, 'settings' | 'maxWaiting' | 'waitMs'>
 ): { pool: Queryable; background: Queryable; end: () => Promise<unknown> } {
 	if (connections) return { ...connections, end: () => Promise.resolve() };
-	const pool = new Lanes(url, { name: 'pool', size: 4, forRequests: true, ...waiting });
-	const background = new SoleConnection(url, { name: 'background' });
+	const pool = new Lanes(url, { name: 'pool', size: 4, forRequests: true, ...own });
+	const background = new SoleConnection(url, { name: 'background', settings: own.settings });
 	return { pool, background, end: () => Promise.all([pool.end(), background.end()]) };
 }
 

@@ -4,6 +4,8 @@ import { acceptEvents } from '../log/accept.ts';
 import { readHistory, readHistoryPage } from '../log/history.ts';
 import { insertIntoOutbox } from '../log/outbox.ts';
 import type { Appended, NewEvent, Transaction } from '../log/types.ts';
+import { migrateLog } from '../schema/migrate-log.ts';
+import { checkSchemaName, DEFAULT_SCHEMA } from '../schema/schema-name.ts';
 import { encodeBlock } from '../sse/frames.ts';
 import { DEFAULT_LIMITS } from '../streams/limits.ts';
 import { consoleLogger } from '../work/logger.ts';
@@ -25,7 +27,8 @@ import { setRunning, unsetRunning } from './running.ts';
  * ```
  */
 export function createLogline(options: LoglineOptions): Logline {
-	const { url, sessions, connections, logger = consoleLogger() } = options;
+	const { url, sessions, connections, schema = DEFAULT_SCHEMA, logger = consoleLogger() } = options;
+	checkSchemaName(schema);
 	const topics = registryOf(options.topics);
 	const limits = { ...DEFAULT_LIMITS, ...options.limits };
 	const requests = new UnderWay();
@@ -47,7 +50,7 @@ export function createLogline(options: LoglineOptions): Logline {
 		const { writer } = running();
 		const check = acceptEvents(topics, events).then((accepted) => ({
 			// Called in the same tick, not awaited here: after the check, the events are in the queue.
-			written: tx ? insertIntoOutbox(tx, accepted) : writer.append(accepted)
+			written: tx ? insertIntoOutbox(tx, schema, accepted) : writer.append(accepted)
 		}));
 		checking.add(check);
 		const { written } = await check.finally(() => checking.delete(check));
@@ -94,7 +97,13 @@ export function createLogline(options: LoglineOptions): Logline {
 	const logline: Logline = {
 		topics,
 		async start() {
-			log = await startLog({ url, topics, limits, logger, sessions, connections });
+			if (options.migrate !== false) {
+				const notice = (line: string) => logger.warn(line);
+				const { applied } = await migrateLog(url, { schema, notice });
+				if (applied.length > 0)
+					logger.info({ applied }, 'the tables of the log were brought up to date');
+			}
+			log = await startLog({ url, schema, topics, limits, logger, sessions, connections });
 			setRunning(logline);
 		},
 		stop: () => (stopped ??= stop()),

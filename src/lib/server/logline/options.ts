@@ -8,6 +8,16 @@ import type { Logger } from '../work/logger.ts';
 export interface LoglineOptions {
 	/** Address of the Postgres database (15 or newer): `postgres://user:password@host/name`. */
 	url: string;
+	/**
+	 * Schema of the log's tables, so that they do not meet the application's. It is created if it is missing. Default
+	 * `public`.
+	 */
+	schema?: string | undefined;
+	/**
+	 * False: `start` does not create and upgrade the log's tables, because the application does so with `migrateLog`, for
+	 * example in its deployment, by a role that may create tables. Default: true.
+	 */
+	migrate?: boolean | undefined;
 	/** The declared topics: what `defineTopics` returned, one or several of them. */
 	topics: TopicRegistry | Record<string, TopicDefinition> | Record<string, TopicDefinition>[];
 	/** Limits and times of the streams, see {@link StreamLimits} for the defaults. */
@@ -20,6 +30,9 @@ export interface LoglineOptions {
 	 * notifications may have been missed. Their clients then come back and are authenticated again.
 	 */
 	sessions?: ReadSessions;
-	/** Connections of the application to share. Their owner ends them, after `stop`. Default: its own. */
+	/**
+	 * Connections of the application to share. Their owner ends them, after `stop`. Their `search_path` must lead to the
+	 * log's tables. Default: its own.
+	 */
 	connections?: { pool: Queryable; background: Queryable };
 }

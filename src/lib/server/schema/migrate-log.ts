@@ -1,7 +1,9 @@
+import { arrayLiteral } from '../database/array-literal.ts';
 import type { PgSession } from '../database/pg-session.ts';
 import { applyMigrations, type Migrated, type Migration } from './ledger.ts';
-import { whileMigrating } from './migrating.ts';
+import { whileMigrating, type Waiting } from './migrating.ts';
 import { LOG_MIGRATIONS } from './migrations.ts';
+import { checkSchemaName, DEFAULT_SCHEMA, schemaSettings } from './schema-name.ts';
 
 /** The ledger of the log's migrations. */
 const LEDGER = 'logline_migrations';
@@ -18,16 +20,12 @@ export interface LogSchema {
  * Brings the log's tables and functions up to date. Does nothing when they are. Safe to run in several processes and on
  * several hosts at once. Waits for a database that is starting. It does not touch the app's tables and migrations.
  *
- * @param options.timeoutMs how long to wait for the database, in milliseconds; default 30,000
  * @returns the applied migrations
- * @throws Error when the database cannot be reached or is too old, when the log is from before the first release, or when a
- *   migration was changed after it was applied, or fails. The migrations before a failed one stay applied; of the failed one
+ * @throws Error when the database cannot be reached or is too old, when its schema has other tables of the same names, when
+ *   the log is from before the first release, or when a migration was changed after it was applied, or fails. The migrations before a failed one stay applied; of the failed one
  *   nothing is applied.
  */
-export function migrateLog(
-	url: string,
-	options: LogSchema & { timeoutMs?: number } = {}
-): Promise<Migrated> {
+export function migrateLog(url: string, options: LogSchema & Waiting = {}): Promise<Migrated> {
 	return whileMigrating(url, options, (on) => migrateLogOn(on, options));
 }
 
@@ -38,18 +36,20 @@ export function migrateLog(
  */
 export async function migrateLogOn(
 	on: PgSession,
-	{ schema = 'public', migrations = LOG_MIGRATIONS }: LogSchema = {}
+	{ schema = DEFAULT_SCHEMA, migrations = LOG_MIGRATIONS }: LogSchema = {}
 ): Promise<Migrated> {
-	const [found] = await on.query<{ there: boolean; path: string; create: string }>(
+	checkSchemaName(schema);
+	const [found] = await on.query<{ there: boolean; create: string }>(
 		`SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = $1) AS there,
-			format('%I, pg_temp', $1::text) AS path, format('CREATE SCHEMA %I', $1::text) AS create`,
+			format('CREATE SCHEMA %I', $1::text) AS create`,
 		[schema]
 	);
 	if (!found!.there) await on.run(found!.create);
-	// The functions keep this path. `pg_temp` comes last, so that a temporary table cannot take the place of a table of the
-	// log. https://www.postgresql.org/docs/current/sql-createfunction.html#SQL-CREATEFUNCTION-SECURITY
-	await on.query(`SELECT set_config('search_path', $1, false)`, [found!.path]);
+	// The functions keep this path. https://www.postgresql.org/docs/current/sql-createfunction.html#SQL-CREATEFUNCTION-SECURITY
+	const { search_path: path } = schemaSettings(schema);
+	await on.query(`SELECT set_config('search_path', $1, false)`, [path]);
 	await refuseOlder(on);
+	await refuseOthers(on, schema);
 	const migrated = await applyMigrations(on, LEDGER, migrations);
 	await on.run('RESET search_path');
 	return migrated;
@@ -68,5 +68,23 @@ async function refuseOlder(on: PgSession): Promise<void> {
 	if (!log!.older) return;
 	throw new Error(
 		'This database is from before the first release of Logline and cannot be upgraded: drop it (the embedded one: stop everything that uses it and move .data away) and start again.'
+	);
+}
+
+/** The log's tables with names that an application may also use. */
+const COMMON_NAMES = ['events', 'outbox'];
+
+/** Before the first migration, the schema must have no tables of the application with the log's names. */
+async function refuseOthers(on: PgSession, schema: string): Promise<void> {
+	const others = await on.query<{ name: string }>(
+		`SELECT relname AS name FROM pg_class
+		WHERE relnamespace = (SELECT oid FROM pg_namespace WHERE nspname = $1)
+			AND relname = ANY ($2::text[]) AND to_regclass($3) IS NULL
+		ORDER BY relname`,
+		[schema, arrayLiteral(COMMON_NAMES), LEDGER]
+	);
+	if (others.length === 0) return;
+	throw new Error(
+		`The schema ${schema} has a table of yours called ${others.map(({ name }) => name).join(' and ')}, as the log wants one. Give the log another schema: createLogline({ schema: 'logline', … }).`
 	);
 }

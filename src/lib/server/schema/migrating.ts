@@ -14,6 +14,14 @@ const OLDEST = 15;
  */
 const MIGRATION_MS = 15 * 60_000;
 
+/** How to wait for a database that is starting. */
+export interface Waiting {
+	/** How long to wait, in milliseconds. Default 30,000. */
+	timeoutMs?: number | undefined;
+	/** Called from time to time with one line that says what is waited for. Default: it is printed. */
+	notice?: ((line: string) => void) | undefined;
+}
+
 /** How long to wait for the database by default, in milliseconds. */
 const WAIT_MS = 30_000;
 
@@ -21,17 +29,16 @@ const WAIT_MS = 30_000;
  * Opens one session that holds the migration lock, does the work on it, and closes it. Waits for a database that is
  * starting, and while another host migrates.
  *
- * @param options.timeoutMs how long to wait for the database, in milliseconds; default 30,000
  * @throws Error when the database cannot be reached, is too old, or is behind a pooler in transaction mode; errors of `work`
  */
 export async function whileMigrating<T>(
 	url: string,
-	options: { timeoutMs?: number | undefined },
+	options: Waiting,
 	work: (on: PgSession) => Promise<T>
 ): Promise<T> {
 	const first = new SoleConnection(url, { name: 'migrate' });
 	try {
-		await waitForDatabase(first, url, options.timeoutMs ?? WAIT_MS);
+		await waitForDatabase(first, url, options.timeoutMs ?? WAIT_MS, options.notice);
 	} finally {
 		await first.end();
 	}
