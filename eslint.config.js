@@ -101,7 +101,7 @@ const IN_BROWSERS = {
 };
 
 export default defineConfig(
-	{ ignores: ['.svelte-kit', 'build', '.data', 'node_modules', 'bench', 'migrations', 'static'] },
+	{ ignores: ['.svelte-kit', 'build', 'dist', '.data', 'node_modules', 'bench', 'migrations', 'static'] },
 	js.configs.recommended,
 	tseslint.configs.strictTypeChecked,
 	svelte.configs.recommended,
