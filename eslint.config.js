@@ -101,7 +101,20 @@ const IN_BROWSERS = {
 };
 
 export default defineConfig(
-	{ ignores: ['.svelte-kit', 'build', 'dist', '.data', 'node_modules', 'bench', 'migrations', 'static'] },
+	{
+		ignores: [
+			'.svelte-kit',
+			'build',
+			'dist',
+			'tests/package/fresh-app',
+			'.data',
+			'tests/package/fresh-app',
+			'node_modules',
+			'bench',
+			'migrations',
+			'static'
+		]
+	},
 	js.configs.recommended,
 	tseslint.configs.strictTypeChecked,
 	svelte.configs.recommended,

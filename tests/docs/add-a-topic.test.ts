@@ -18,6 +18,7 @@ const TIMEOUT_MS = 600_000;
 const TESTS = process.env.LOGLINE_README_TESTS === 'all' ? [] : ['src/', 'tests/auth'];
 
 const LEFT_OUT = ['node_modules', '.git', '.svelte-kit', '.data', 'build', 'bench', 'coverage'];
+const OWN_APP = 'Use it in your own app';
 const PASSWORD = 'correct horse battery';
 const run = promisify(execFile);
 
@@ -28,7 +29,8 @@ const pasted: string[] = [];
 let removed = false;
 
 beforeAll(async () => {
-	blocks = await readBlocks('README.md');
+	// Those for other people's apps are for tests/package.
+	blocks = (await readBlocks('README.md')).filter(({ section }) => section !== OWN_APP);
 	copy = await mkdtemp(join(tmpdir(), 'logline-readme-'));
 	const left = new Set(LEFT_OUT.map((name) => resolve(name)));
 	await cp('.', copy, { recursive: true, filter: (path) => !left.has(resolve(path)) });

@@ -42,6 +42,8 @@ export interface BuiltAppOptions {
 	/** Port that browsers use, when a proxy is in between. */
 	publicPort?: number;
 	cwd?: string;
+	/** Path that answers 200 when it serves. Default: `/api/health`. */
+	readyAt?: string;
 	/** Returns what Node runs instead of the build. `port` is the port to listen on. */
 	command?: (port: number) => string[];
 }
@@ -71,7 +73,7 @@ export async function startBuiltApp(options: BuiltAppOptions): Promise<BuiltApp>
 		}
 		exited = once(child, 'exit') as typeof exited;
 		try {
-			await until(async () => !runs() || (await isReady(port)), {
+			await until(async () => !runs() || (await isReady(port, options.readyAt ?? '/api/health')), {
 				what: 'the server answers',
 				// The start may include a build and a new database.
 				timeoutMs: 120_000,
@@ -122,8 +124,8 @@ function settings(
 	};
 }
 
-async function isReady(port: number): Promise<boolean> {
-	const response = await fetch(`http://127.0.0.1:${port}/api/health`);
+async function isReady(port: number, path: string): Promise<boolean> {
+	const response = await fetch(`http://127.0.0.1:${port}${path}`);
 	await response.body?.cancel();
 	return response.status === 200;
 }

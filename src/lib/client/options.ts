@@ -38,6 +38,11 @@ export interface SSEClientOptions<TTopics = SSETopicsMap> {
 	reconnectWait?: number;
 	/** Log to the console (`[SSE] …`). Default: false. */
 	debug?: boolean;
+	/**
+	 * What `logline.read` returned for this page: the client continues exactly there. The same as `lastEventID`, `log` and
+	 * `userID`, which win when they are given, too.
+	 */
+	start?: { cursor: string; log: string; userID?: string } | undefined;
 	/** The server-rendered state of the page contains every event of the first topics up to this id. Default: none. */
 	lastEventID?: string | null;
 	/**

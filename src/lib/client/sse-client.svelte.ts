@@ -58,7 +58,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	 * @throws Error when the name of a topic, `clientID` or `lastEventID` is malformed
 	 */
 	constructor(url: string | URL, options: SSEClientOptions<TTopics>) {
-		const start = options.lastEventID ?? null;
+		const start = options.lastEventID ?? options.start?.cursor ?? null;
 		if (start !== null && !isID(start)) {
 			throw new Error(`lastEventID must be a decimal id such as "42", got "${String(start)}"`);
 		}
@@ -69,8 +69,8 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		this.#url = String(url);
 		this.#options = options;
 		this.#client = client;
-		this.#log = options.log ?? null;
-		this.#user = options.userID ?? null;
+		this.#log = options.log ?? options.start?.log ?? null;
+		this.#user = options.userID ?? options.start?.userID ?? null;
 		this.#subscriptions = new Subscriptions(
 			options.topics as Record<string, TopicHandler | undefined>,
 			start

@@ -40,7 +40,8 @@ export interface Log extends StreamParts {
 }
 
 /** Options with their defaults filled in. */
-export interface LogOptions extends Pick<LoglineOptions, 'url' | 'sessions' | 'connections'> {
+export interface LogOptions extends Pick<LoglineOptions, 'sessions' | 'connections'> {
+	url: string;
 	schema: string;
 	topics: TopicRegistry;
 	limits: StreamLimits;

@@ -16,18 +16,18 @@ import { readHealth } from './health.ts';
 import { createHandle, createStreamHandler } from './kit.ts';
 import { startLog, type Log } from './log.ts';
 import type { LoglineOptions } from './options.ts';
-import { setRunning, unsetRunning } from './running.ts';
+import { findRunning, setRunning, unsetRunning } from './running.ts';
 
 /**
  * Creates a Logline. It opens nothing before `start`.
  *
  * ```ts
- * export const logline = createLogline({ url: env.DATABASE_URL, topics });
+ * export const logline = createLogline({ url, topics });
  * export const init = () => logline.start(); // hooks.server.ts
  * ```
  */
 export function createLogline(options: LoglineOptions): Logline {
-	const { url, sessions, connections, schema = DEFAULT_SCHEMA, logger = consoleLogger() } = options;
+	const { sessions, connections, schema = DEFAULT_SCHEMA, logger = consoleLogger() } = options;
 	checkSchemaName(schema);
 	const topics = registryOf(options.topics);
 	const limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -94,18 +94,23 @@ export function createLogline(options: LoglineOptions): Logline {
 		}
 	}
 
+	async function start(): Promise<void> {
+		const url = options.url ?? process.env.DATABASE_URL;
+		if (!url) throw new Error('Logline has no database. Set DATABASE_URL, or pass `url`.');
+		if (options.dev) await findRunning()?.stop();
+		if (options.migrate !== false) {
+			const notice = (line: string) => logger.warn(line);
+			const { applied } = await migrateLog(url, { schema, notice });
+			if (applied.length > 0)
+				logger.info({ applied }, 'the tables of the log were brought up to date');
+		}
+		log = await startLog({ url, schema, topics, limits, logger, sessions, connections });
+		setRunning(logline);
+	}
+
 	const logline: Logline = {
 		topics,
-		async start() {
-			if (options.migrate !== false) {
-				const notice = (line: string) => logger.warn(line);
-				const { applied } = await migrateLog(url, { schema, notice });
-				if (applied.length > 0)
-					logger.info({ applied }, 'the tables of the log were brought up to date');
-			}
-			log = await startLog({ url, schema, topics, limits, logger, sessions, connections });
-			setRunning(logline);
-		},
+		start,
 		stop: () => (stopped ??= stop()),
 		drain: () => (drained ??= drain()),
 		handle: createHandle(() => logline),

@@ -6,8 +6,11 @@ import type { Logger } from '../work/logger.ts';
 
 /** What `createLogline` needs to know. */
 export interface LoglineOptions {
-	/** Address of the Postgres database (15 or newer): `postgres://user:password@host/name`. */
-	url: string;
+	/**
+	 * Address of the Postgres database (15 or newer): `postgres://user:password@host/name`. Default: the environment variable
+	 * `DATABASE_URL`, as it is when `start` is called.
+	 */
+	url?: string | undefined;
 	/**
 	 * Schema of the log's tables, so that they do not meet the application's. It is created if it is missing. Default
 	 * `public`.
@@ -20,6 +23,11 @@ export interface LoglineOptions {
 	migrate?: boolean | undefined;
 	/** The declared topics: what `defineTopics` returned, one or several of them. */
 	topics: TopicRegistry | Record<string, TopicDefinition> | Record<string, TopicDefinition>[];
+	/**
+	 * True: `start` first stops the Logline that runs in this process. For development: after each edit of a server file,
+	 * SvelteKit calls `init` with newly loaded modules and does not end the old ones. Default: false.
+	 */
+	dev?: boolean | undefined;
 	/** Limits and times of the streams, see {@link StreamLimits} for the defaults. */
 	limits?: Partial<StreamLimits>;
 	/** Where log lines go. A pino logger fits. Default: warnings and errors to the console. */

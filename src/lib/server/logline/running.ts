@@ -4,13 +4,16 @@ import type { Logline } from './api.ts';
 const KEY = Symbol.for('logline');
 const holder = globalThis as { [KEY]?: Logline };
 
+/** Returns the Logline that runs in this process, if there is one. */
+export const findRunning = (): Logline | undefined => holder[KEY];
+
 /**
  * Returns the Logline that runs in this process.
  *
  * @throws LoglineError `draining` (503) when none runs. This is normal for a moment: connections outlive it.
  */
 export function running(): Logline {
-	const logline = holder[KEY];
+	const logline = findRunning();
 	if (!logline) {
 		throw new LoglineError(
 			'draining',
