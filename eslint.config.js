@@ -95,6 +95,19 @@ const WITHOUT_KIT = {
 	regex: '^(\\$app|\\$env|@sveltejs/kit)',
 	message: 'This layer knows no SvelteKit.'
 };
+/** The package has no dependencies: what an adopter installs is the library and its peers. */
+const PEERS_ONLY = {
+	regex: '^(?!\\.|node:|(postgres|svelte|@sveltejs/kit)$)',
+	message:
+		'The library imports its own files, node: and its peers (svelte, postgres, types of @sveltejs/kit).'
+};
+/** Names of the app's tables in a text of the library, and the library of its accounts. */
+const TABLES = '/\\b(lucia|(from|into|join|update|table|references|on)\\s+"?(users|sessions))\\b/i';
+const NO_TABLES = ['Literal[value=', 'TemplateElement[value.raw='].map((node) => ({
+	selector: `${node}${TABLES}]`,
+	message:
+		'The log knows viewers and sessions by what authenticate() returns; tables of accounts are the app’s.'
+}));
 const IN_BROWSERS = {
 	regex: '^(\\$schema|node:|postgres$|drizzle-orm)',
 	message: 'This runs in browsers.'
@@ -247,13 +260,25 @@ export default defineConfig(
 		}
 	},
 	{
+		files: ['src/lib/**/*.ts'],
+		ignores: TESTS,
+		rules: {
+			'no-restricted-syntax': ['error', ...NO_TABLES],
+			'no-restricted-imports': ['error', { patterns: [PEERS_ONLY] }]
+		}
+	},
+	{
+		// These repeat a rule, because a later setting of a rule replaces the earlier one.
 		files: [`{${WORK},${DATABASE},${SCHEMA},${LOG},${DELIVERY},${SSE},${STREAMS}}/**/*.ts`],
-		rules: { 'no-restricted-imports': ['error', { patterns: [WITHOUT_KIT] }] }
+		ignores: TESTS,
+		rules: { 'no-restricted-imports': ['error', { patterns: [WITHOUT_KIT, PEERS_ONLY] }] }
 	},
 	{
 		files: ['src/lib/{client,protocol}/**/*.ts'],
 		ignores: TESTS,
-		rules: { 'no-restricted-imports': ['error', { patterns: [WITHOUT_KIT, IN_BROWSERS] }] }
+		rules: {
+			'no-restricted-imports': ['error', { patterns: [WITHOUT_KIT, IN_BROWSERS, PEERS_ONLY] }]
+		}
 	},
 	{
 		files: ['src/ui/**/*.{ts,svelte}'],

@@ -30,7 +30,7 @@ runCommand(async () => {
 	await compile();
 	const library = libraryManifest(manifest);
 	await writeFile(join(FOLDER, 'package.json'), JSON.stringify(library, null, '\t') + '\n');
-	await cp('docs/package.md', join(FOLDER, 'README.md'));
+	await writeFile(join(FOLDER, 'README.md'), await readme(library));
 	await cp('LICENSE', join(FOLDER, 'LICENSE'));
 	// For reading. The library runs the same text from its module.
 	await cp('migrations/log', join(FOLDER, 'sql'), {
@@ -73,11 +73,22 @@ function libraryManifest({ name, version, description, license, engines }: Manif
 			'./server': { types: './dist/server/index.d.ts', default: './dist/server/index.js' }
 		},
 		peerDependencies: {
-			'@sveltejs/kit': '^2.0.0 || ^3.0.0',
+			'@sveltejs/kit': '^2.10.0 || ^3.0.0',
 			postgres: '^3.4.7',
 			svelte: '^5.7.0'
 		}
 	};
+}
+
+/** @returns README.md of the library: the part of this project's README that is for adopters */
+async function readme({
+	name,
+	description
+}: Pick<Manifest, 'name' | 'description'>): Promise<string> {
+	const [, steps] =
+		/^## Use it in your own app\n([^]*?)^## /m.exec(await readFile('README.md', 'utf8')) ?? [];
+	if (!steps) throw new Error('README.md has lost its part "Use it in your own app".');
+	return `# ${name}\n\n${description}\n${steps.trimEnd()}\n\n## License\n\nMIT\n`;
 }
 
 /** Turns `src/lib` into JavaScript and declarations, without its tests. */

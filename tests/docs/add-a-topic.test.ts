@@ -17,7 +17,16 @@ const TIMEOUT_MS = 600_000;
 /** Tests that also run without the demo. LOGLINE_README_TESTS=all runs every one of them, which takes minutes. */
 const TESTS = process.env.LOGLINE_README_TESTS === 'all' ? [] : ['src/', 'tests/auth'];
 
-const LEFT_OUT = ['node_modules', '.git', '.svelte-kit', '.data', 'build', 'bench', 'coverage'];
+const LEFT_OUT = [
+	'node_modules',
+	'.git',
+	'.svelte-kit',
+	'.data',
+	'build',
+	'dist',
+	'bench',
+	'coverage'
+];
 const OWN_APP = 'Use it in your own app';
 const PASSWORD = 'correct horse battery';
 const run = promisify(execFile);

@@ -15,10 +15,16 @@ const FIXTURE = 'tests/package/fresh-app';
 /** Which SvelteKit it uses. */
 export type KitVersion = 2 | 3;
 
-/** Versions that differ. */
-const KITS: Record<KitVersion, Record<string, string>> = {
-	2: { '@sveltejs/kit': '^2.62.0', '@sveltejs/adapter-node': '^5.0.0' },
-	3: { '@sveltejs/kit': '^3.0.0', '@sveltejs/adapter-node': '^6.0.0' }
+/** What differs: versions, and what tsconfig.json extends. */
+const KITS: Record<KitVersion, { packages: Record<string, string>; tsconfig: string }> = {
+	2: {
+		packages: { '@sveltejs/kit': '^2.62.0', '@sveltejs/adapter-node': '^5.0.0' },
+		tsconfig: './.svelte-kit/tsconfig.json'
+	},
+	3: {
+		packages: { '@sveltejs/kit': '^3.0.0', '@sveltejs/adapter-node': '^6.0.0' },
+		tsconfig: '$app/tsconfig'
+	}
 };
 
 /** Packages of this project that the application uses in the same versions, which npm has in its cache. */
@@ -56,6 +62,7 @@ export async function createFreshApp(kit: KitVersion, tarball: string): Promise<
 	try {
 		await cp(FIXTURE, folder, { recursive: true });
 		await writeFile(join(folder, 'package.json'), await manifest(kit, resolve(tarball)));
+		await writeFile(join(folder, 'tsconfig.json'), tsconfig(kit));
 		for (const { language, file, code } of await readSteps()) {
 			const path = join(folder, language === 'sql' ? 'drizzle/0001_sessions.sql' : file!);
 			await mkdir(dirname(path), { recursive: true });
@@ -81,8 +88,17 @@ async function manifest(kit: KitVersion, tarball: string): Promise<string> {
 	>;
 	const known = { ...ours.dependencies, ...ours.devDependencies };
 	const same = Object.fromEntries(SAME.map((name) => [name, known[name]!]));
-	const dependencies = { ...same, ...KITS[kit], logline: `file:${tarball}` };
+	const dependencies = { ...same, ...KITS[kit].packages, logline: `file:${tarball}` };
 	return JSON.stringify({ name: 'fresh', private: true, type: 'module', dependencies }, null, 2);
+}
+
+function tsconfig(kit: KitVersion): string {
+	const include = kit === 3 ? { include: ['src', '*'] } : {};
+	return JSON.stringify({
+		extends: KITS[kit].tsconfig,
+		compilerOptions: { strict: true, skipLibCheck: true },
+		...include
+	});
 }
 
 /** Runs a program and returns what it printed. An error has it, too. */

@@ -3,7 +3,16 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 
 /** Folders that are not needed to build, serve and check the copy, or that are linked. */
-const LEFT_OUT = ['node_modules', '.git', '.svelte-kit', '.data', 'build', 'bench', 'coverage'];
+const LEFT_OUT = [
+	'node_modules',
+	'.git',
+	'.svelte-kit',
+	'.data',
+	'build',
+	'dist',
+	'bench',
+	'coverage'
+];
 
 /** A copy of the project that a test may change. */
 export interface ProjectCopy {

@@ -1,0 +1,66 @@
+/** Each feature is an example: deleted together with what shows it, it leaves a project that is as sound as before. */
+import { execFile } from 'node:child_process';
+import { readdirSync } from 'node:fs';
+import { cp, rm } from 'node:fs/promises';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { copyProject, type ProjectCopy } from '../support/project-copy.ts';
+
+/** For lint and check, and for build and tests, on a busy machine. */
+const TIMEOUT_MS = 600_000;
+
+/** LOGLINE_FEATURE_TESTS=all also builds what remains and runs its unit tests. That takes minutes for each feature. */
+const ALL = process.env.LOGLINE_FEATURE_TESTS === 'all';
+
+const FEATURES = readdirSync('src/features');
+const SHOWN_BY = 'src/routes/(demo)';
+
+/** Files of the application that a feature can reach. The library cannot: a zone of the lint forbids it. */
+const LINTED = ['src/app', 'src/commands', 'src/features', 'src/hooks.server.ts', 'src/routes'];
+
+let project: ProjectCopy;
+
+beforeAll(async () => {
+	project = await copyProject('features');
+});
+
+afterAll(() => project.remove());
+
+test.each(FEATURES)(
+	'without %s, the rest is as sound as before',
+	async (feature) => {
+		const deleted = [join('src/features', feature), SHOWN_BY];
+		for (const path of deleted) await rm(project.path(path), { recursive: true });
+		try {
+			await program('@sveltejs/kit/svelte-kit.js', 'sync');
+			await Promise.all([
+				program('svelte-check/bin/svelte-check', '--threshold', 'error', '--output', 'human'),
+				program('eslint/bin/eslint.js', ...(ALL ? ['.'] : LINTED))
+			]);
+			if (!ALL) return;
+			await program('vite/bin/vite.js', 'build');
+			const said = await program('vitest/vitest.mjs', 'run', 'src/');
+			expect(said).toMatch(/^[1-9]\d* passed, 0 failed/m);
+		} finally {
+			for (const path of deleted) await cp(path, project.path(path), { recursive: true });
+		}
+	},
+	TIMEOUT_MS
+);
+
+/** Runs a program of node_modules and returns its output. An error contains the output, too. */
+async function program(name: string, ...args: string[]): Promise<string> {
+	const built = name.startsWith('vitest/') ? undefined : 'production';
+	const env = { ...process.env, NODE_ENV: built, VITEST: undefined };
+	try {
+		const options = { cwd: project.folder, env, maxBuffer: 1 << 24 };
+		const entry = join('node_modules', name);
+		return (await promisify(execFile)(process.execPath, [entry, ...args], options)).stdout;
+	} catch (error) {
+		const { stdout, stderr } = error as { stdout?: string; stderr?: string };
+		throw new Error(`${name} ${args.join(' ')} fails:\n${stdout ?? ''}${stderr ?? ''}`, {
+			cause: error
+		});
+	}
+}
