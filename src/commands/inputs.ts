@@ -8,6 +8,7 @@ const OTHERS = new Set([
 	'bench',
 	'build',
 	'coverage',
+	'dist',
 	'docs',
 	'migrations',
 	'node_modules',

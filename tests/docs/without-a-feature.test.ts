@@ -34,14 +34,17 @@ test.each(FEATURES)(
 		for (const path of deleted) await rm(project.path(path), { recursive: true });
 		try {
 			await program('@sveltejs/kit/svelte-kit.js', 'sync');
-			await Promise.all([
+			// Both end before the files are put back.
+			const said = await Promise.allSettled([
 				program('svelte-check/bin/svelte-check', '--threshold', 'error', '--output', 'human'),
 				program('eslint/bin/eslint.js', ...(ALL ? ['.'] : LINTED))
 			]);
+			const wrong = said.flatMap((end) => (end.status === 'rejected' ? [String(end.reason)] : []));
+			expect(wrong).toEqual([]);
 			if (!ALL) return;
 			await program('vite/bin/vite.js', 'build');
-			const said = await program('vitest/vitest.mjs', 'run', 'src/');
-			expect(said).toMatch(/^[1-9]\d* passed, 0 failed/m);
+			const tested = await program('vitest/vitest.mjs', 'run', 'src/');
+			expect(tested).toMatch(/^[1-9]\d* passed, 0 failed/m);
 		} finally {
 			for (const path of deleted) await cp(path, project.path(path), { recursive: true });
 		}
