@@ -1,7 +1,7 @@
 /** The library in somebody else's application: packed, installed and used by the steps of README.md. */
 import { execFile } from 'node:child_process';
 import { promisify } from 'node:util';
-import type { Browser } from 'playwright-core';
+import type { Browser, Page } from 'playwright-core';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
 import { openBrowser } from '../support/browser.ts';
@@ -19,6 +19,9 @@ const NODE = Number(process.versions.node.split('.')[0]);
 const KITS: KitVersion[] = NODE >= 22 ? [2, 3] : [2];
 
 let browser: Browser;
+
+/** Returns the lines of the page of orders: the state of its stream, and the items. */
+const itemsOf = (page: Page) => page.locator('p').allTextContents();
 
 beforeAll(async () => {
 	await promisify(execFile)(process.execPath, ['--import', 'tsx', 'src/commands/package.ts']);
@@ -74,8 +77,8 @@ describe.each(KITS)('in an application of its own with SvelteKit %i', (kit) => {
 			const page = await (await browser.newContext()).newPage();
 			const complaints: string[] = [];
 			page.on('pageerror', (error) => complaints.push(error.message));
-			const items = () => page.locator('p').allTextContents();
-			const shows = (...texts: string[]) => expect.poll(items, { timeout: 20_000 }).toEqual(texts);
+			const shows = (...texts: string[]) =>
+				expect.poll(() => itemsOf(page), { timeout: 20_000 }).toEqual(texts);
 
 			await page.goto(`${app.url}/sign-in?name=Ada`);
 			await shows('connected');
@@ -95,14 +98,16 @@ describe.each(KITS)('in an application of its own with SvelteKit %i', (kit) => {
 			const signedOut = 'Signed out: The session has ended.';
 			await sql`delete from sessions`;
 			await shows(signedOut, 'A lamp', 'A chair', 'A table', 'A book');
+			const other = await (await browser.newContext()).newPage();
+			await other.goto(`${app.url}/sign-in?name=Bob`);
 			await insert('A secret');
-			await new Promise((resolve) => setTimeout(resolve, 1000));
+			await expect.poll(() => itemsOf(other), { timeout: 20_000 }).toContain('A secret');
 			await shows(signedOut, 'A lamp', 'A chair', 'A table', 'A book');
 
 			expect(complaints).toEqual([]);
 			expect(await sql`select from public.events`).toHaveLength(0);
 			expect((await app.terminate()).ms).toBeLessThan(5000);
-			await page.context().close();
+			for (const open of [page, other]) await open.context().close();
 		},
 		TIMEOUT_MS
 	);
