@@ -20,6 +20,12 @@ const KITS: KitVersion[] = NODE >= 22 ? [2, 3] : [2];
 
 let browser: Browser;
 
+/** Opens a page in a browser of its own, as behind a proxy. */
+async function openPage(): Promise<Page> {
+	const headers = { 'x-forwarded-proto': 'http' };
+	return (await browser.newContext({ extraHTTPHeaders: headers })).newPage();
+}
+
 /** Returns the lines of the page of orders: the state of its stream, and the items. */
 const itemsOf = (page: Page) => page.locator('p').allTextContents();
 
@@ -72,9 +78,11 @@ describe.each(KITS)('in an application of its own with SvelteKit %i', (kit) => {
 				databaseUrl: database.url,
 				cwd: fresh.folder,
 				command: () => [fresh.server],
-				readyAt: '/'
+				readyAt: '/',
+				// SvelteKit 3 has no ORIGIN: a proxy says by which protocol the request came.
+				env: { PROTOCOL_HEADER: 'x-forwarded-proto' }
 			});
-			const page = await (await browser.newContext()).newPage();
+			const page = await openPage();
 			const complaints: string[] = [];
 			page.on('pageerror', (error) => complaints.push(error.message));
 			const shows = (...texts: string[]) =>
@@ -98,7 +106,7 @@ describe.each(KITS)('in an application of its own with SvelteKit %i', (kit) => {
 			const signedOut = 'Signed out: The session has ended.';
 			await sql`delete from sessions`;
 			await shows(signedOut, 'A lamp', 'A chair', 'A table', 'A book');
-			const other = await (await browser.newContext()).newPage();
+			const other = await openPage();
 			await other.goto(`${app.url}/sign-in?name=Bob`);
 			await insert('A secret');
 			await expect.poll(() => itemsOf(other), { timeout: 20_000 }).toContain('A secret');

@@ -7,7 +7,14 @@ import * as record from './streams/record.ts';
 import * as stream from './streams/stream.ts';
 
 export { createLogline } from './logline/logline.ts';
-export type { EmittedEvent, FirstState, Logline, ReadEvent, StreamHandler } from './logline/api.ts';
+export type {
+	EmittedEvent,
+	FirstState,
+	Handle,
+	Logline,
+	ReadEvent,
+	StreamHandler
+} from './logline/api.ts';
 export type { LoglineOptions } from './logline/options.ts';
 export { migrateLog, type LogSchema } from './schema/migrate-log.ts';
 export type { Health } from './logline/health.ts';

@@ -1,4 +1,5 @@
-import type { Handle, RequestEvent } from '@sveltejs/kit';
+// Only types that versions 2 and 3 of SvelteKit both have.
+import type { RequestEvent } from '@sveltejs/kit';
 import type { SSETopicsMap, Topic, TopicRegistry, Viewer } from '../../protocol/index.ts';
 import type { HistoryPage } from '../log/history.ts';
 import type { Appended, NewEvent, Transaction } from '../log/types.ts';
@@ -7,6 +8,12 @@ import type { SubscribeListener } from '../streams/streams.ts';
 import type { Authenticate, SignedInViewer } from '../streams/viewer.ts';
 import type { Health } from './health.ts';
 import type { Log } from './log.ts';
+
+/** Fits SvelteKit's own type, which version 3 has moved to `@sveltejs/kit/hooks`. */
+export type Handle = (input: {
+	event: RequestEvent;
+	resolve: (event: RequestEvent) => Response | Promise<Response>;
+}) => Promise<Response>;
 
 /** Returns the `GET` of the stream's route. */
 export type StreamHandler = (

@@ -1,10 +1,10 @@
-/** How SvelteKit calls the library. Only types are imported from it, so that any version of it fits. */
-import type { Handle, RequestEvent } from '@sveltejs/kit';
+/** How SvelteKit calls the library. Only types that its versions 2 and 3 both have are imported from it. */
+import type { RequestEvent } from '@sveltejs/kit';
 import type { Socket } from 'node:net';
 import { bindToSocket } from '../sse/node-outlet.ts';
 import { SSE_HEADERS } from '../sse/produce-sse.ts';
 import { errorResponse } from '../streams/refusal.ts';
-import type { Logline, StreamHandler } from './api.ts';
+import type { Handle, Logline, StreamHandler } from './api.ts';
 
 /** See `Logline.handle`. */
 export function createHandle(running: () => Pick<Logline, 'begin'>): Handle {

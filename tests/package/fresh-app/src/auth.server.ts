@@ -1,6 +1,6 @@
 /** Cookies of its own making. */
 import { createHash, randomBytes } from 'node:crypto';
-import type { Cookies, Handle } from '@sveltejs/kit';
+import type { Cookies, RequestEvent } from '@sveltejs/kit';
 import { and, eq, gt } from 'drizzle-orm';
 import { db } from './database.server';
 import { sessions, users } from './schema.server';
@@ -8,7 +8,13 @@ import { sessions, users } from './schema.server';
 const COOKIE = 'sid';
 const hash = (token: string) => createHash('sha256').update(token).digest('hex');
 
-export const handle: Handle = async ({ event, resolve }) => {
+/** SvelteKit's own type is in another module in version 3. */
+interface Input {
+	event: RequestEvent;
+	resolve: (event: RequestEvent) => Response | Promise<Response>;
+}
+
+export const handle = async ({ event, resolve }: Input): Promise<Response> => {
 	const token = event.cookies.get(COOKIE);
 	const [session] = token
 		? await db
