@@ -14,7 +14,8 @@ const TIMEOUT_MS = 600_000;
 const ALL = process.env.LOGLINE_FEATURE_TESTS === 'all';
 
 const FEATURES = readdirSync('src/features');
-const SHOWN_BY = 'src/routes/(demo)';
+/** The page that shows all features, and the tests that use it. */
+const SHOWN_BY = ['src/routes/(demo)', 'tests/e2e', 'src/features/chat/endpoint.test.ts'];
 
 /** Files of the application that a feature can reach. The library cannot: a zone of the lint forbids it. */
 const LINTED = ['src/app', 'src/commands', 'src/features', 'src/hooks.server.ts', 'src/routes'];
@@ -30,8 +31,8 @@ afterAll(() => project.remove());
 test.each(FEATURES)(
 	'without %s, the rest is as sound as before',
 	async (feature) => {
-		const deleted = [join('src/features', feature), SHOWN_BY];
-		for (const path of deleted) await rm(project.path(path), { recursive: true });
+		const deleted = [join('src/features', feature), ...SHOWN_BY];
+		for (const path of deleted) await rm(project.path(path), { recursive: true, force: true });
 		try {
 			await program('@sveltejs/kit/svelte-kit.js', 'sync');
 			// Both end before the files are put back.
