@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { afterEach, beforeEach, expect, test } from 'vitest';
+import type { Topic } from 'logline';
 import { createTestDatabase, type TestDatabase } from '../../tests/support/database.ts';
 import { addUser, startFeatureApp, type FeatureApp } from '../../tests/support/feature-app.ts';
 import { until } from '../../tests/support/until.ts';
@@ -23,7 +24,10 @@ afterEach(async () => {
 	await database.drop();
 });
 
-/** A process that emits into `logs`. Its payloads contain its name. */
+/** No feature's: features can be deleted. */
+const TOPIC = 'ticks' as Topic;
+
+/** A process that emits into {@link TOPIC}. Its payloads contain its name. */
 function startProcess(name: string, lingerMs = 0): { app: FeatureApp; asked: () => number } {
 	const app = startFeatureApp(database.url);
 	let asked = 0;
@@ -31,13 +35,19 @@ function startProcess(name: string, lingerMs = 0): { app: FeatureApp; asked: () 
 	stops.push(
 		startTicker({
 			app,
-			topic: 'logs',
+			topic: TOPIC,
 			everyMs: EVERY_MS,
 			lingerMs,
 			next: (count) => {
 				asked++;
 				const timestamp = new Date().toISOString();
-				return { id: randomUUID(), level: 'info', source: name, message: String(count), timestamp };
+				return {
+					id: randomUUID(),
+					level: 'info',
+					source: name,
+					message: String(count),
+					timestamp
+				} as never;
 			}
 		})
 	);
@@ -46,13 +56,13 @@ function startProcess(name: string, lingerMs = 0): { app: FeatureApp; asked: () 
 
 const ticks = () => sql<{ source: string; count: number; user_id: string | null; at: number }[]>`
 	select data->>'source' as source, (data->>'message')::int as count, user_id, extract(epoch from created_at)::float8 * 1000 as at
-	from events where topic = 'logs' order by id`;
+	from events where topic = ${TOPIC} order by id`;
 
 const somebody = { id: '1', name: 'ada' };
 
 test('three processes speak once in each slot, to everyone', async () => {
 	const processes = ['a', 'b', 'c'].map((name) => startProcess(name));
-	for (const { app } of processes) app.subscribe(somebody, ['logs']);
+	for (const { app } of processes) app.subscribe(somebody, [TOPIC]);
 	const seen = await until(async () => {
 		const all = await ticks();
 		return all.length >= 20 && all;
@@ -67,7 +77,7 @@ test('three processes speak once in each slot, to everyone', async () => {
 
 test('no line is repeated and none skipped, whichever process speaks and however late it is', async () => {
 	const processes = ['a', 'b', 'c'].map((name) => startProcess(name));
-	for (const { app } of processes) app.subscribe(somebody, ['logs']);
+	for (const { app } of processes) app.subscribe(somebody, [TOPIC]);
 	const seen = await until(async () => {
 		// Makes a process late for its slot. This must only cause a pause.
 		await sql`select pg_sleep(0.01) from demo_ticks for update`;
@@ -79,7 +89,7 @@ test('no line is repeated and none skipped, whichever process speaks and however
 
 test('a reader who disconnects has something to catch up on: the source goes on for a while', async () => {
 	const { app } = startProcess('a', 1000);
-	app.subscribe(somebody, ['logs']);
+	app.subscribe(somebody, [TOPIC]);
 	await until(async () => (await ticks()).length >= 2);
 	const before = (await ticks()).length;
 	app.unsubscribe();
@@ -95,7 +105,7 @@ test('nobody listens: nothing is said, and no statement is sent', async () => {
 	const { app, asked } = startProcess('a');
 	const busy = startProcess('b');
 	app.subscribe(somebody, ['notifications']);
-	busy.app.subscribe(somebody, ['logs']);
+	busy.app.subscribe(somebody, [TOPIC]);
 	await until(async () => (await ticks()).length >= 5);
 	expect(asked()).toBe(0);
 	expect((await ticks()).every(({ source }) => source === 'b')).toBe(true);
@@ -111,13 +121,13 @@ test('a process whose subscriber comes later begins then', async () => {
 	const { app } = startProcess('a');
 	const ada = await addUser(app.database, 'ada');
 	expect(await ticks()).toHaveLength(0);
-	app.subscribe(ada, ['logs']);
+	app.subscribe(ada, [TOPIC]);
 	await until(async () => (await ticks()).length >= 2);
 });
 
 test('it goes on after its connection was killed, and says so in two lines', async () => {
 	const { app } = startProcess('a');
-	app.subscribe(somebody, ['logs']);
+	app.subscribe(somebody, [TOPIC]);
 	await until(async () => (await ticks()).length >= 2);
 	await sql`alter table demo_ticks rename to gone`;
 	await until(() => app.lines.some(({ level }) => level === 40));

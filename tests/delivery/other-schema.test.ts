@@ -2,7 +2,7 @@
 import { drizzle } from 'drizzle-orm/postgres-js';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { readMigrations } from '../../drizzle/read-migrations.ts';
-import { openClient, type Sql } from '../../src/lib/server/database/client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { createLogline, migrateLog, type Logline } from '../../src/lib/server/index.ts';
 import { LOG_MIGRATIONS } from '../../src/lib/server/schema/migrations.ts';
 import type { TopicDefinition } from '../../src/lib/index.ts';

@@ -15,7 +15,7 @@ const ALL = process.env.LOGLINE_FEATURE_TESTS === 'all';
 
 const FEATURES = readdirSync('src/features');
 /** The page that shows all features, and the tests that use it. */
-const SHOWN_BY = ['src/routes/(demo)', 'tests/e2e', 'src/features/chat/endpoint.test.ts'];
+const SHOWN_BY = ['src/routes/(demo)', 'tests/e2e'];
 
 /** Files of the application that a feature can reach. The library cannot: a zone of the lint forbids it. */
 const LINTED = ['src/app', 'src/commands', 'src/features', 'src/hooks.server.ts', 'src/routes'];

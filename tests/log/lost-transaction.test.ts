@@ -40,7 +40,7 @@ interface Tx {
 }
 const order = async (tx: Tx) => tx.execute(`insert into business values ('order')`);
 const append = (tx: Tx, data: unknown = 0) =>
-	insertIntoOutbox(tx, [
+	insertIntoOutbox(tx, 'public', [
 		encodeEvent({ topic: 'orders', data }),
 		encodeEvent({ topic: 'orders', data })
 	]);

@@ -41,7 +41,7 @@ function ours(): Load {
 	const transacts = () =>
 		database.db.transaction(async (tx) => {
 			await Promise.all([tx.execute(text`select 1`), tx.execute(text`select pg_sleep(0.001)`)]);
-			await insertIntoOutbox(tx, [event()]);
+			await insertIntoOutbox(tx, 'public', [event()]);
 			await tx.execute(text`select ${'x'.repeat(2000)}::text`);
 		});
 	const looks = () => readHead(tailer);
