@@ -30,8 +30,10 @@ export interface LanesOptions extends Pick<PgSessionOptions, 'name' | 'settings'
 interface Waiting {
 	take(session: PgSession): void;
 	refuse(reason: Error): void;
-	/** Leaves the queue. */
-	leave(): void;
+	/** When it is refused. */
+	until: number;
+	/** Its signal no longer matters. */
+	forget: (() => void) | undefined;
 }
 
 /**
@@ -45,6 +47,7 @@ export class Lanes implements Queryable {
 	readonly #sessions = new Map<PgSession, { until: number }>();
 	readonly #idle: PgSession[] = [];
 	readonly #queue = new Set<Waiting>();
+	#timer: NodeJS.Timeout | undefined;
 	/** What `end` waits for: attempts to connect, and goodbyes. */
 	readonly #pending = new Set<Promise<void>>();
 	#opening = 0;
@@ -101,7 +104,8 @@ export class Lanes implements Queryable {
 	 */
 	async end(graceMs = 1000): Promise<void> {
 		this.#ended = true;
-		for (const waiting of this.#queue) refuse(waiting, endedError());
+		for (const waiting of this.#queue) this.#refuse(waiting, endedError());
+		clearTimeout(this.#timer);
 		for (const session of this.#idle.splice(0)) this.#retire(session);
 		const late = setTimeout(() => {
 			this.#callOff.abort();
@@ -132,9 +136,9 @@ export class Lanes implements Queryable {
 
 	#wait(signal?: AbortSignal): Promise<PgSession> {
 		const { size, forRequests } = this.#options;
-		return new Promise((resolve, reject) => {
-			const waiting = { take: resolve, refuse: reject, leave: () => {} };
-			if (this.#ended) refuse(waiting, endedError());
+		return new Promise((take, refuse) => {
+			const waiting = { take, refuse, until: Infinity, forget: undefined };
+			if (this.#ended) refuse(endedError());
 			else if (this.#sessions.size + this.#opening < size) this.#open(waiting);
 			else this.#enqueue(waiting, signal ?? (forRequests ? wantedUntil() : undefined));
 		});
@@ -144,33 +148,54 @@ export class Lanes implements Queryable {
 	#enqueue(waiting: Waiting, signal?: AbortSignal): void {
 		const { maxWaiting, waitMs } = this.#options;
 		if (this.#queue.size >= maxWaiting) {
-			refuse(
-				waiting,
-				failure('CONNECTION_BUSY', `${maxWaiting} queries wait for Postgres already`)
-			);
+			waiting.refuse(failure('CONNECTION_BUSY', `${maxWaiting} queries wait for Postgres already`));
 			return;
 		}
-		if (signal?.aborted) {
-			refuse(waiting, unwantedError());
-			return;
+		if (signal) {
+			const gone = () => this.#refuse(waiting, unwantedError());
+			if (signal.aborted) {
+				gone();
+				return;
+			}
+			signal.addEventListener('abort', gone);
+			waiting.forget = () => signal.removeEventListener('abort', gone);
 		}
-		const gone = () => refuse(waiting, unwantedError());
-		const late = () =>
-			refuse(waiting, failure('CONNECTION_BUSY', `no connection was free for ${waitMs} ms`));
-		const timer = waitMs > 0 ? setTimeout(late, waitMs) : undefined;
-		signal?.addEventListener('abort', gone, { once: true });
-		waiting.leave = () => {
-			this.#queue.delete(waiting);
-			clearTimeout(timer);
-			signal?.removeEventListener('abort', gone);
-		};
+		if (waitMs > 0) {
+			waiting.until = performance.now() + waitMs;
+			// One timer, for the one who waits longest: all wait equally long.
+			this.#timer ??= setTimeout(() => this.#expire(), waitMs);
+		}
 		this.#queue.add(waiting);
+	}
+
+	#expire(): void {
+		this.#timer = undefined;
+		const now = performance.now();
+		for (const waiting of this.#queue) {
+			if (waiting.until > now) {
+				this.#timer = setTimeout(() => this.#expire(), waiting.until - now);
+				return;
+			}
+			const { waitMs } = this.#options;
+			this.#refuse(waiting, failure('CONNECTION_BUSY', `no connection was free for ${waitMs} ms`));
+		}
+	}
+
+	#refuse(waiting: Waiting, reason: Error): void {
+		this.#leave(waiting);
+		waiting.refuse(reason);
+	}
+
+	#leave(waiting: Waiting): void {
+		this.#queue.delete(waiting);
+		waiting.forget?.();
 	}
 
 	/** Takes the one who waits longest out of the queue. */
 	#next(): Waiting | undefined {
+		if (this.#queue.size === 0) return undefined;
 		const [next] = this.#queue;
-		next?.leave();
+		this.#leave(next!);
 		return next;
 	}
 
@@ -259,11 +284,6 @@ const HALF_AN_HOUR = 30 * 60_000;
 
 /** A peer that has vanished never answers the goodbye. Milliseconds. */
 const GOODBYE_MS = 1000;
-
-function refuse(waiting: Waiting, reason: Error): void {
-	waiting.leave();
-	waiting.refuse(reason);
-}
 
 const endedError = () => failure('CONNECTION_ENDED', 'the connections were closed');
 const unwantedError = () => failure('CONNECTION_UNWANTED', 'nobody waits for the answer any more');

@@ -140,12 +140,8 @@ export class PgSession implements Queryable {
 	}
 
 	/** Runs one prepared statement. */
-	async query<Row extends object>(
-		text: string,
-		parameters: (string | number | null)[]
-	): Promise<Row[]> {
-		const rows = await this.ask((sql) => sql.unsafe<Row[]>(text, parameters, { prepare: true }));
-		return [...rows];
+	query<Row extends object>(text: string, parameters: (string | number | null)[]): Promise<Row[]> {
+		return this.ask<Row[]>((sql) => sql.unsafe<Row[]>(text, parameters, { prepare: true }));
 	}
 
 	/** Runs statements that are sent as one message. Together they are one transaction, unless they say otherwise. */
