@@ -1,7 +1,7 @@
 /** Each feature is an example: deleted together with what shows it, it leaves a project that is as sound as before. */
 import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
-import { cp, rm } from 'node:fs/promises';
+import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
@@ -10,15 +10,27 @@ import { copyProject, type ProjectCopy } from '../support/project-copy.ts';
 /** For lint and check, and for build and tests, on a busy machine. */
 const TIMEOUT_MS = 600_000;
 
-/** LOGLINE_FEATURE_TESTS=all also builds what remains and runs its unit tests. That takes minutes for each feature. */
+/**
+ * LOGLINE_FEATURE_TESTS=all deletes them one by one, and also builds what remains and runs its unit tests. That takes minutes
+ * for each. Without it, all are deleted at once; that none needs another is seen by what they import.
+ */
 const ALL = process.env.LOGLINE_FEATURE_TESTS === 'all';
 
 const FEATURES = readdirSync('src/features');
-/** The page that shows all features, and the tests that use it. */
-const SHOWN_BY = ['src/routes/(demo)', 'tests/e2e'];
+const CASES = ALL ? FEATURES.map((feature) => [feature]) : [FEATURES];
+
+/** The page that shows all features, and the tests that play it. */
+const SHOWN_BY = [
+	'src/routes/(demo)',
+	'tests/e2e/demo-page.ts',
+	'tests/e2e/stage.ts',
+	...readdirSync('tests/e2e')
+		.filter((name) => name.endsWith('.test.ts'))
+		.map((name) => `tests/e2e/${name}`)
+];
 
 /** Files of the application that a feature can reach. The library cannot: a zone of the lint forbids it. */
-const LINTED = ['src/app', 'src/commands', 'src/features', 'src/hooks.server.ts', 'src/routes'];
+const LINTED = ['src/app', 'src/commands', 'src/hooks.server.ts', 'src/routes'];
 
 let project: ProjectCopy;
 
@@ -28,10 +40,20 @@ beforeAll(async () => {
 
 afterAll(() => project.remove());
 
-test.each(FEATURES)(
+test.each(FEATURES)('%s needs no other feature', async (feature) => {
+	const folder = join('src/features', feature);
+	for (const name of readdirSync(folder)) {
+		const text = await readFile(join(folder, name), 'utf8');
+		const others = FEATURES.filter((other) => other !== feature);
+		expect(others.filter((other) => text.includes(`features/${other}/`))).toEqual([]);
+		expect(others.filter((other) => text.includes(`'../${other}/`))).toEqual([]);
+	}
+});
+
+test.each(CASES.map((features) => [features.join(', '), features] as const))(
 	'without %s, the rest is as sound as before',
-	async (feature) => {
-		const deleted = [join('src/features', feature), ...SHOWN_BY];
+	async (_names, features) => {
+		const deleted = [...features.map((feature) => join('src/features', feature)), ...SHOWN_BY];
 		for (const path of deleted) await rm(project.path(path), { recursive: true, force: true });
 		try {
 			await program('@sveltejs/kit/svelte-kit.js', 'sync');
