@@ -77,10 +77,11 @@ describe('events of a transaction', () => {
 		expect(await rows()).toEqual({ business: 1, outbox: 2 });
 	});
 
-	test.each<[string, (tx: Tx) => Promise<unknown>]>([
+	const first: [string, (tx: Tx) => Promise<unknown>][] = [
 		['has written', order],
 		['has only begun', async (tx) => tx.execute('select 1')]
-	])('are refused when it %s, and its connection was lost', async (_what, before) => {
+	];
+	test.each(first)('are refused when it %s, and its connection was lost', async (_what, before) => {
 		let refused: unknown;
 		let goOn = () => {};
 		const reconnected = new Promise<void>((resolve) => (goOn = resolve));
