@@ -29,7 +29,8 @@ export function startTicker<T extends Topic>(options: {
 	const audience = watchAudience(app.logline, topic, options.lingerMs);
 
 	const loop = startLoop({
-		name: `ticker ${topic}`,
+		// Without features, there is no topic, and its type is `never`.
+		name: `ticker ${topic as string}`,
 		logger: app.logger,
 		async round() {
 			if (!audience.isThere()) return everyMs - (Date.now() % everyMs);

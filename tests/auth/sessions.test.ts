@@ -47,7 +47,7 @@ describe('a session', () => {
 		expect(session?.user).toEqual(user);
 		expect(session?.user).toEqual({
 			id: expect.stringMatching(/^[a-z2-7]{16}$/) as string,
-			username: 'ada'
+			name: 'ada'
 		});
 		expect(session?.fresh).toBe(false);
 		const left = await expiry();

@@ -233,7 +233,7 @@ export class Lanes implements Queryable {
 			const session = await PgSession.open(this.#route, options);
 			this.#failures = 0;
 			this.#sessions.set(session, { until: performance.now() + lifeMs });
-			session.onLost(() => this.#drop(session));
+			session.onLost((reason) => this.#drop(session, reason));
 			return session;
 		} catch (error) {
 			if (signal.aborted) throw failure('CONNECTION_DESTROYED', 'the connections were closed');
@@ -243,11 +243,13 @@ export class Lanes implements Queryable {
 		}
 	}
 
-	#drop(session: PgSession): void {
+	#drop(session: PgSession, reason: Error): void {
 		if (!this.#sessions.delete(session)) return;
 		this.#lostAt = performance.now();
 		const at = this.#idle.indexOf(session);
 		if (at >= 0) this.#idle.splice(at, 1);
+		// The others may have died as silently, and each would cost its next statement another wait.
+		if (isSilence(reason)) for (const other of this.#idle.splice(0)) other.destroy();
 		this.#replace();
 	}
 
@@ -285,6 +287,7 @@ const HALF_AN_HOUR = 30 * 60_000;
 /** A peer that has vanished never answers the goodbye. Milliseconds. */
 const GOODBYE_MS = 1000;
 
+const isSilence = (reason: Error) => (reason as { code?: unknown }).code === 'ETIMEDOUT';
 const endedError = () => failure('CONNECTION_ENDED', 'the connections were closed');
 const unwantedError = () => failure('CONNECTION_UNWANTED', 'nobody waits for the answer any more');
 const failure = (code: string, message: string) => Object.assign(new Error(message), { code });
