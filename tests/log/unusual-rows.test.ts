@@ -134,10 +134,14 @@ test('a page is bounded by octets of text, also where jsonb is small, and the ne
 });
 
 test('an event that Postgres does not hand out in time is set aside, and those behind it are delivered', async () => {
+	// About 16 MB as text, for which Postgres needs long.
+	const large = `[${'1e308,'.repeat(50_000)}0]`;
+	await insert(large);
+	const answerMs = (await leastMsOf('1')) / 2;
 	const delivered: LogEvent[] = [];
 	const lines: string[] = [];
 	const tailer = new Tailer(
-		new SoleConnection(database.url, { name: 'tailer', answerMs: 150 }),
+		new SoleConnection(database.url, { name: 'tailer', answerMs }),
 		pino({}, { write: (line) => void lines.push(line) }),
 		{
 			looks: () => {},
@@ -149,8 +153,7 @@ test('an event that Postgres does not hand out in time is set aside, and those b
 	);
 	await until(() => tailer.begin().then(() => true));
 	await insert('"before"');
-	// About 16 MB as text, for which Postgres needs long.
-	await insert(`[${'1e308,'.repeat(50_000)}0]`);
+	await insert(large);
 	await insert('"behind"');
 	tailer.start();
 	try {
@@ -160,5 +163,16 @@ test('an event that Postgres does not hand out in time is set aside, and those b
 	}
 	expect(delivered.map(({ data }) => data)).toEqual(['"before"', null, '"behind"']);
 	expect(tailer.setAside).toBe(1);
-	expect(lines.some((line) => line.includes('"id":"2"') && line.includes('gap'))).toBe(true);
+	expect(lines.some((line) => line.includes('"id":"3"') && line.includes('gap'))).toBe(true);
 });
+
+/** Returns the shortest of three times that Postgres needs to hand out an event, in milliseconds. */
+async function leastMsOf(id: string): Promise<number> {
+	let least = Infinity;
+	for (let n = 0; n < 3; n++) {
+		const started = performance.now();
+		await sql`select data::text from events where id = ${id}`;
+		least = Math.min(least, performance.now() - started);
+	}
+	return least;
+}
