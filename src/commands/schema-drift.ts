@@ -8,6 +8,8 @@ import { drizzleKit } from './drizzle-kit.ts';
 import { runCommand } from './run-command.ts';
 import { LOG_MODULE, logModule } from './log-module.ts';
 
+const REMEDY = 'Run "npm run db:generate" and commit what it makes.';
+
 /** Each schema, and the folder of its migrations. */
 const SCHEMAS = [
 	['drizzle/app.server.ts', 'migrations'],
@@ -19,12 +21,10 @@ runCommand(async () => {
 	for (const [schema, folder] of SCHEMAS) if (await hasDrifted(schema, folder)) differ = true;
 	if ((await readFile(LOG_MODULE, 'utf8')).replaceAll('\r\n', '\n') !== (await logModule())) {
 		differ = true;
-		console.error(`migrations/log and ${LOG_MODULE} differ. ${TODO}`);
+		console.error(`migrations/log and ${LOG_MODULE} differ. ${REMEDY}`);
 	}
 	return differ ? 1 : 0;
 });
-
-const TODO = 'Run "npm run db:generate" and commit what it makes.';
 
 async function hasDrifted(schema: string, folder: string): Promise<boolean> {
 	const temporary = await mkdtemp(join(tmpdir(), 'logline-drift-'));
@@ -36,7 +36,7 @@ async function hasDrifted(schema: string, folder: string): Promise<boolean> {
 		const output = await generate(schema, copy);
 		const added = (await readdir(copy)).filter((name) => !before.has(name));
 		if (added.length === 0 && output.includes('No schema changes')) return false;
-		console.error(`${schema} and ${folder} differ. ${TODO}`);
+		console.error(`${schema} and ${folder} differ. ${REMEDY}`);
 		for (const name of added) console.error(await readFile(join(copy, name), 'utf8'));
 		if (added.length === 0) console.error(output.trim());
 		return true;

@@ -64,7 +64,8 @@ export interface Logline {
 	readonly topics: TopicRegistry;
 	/**
 	 * Waits up to 30 s for the database, creates or upgrades the log's tables (unless `migrate` is false), and connects.
-	 * Resolves when events can be emitted and streams opened. Several processes may start at once.
+	 * Resolves when events can be emitted and streams opened. Several processes may start at once. A second call waits for the
+	 * same start; what was stopped cannot be started again. Skip it while SvelteKit builds and prerenders (`building`).
 	 *
 	 * @throws Error that says what to do: the database cannot be reached, is too old, or is behind a pooler in transaction
 	 *   mode; its schema has other tables of these names; the log is of a version that cannot be upgraded

@@ -35,6 +35,7 @@ export function createLogline(options: LoglineOptions): Logline {
 	/** Pending payload checks. Their events were accepted by `append`, so the writer must not close before them. */
 	const checking = new Set<Promise<unknown>>();
 	let log: Log | null = null;
+	let started: Promise<void> | null = null;
 	let draining = false;
 	let drained: Promise<void> | null = null;
 	let stopped: Promise<void> | null = null;
@@ -59,6 +60,8 @@ export function createLogline(options: LoglineOptions): Logline {
 
 	async function drain(): Promise<void> {
 		draining = true;
+		// What is still starting must end, too. Who started it hears of its failure.
+		await started?.catch(() => undefined);
 		if (!log) return;
 		logger.info('draining');
 		const { connections } = log.streams;
@@ -110,7 +113,14 @@ export function createLogline(options: LoglineOptions): Logline {
 
 	const logline: Logline = {
 		topics,
-		start,
+		// A failed start may be tried again.
+		async start() {
+			if (draining) throw notRunning();
+			await (started ??= start().catch((error: unknown) => {
+				started = null;
+				throw error;
+			}));
+		},
 		stop: () => (stopped ??= stop()),
 		drain: () => (drained ??= drain()),
 		handle: createHandle(() => logline),
@@ -135,7 +145,10 @@ export function createLogline(options: LoglineOptions): Logline {
 			return readHistoryPage(running().history, { userId: viewer.id, topic, before, limit });
 		},
 		async endSession(session) {
-			await running().background.query(`SELECT pg_notify('logline_sessions', $1)`, [session]);
+			const { streams, background } = running();
+			// At once, even if the listener of this process is away.
+			streams.connections.endSession(session, 'The session has ended.');
+			await background.query(`SELECT pg_notify('logline_sessions', $1)`, [session]);
 		},
 		kickOutbox: () => running().relay.kick(),
 		onSubscribe: (listener) => running().streams.onSubscribe(listener),

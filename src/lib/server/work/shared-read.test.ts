@@ -58,3 +58,13 @@ test('a read does not belong to the request that began it', async () => {
 	await request.run('first', () => ask(1));
 	expect(context).toBeUndefined();
 });
+
+test('while reads hang, the queue has a bound, and one more is told that Postgres is busy', async () => {
+	let end = (_keys: readonly number[]) => {};
+	const ended = new Promise<readonly number[]>((resolve) => (end = resolve));
+	const ask = sharedRead((_keys: readonly number[]) => ended);
+	const asked = numbers(20_001).map((n) => ask(n));
+	await expect(asked.at(-1)).rejects.toMatchObject({ code: 'CONNECTION_BUSY' });
+	end(numbers(500));
+	expect((await Promise.all(asked.slice(0, -1))).length).toBe(20_000);
+});

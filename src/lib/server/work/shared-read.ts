@@ -10,6 +10,11 @@ interface Waiting<Key, Value> {
 /** Keys of one read. */
 const MOST = 500;
 
+/**
+ * Keys that may wait. Requests whose clients have gone stay in the queue, so their number alone does not bound it.
+ */
+const MOST_WAITING = 20_000;
+
 /** Reads at a time: the next one begins while the last one's answer is on its way. */
 const AT_ONCE = 2;
 
@@ -19,7 +24,7 @@ const AT_ONCE = 2;
  * {@link AT_ONCE} reads are running, the next keys are collected.
  *
  * @param read returns the value of each key, in the order of the keys
- * @returns asks for the value of one key; rejects with the error of its read
+ * @returns asks for the value of one key; rejects with the error of its read, or with `CONNECTION_BUSY` when 20,000 keys wait
  */
 export function sharedRead<Key, Value>(
 	read: (keys: readonly Key[]) => Promise<readonly Value[]>
@@ -53,6 +58,11 @@ export function sharedRead<Key, Value>(
 
 	return (key) =>
 		new Promise((resolve, reject) => {
+			if (waiting.length >= MOST_WAITING) {
+				const busy = new Error(`${MOST_WAITING} requests wait for Postgres already`);
+				reject(Object.assign(busy, { code: 'CONNECTION_BUSY' }));
+				return;
+			}
 			waiting.push({ key, resolve, reject });
 			schedule();
 		});
