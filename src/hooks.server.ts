@@ -38,7 +38,7 @@ export const init: ServerInit = async () => {
 	if (dev && existsSync('.env')) process.loadEnvFile('.env');
 	const config = loadConfig(process.env);
 	// Report errors in a feature's files before the running application is stopped for the new one.
-	const registry = createRegistry(Object.values(topics));
+	const registry = createRegistry(topics);
 	const features = startsOf(starts);
 	endAtSignals(config.shutdownGraceMs);
 	// In development, each edit runs this again with fresh modules, while the old modules still hold sockets and timers.

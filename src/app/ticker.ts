@@ -1,4 +1,4 @@
-import type { SSETopicsMap, Topic } from 'logline';
+import type { PayloadOf, SSETopicsMap, Topic } from 'logline';
 import type { App } from './app.ts';
 import { startLoop, type Logline } from 'logline/server';
 import { watchAudience } from './audience.ts';
@@ -22,7 +22,7 @@ export function startTicker<T extends Topic>(options: {
 	topic: T;
 	everyMs: number;
 	lingerMs?: number;
-	next: (count: number) => SSETopicsMap[T];
+	next: (count: number) => PayloadOf<T, SSETopicsMap>;
 }): () => Promise<void> {
 	const { app, topic, everyMs, next } = options;
 	const connection = app.database.background;

@@ -9,7 +9,9 @@ import { TEST_TOPICS } from '../support/app-server.ts';
 export const FAT = 'fat';
 
 /** Topics of the checker's applications. They have no retention. */
-export const TOPICS: TopicRegistry = new Map([...TEST_TOPICS, [FAT, TEST_TOPICS.get('a')!]]);
+export const TOPICS: TopicRegistry = createRegistry([
+	Object.fromEntries([...TEST_TOPICS, [FAT, TEST_TOPICS.get('a')!]])
+]);
 
 /** Returns a registry in which some topics have retention. */
 export function trimmed(topics: readonly string[], retention: Retention): TopicRegistry {

@@ -33,7 +33,7 @@ const anything: TopicDefinition['schema'] = {
 export const TEST_TOPICS: TopicRegistry = createRegistry([
 	Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((name) => [name, { schema: anything }])),
 	{ recent: { schema: anything, replay: { last: 3 } } },
-	{ staff: { schema: anything, maySubscribe: (viewer) => viewer.name === 'boss' } }
+	{ staff: { schema: anything, access: (viewer) => viewer.name === 'boss' } }
 ]);
 
 /** Starts an application on a migrated database. The caller must call `stop`. */

@@ -1,34 +1,57 @@
 import { LoglineError } from './errors.ts';
-import { isReserved } from './frames.ts';
-import type { TopicRegistry, Viewer } from './topics.ts';
+import type { FoundTopic, TopicRegistry } from './registry.ts';
+import type { Viewer } from './topics.ts';
+
+/** The scopes that a viewer was granted. */
+export type Grants = Pick<ReadonlySet<string>, 'has'>;
 
 /** Returns true when a viewer may see a topic. Stream, replay and history all use this rule. Pure. */
-export function maySubscribe(topics: TopicRegistry, topic: string, viewer: Viewer): boolean {
-	const definition = isReserved(topic) ? undefined : topics.get(topic);
-	return definition !== undefined && definition.maySubscribe?.(viewer) !== false;
+export function maySubscribe(
+	{ pattern, definition, params }: FoundTopic,
+	topic: string,
+	viewer: Viewer,
+	grants: Grants
+): boolean {
+	const { access = 'signed-in' } = definition;
+	if (access === 'signed-in') return true;
+	if (access === 'granted') return pattern.scopesOf(topic).some((scope) => grants.has(scope));
+	return access(viewer, params);
 }
 
 /**
- * Refuses a viewer who may not see a topic. The error lists the topics that this viewer may see.
+ * Refuses a viewer who may not see a topic.
  *
  * @throws LoglineError `invalid_topics` (400) when there is no such topic, `forbidden_topic` (403)
  */
-export function requireAccess(topics: TopicRegistry, topic: string, viewer: Viewer): void {
-	if (isReserved(topic) || !topics.has(topic)) {
-		throw new LoglineError(
-			'invalid_topics',
-			`There is no topic "${topic.slice(0, 60)}". Topics: ${visibleTopics(topics, viewer)}.`
-		);
-	}
-	if (!maySubscribe(topics, topic, viewer)) {
-		throw new LoglineError('forbidden_topic', `You may not subscribe to "${topic}".`, 403);
-	}
+export function requireAccess(
+	topics: TopicRegistry,
+	topic: string,
+	viewer: Viewer,
+	grants: Grants
+): FoundTopic {
+	const found = topics.find(topic);
+	if (!found) throw noSuchTopic(topics, topic, viewer);
+	if (!maySubscribe(found, topic, viewer, grants)) throw forbidden(topic);
+	return found;
 }
 
-function visibleTopics(topics: TopicRegistry, viewer: Viewer): string {
-	const visible = [...topics.keys()].filter((topic) => maySubscribe(topics, topic, viewer));
-	return visible.join(', ') || 'none';
+/** The error for a topic that is not declared. It lists only what every viewer, or this one, may see. */
+export function noSuchTopic(topics: TopicRegistry, topic: string, viewer: Viewer): LoglineError {
+	const visible: string[] = [];
+	for (const [text, { access }] of topics) {
+		// The rule of a pattern needs its parameters.
+		if (typeof access !== 'function' || (topics.find(text) && access(viewer, {})))
+			visible.push(text);
+	}
+	return new LoglineError(
+		'invalid_topics',
+		`There is no topic "${topic.slice(0, 60)}". Topics: ${visible.join(', ') || 'none'}.`
+	);
 }
+
+/** The error for a topic that the viewer may not see. */
+export const forbidden = (topic: string) =>
+	new LoglineError('forbidden_topic', `You may not subscribe to "${topic}".`, 403);
 
 /** The audience rule: an event of a subscribed topic is for everyone, or for one user alone. */
 export function maySee(userId: string | null, event: { userId: string | null }): boolean {

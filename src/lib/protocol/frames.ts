@@ -7,6 +7,10 @@ export const CONTROL = {
 	caughtUp: 'caught-up',
 	/** `{topic, after, oldest}`: history that the client asked for is no longer there. */
 	gap: 'gap',
+	/** `{topic, reason}`: this stream does not or no longer carry the topic. The others go on. */
+	denied: 'denied',
+	/** `{topic, pattern}`: a wildcard has brought a topic. Sent before the first event of the topic. */
+	subscribed: 'subscribed',
 	/** Carries the position of the connection, so that the cursor of an idle client does not grow old. */
 	keepAlive: 'keep-alive',
 	/** `{reason}`: the session ended. It is the last event of the response. */
@@ -44,4 +48,23 @@ export interface Gap {
 	 * be lost. The topic continues after `after`, with ids greater than this one.
 	 */
 	lost?: string;
+}
+
+/**
+ * Why a stream does not carry a topic. `forbidden`: the viewer may not see it. `revoked`: the viewer may not see it any more.
+ * `unknown`: this server does not know it; another one, of a newer version, may. `too_many`: the stream is full.
+ */
+export type DeniedReason = 'forbidden' | 'revoked' | 'unknown' | 'too_many';
+
+/** Data of `denied`. The client forgets what it knows of the topic: if it gets the topic again, the history follows. */
+export interface Denied {
+	topic: string;
+	reason: DeniedReason;
+}
+
+/** Data of `subscribed`. */
+export interface Subscribed {
+	topic: string;
+	/** The wildcard, as the client asked for it. */
+	pattern: string;
 }

@@ -1,4 +1,6 @@
 export * from './topics.ts';
+export * from './patterns.ts';
+export * from './registry.ts';
 export * from './access.ts';
 export * from './cursor.ts';
 export * from './frames.ts';

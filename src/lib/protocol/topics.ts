@@ -1,4 +1,4 @@
-import { isReserved } from './frames.ts';
+import type { NameOf, Params } from './patterns.ts';
 
 /**
  * The topics of an application, and what is declared for each. Shared by browser and server. Imports only from this folder.
@@ -23,8 +23,11 @@ import { isReserved } from './frames.ts';
 // eslint-disable-next-line @typescript-eslint/no-empty-object-type -- features merge their topics into it
 export interface SSETopicsMap {}
 
-/** Name of a declared topic. */
-export type Topic = Extract<keyof SSETopicsMap, string>;
+/** Name of a topic: a declared name, or one of a declared pattern, such as `rooms/42/messages`. */
+export type Topic = TopicOf<SSETopicsMap>;
+
+/** The same for another map of topics. */
+export type TopicOf<TTopics> = NameOf<Extract<keyof TTopics, string>>;
 
 /**
  * The part of the Standard Schema interface (https://standardschema.dev) that we use. Valibot, Zod and ArkType implement it.
@@ -49,16 +52,33 @@ export interface Viewer {
 	name?: string | undefined;
 }
 
-/** What is declared for a topic. */
+/**
+ * Who may subscribe to a topic.
+ * - `'signed-in'`: every signed-in user.
+ * - `'granted'`: users with a grant for one of the topic's scopes. The scopes of `rooms/42/messages` of the pattern
+ *   `rooms/[room]/messages` are its beginnings that end with a parameter: `rooms/42`.
+ * - A pure function of the viewer and of the topic's parameters. It is asked when a stream or a page begins, so it must
+ *   depend only on what stays the same during a session. For what changes, use grants.
+ */
+export type Access = 'signed-in' | 'granted' | ((viewer: Viewer, params: Params) => boolean);
+
+/** What is declared for a topic, or for every topic of a pattern. */
 export interface TopicDefinition<TData = unknown> {
 	/** Checks a payload before the event is accepted. */
 	schema: PayloadSchema<TData>;
-	/** Who may subscribe. Default: every signed-in user. Must be a pure function. */
-	maySubscribe?: (viewer: Viewer) => boolean;
+	/** Default: `'signed-in'`. */
+	access?: Access;
+	/**
+	 * With `access: 'granted'`: which part of the history a viewer sees. `'since-granted'`: only events after the grant.
+	 * Default: `'all'`.
+	 */
+	history?: 'all' | 'since-granted';
 	/** How much history a client gets when the topic is new to it. Default: all retained events. */
 	replay?: { last: number };
-	/** How long events are kept. Default: for ever. */
+	/** How long events are kept, in each topic. Default: for ever. */
 	retention?: Retention;
+	/** What the topic is for, in a few words. Shown to people who look at the log. */
+	description?: string;
 }
 
 /**
@@ -66,36 +86,20 @@ export interface TopicDefinition<TData = unknown> {
  */
 export type Retention = { seconds: number } | { lastPerUser: number };
 
-/** Topic name → definition, as the server holds it. */
-export type TopicRegistry = ReadonlyMap<string, TopicDefinition>;
-
 /** A topic name has letters, digits and `._/-`, and at most 100 characters. Names that start with `$` are the log's own. */
 export const TOPIC_NAME = /^[A-Za-z0-9][A-Za-z0-9._/-]{0,99}$/;
 
-/**
- * Combines the topics of several features.
- *
- * @throws Error when two features declare the same topic, or when a name is not a valid topic name
- */
-export function createRegistry(parts: Iterable<Record<string, TopicDefinition>>): TopicRegistry {
-	const registry = new Map<string, TopicDefinition>();
-	for (const part of parts) {
-		for (const [name, definition] of Object.entries(part)) {
-			if (!TOPIC_NAME.test(name) || isReserved(name)) {
-				throw new Error(`"${name}" is not a topic name, or one of the protocol's own`);
-			}
-			if (registry.has(name)) throw new Error(`topic "${name}" is declared twice`);
-			registry.set(name, definition);
-		}
-	}
-	return registry;
-}
+/** The name of a wildcard: like a topic, and `*` in place of one or more parameters. */
+export const WILDCARD_NAME = /^(?=.*\*)[A-Za-z0-9][A-Za-z0-9._/*-]{0,99}$/;
 
 /**
  * Declares topics. It returns them as they are, with the type that {@link PayloadsOf} reads.
  *
  * ```ts
- * export const topics = defineTopics({ orders: { schema: v.object({ id: v.string() }), retention: { seconds: 86_400 } } });
+ * export const topics = defineTopics({
+ * 	orders: { schema: v.object({ id: v.string() }), retention: { seconds: 86_400 } },
+ * 	'rooms/[room]/messages': { schema: v.object({ text: v.string() }), access: 'granted' }
+ * });
  * ```
  */
 export function defineTopics<const T extends Record<string, TopicDefinition>>(topics: T): T {

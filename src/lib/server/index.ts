@@ -1,5 +1,5 @@
 /** The server API. */
-import type { SSETopicsMap, Topic } from '../protocol/index.ts';
+import type { PayloadOf, SSETopicsMap, Topic } from '../protocol/index.ts';
 import type { Appended, Transaction } from './log/types.ts';
 import { running } from './logline/running.ts';
 import type { SSEBody } from './sse/body.ts';
@@ -41,7 +41,7 @@ export { stopInOrder, type Step } from './work/stop-in-order.ts';
 /** One event for the log. */
 export interface HistoryEmitOptions<K extends Topic> {
 	event: K;
-	data: SSETopicsMap[K];
+	data: PayloadOf<K, SSETopicsMap>;
 	/**
 	 * At most 200 characters. If the key was ever used before, nothing is added, and the id of the first event is returned.
 	 */

@@ -1,5 +1,4 @@
 import {
-	isReserved,
 	LoglineError,
 	type PayloadSchema,
 	type TopicRegistry
@@ -44,11 +43,11 @@ export async function acceptEvents(
 ): Promise<AcceptedEvent[]> {
 	const accepted: AcceptedEvent[] = [];
 	for (const event of events) {
-		const definition = isReserved(event.topic) ? undefined : registry.get(event.topic);
+		const definition = registry.get(event.topic);
 		if (!definition) {
 			throw new LoglineError(
 				'unknown_topic',
-				`There is no topic "${event.topic}". Topics: ${[...registry.keys()].join(', ')}.`
+				`There is no topic "${event.topic}". Topics: ${registry.keys().join(', ')}.`
 			);
 		}
 		const result = await validate(definition.schema, event);

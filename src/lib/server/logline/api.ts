@@ -1,6 +1,12 @@
 // Only types that versions 2 and 3 of SvelteKit both have.
 import type { RequestEvent } from '@sveltejs/kit';
-import type { SSETopicsMap, Topic, TopicRegistry, Viewer } from '../../protocol/index.ts';
+import type {
+	PayloadOf,
+	SSETopicsMap,
+	Topic,
+	TopicRegistry,
+	Viewer
+} from '../../protocol/index.ts';
 import type { HistoryPage } from '../log/history.ts';
 import type { Appended, NewEvent, Transaction } from '../log/types.ts';
 import type { StreamAsked } from '../streams/open.ts';
@@ -23,7 +29,7 @@ export type StreamHandler = (
 /** An event for the log, typed by its topic. */
 export interface EmittedEvent<K extends Topic> {
 	event: K;
-	data: SSETopicsMap[K];
+	data: PayloadOf<K, SSETopicsMap>;
 	/** The user who may see it. null or absent: everyone who may subscribe to the topic. */
 	userID?: string | null | undefined;
 	/**
@@ -40,7 +46,7 @@ export type ReadEvent<K extends Topic> = {
 		/**
 		 * null when the value cannot be serialized into a page (then `json` has it), or when the event cannot be sent at all.
 		 */
-		data: SSETopicsMap[P];
+		data: PayloadOf<P, SSETopicsMap>;
 		/** The data as JSON text for `JSON.parse` in the browser. Set only when a page cannot carry the data as a value. */
 		json?: string;
 		/** ISO 8601; or the text that Postgres prints, for times that ISO 8601 cannot express. */

@@ -1,5 +1,10 @@
-import { createRegistry, LoglineError, requireAccess } from '../../protocol/index.ts';
-import type { Topic, TopicRegistry, Viewer } from '../../protocol/index.ts';
+import {
+	createRegistry,
+	LoglineError,
+	requireAccess,
+	TopicRegistry
+} from '../../protocol/index.ts';
+import type { Grants, Topic, Viewer } from '../../protocol/index.ts';
 import { acceptEvents } from '../log/accept.ts';
 import { readHistory, readHistoryPage } from '../log/history.ts';
 import { insertIntoOutbox } from '../log/outbox.ts';
@@ -135,13 +140,13 @@ export function createLogline(options: LoglineOptions): Logline {
 		async read<K extends Topic>(viewer: Viewer, names: readonly K[]) {
 			const { history, tailer } = running();
 			const epoch = tailer.epoch;
-			for (const topic of names) requireAccess(topics, topic, viewer);
+			for (const topic of names) requireAccess(topics, topic, viewer, NO_GRANTS);
 			const wanted = names.map((topic) => ({ topic, last: topics.get(topic)?.replay?.last }));
 			const { events, cursor } = await readHistory(history, { userId: viewer.id, topics: wanted });
 			return { events: events as ReadEvent<K>[], cursor, log: epoch, userID: viewer.id };
 		},
 		async history(viewer, topic, { before = null, limit = 50 } = {}) {
-			requireAccess(topics, topic, viewer);
+			requireAccess(topics, topic, viewer, NO_GRANTS);
 			return readHistoryPage(running().history, { userId: viewer.id, topic, before, limit });
 		},
 		async endSession(session) {
@@ -178,10 +183,13 @@ export function createLogline(options: LoglineOptions): Logline {
 	return logline;
 }
 
+/** Nobody has a grant yet. */
+const NO_GRANTS: Grants = new Set();
+
 const notRunning = () =>
 	new LoglineError('draining', 'The server is shutting down. Try again.', 503, 1);
 
 function registryOf(topics: LoglineOptions['topics']): TopicRegistry {
-	if (topics instanceof Map) return topics;
+	if (topics instanceof TopicRegistry) return topics;
 	return createRegistry(Array.isArray(topics) ? topics : [topics as Record<string, never>]);
 }

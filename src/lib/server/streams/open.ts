@@ -59,7 +59,7 @@ export async function openStream(
 			connections.release(connection);
 			return withoutSession(parts, wanted, viewer);
 		}
-		for (const { topic } of wanted.topics) requireAccess(parts.topics, topic, viewer);
+		for (const { topic } of wanted.topics) requireAccess(parts.topics, topic, viewer, new Set());
 		connections.identify(connection, viewer);
 		const replay = await prepare(opening, connection, viewer, wanted);
 		const response = detached(() => produceStream(parts, connections, connection, replay));
