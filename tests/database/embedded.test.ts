@@ -188,7 +188,9 @@ describe('the embedded server', () => {
 		await killed.ended;
 		await writeFile(file, text.replace(/^\d+/, String(process.pid)));
 		const next = await startEmbedded(root);
-		expect(next.url).toBe(url);
+		// Not necessarily on the same port: children of the killed server may still hold it for a moment.
+		const withoutPort = (address: string) => address.replace(/:\d+\//, '/');
+		expect(withoutPort(next.url)).toEqual(withoutPort(url));
 		await next.release();
 	});
 
