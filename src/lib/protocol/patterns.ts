@@ -38,6 +38,9 @@ const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 /** The text of a wildcard's parameter. */
 export const ANY = '*';
 
+/** @returns true when a requested name is a wildcard */
+export const isWildcard = (name: string): boolean => name.includes(ANY);
+
 /** A segment of a pattern: fixed text, or a parameter. */
 type Segment = { readonly text: string } | { readonly param: string };
 
@@ -73,6 +76,18 @@ export class Pattern {
 		return new Pattern(text, segments);
 	}
 
+	/** Regular expressions of its topics and of their scopes, in a form that JavaScript and Postgres understand alike. */
+	get regex(): { topic: string; scope: string | null } {
+		const parts = this.#segments.map((segment) =>
+			'param' in segment ? '[A-Za-z0-9_-]{1,64}' : segment.text.replaceAll('.', '\\.')
+		);
+		const scopes = this.#beginnings(parts);
+		return {
+			topic: `^${parts.join('/')}$`,
+			scope: scopes.length === 0 ? null : `^(${scopes.join('|')})$`
+		};
+	}
+
 	/** Names of the parameters, in order. */
 	get params(): string[] {
 		return this.#segments.flatMap((segment) => ('param' in segment ? [segment.param] : []));
@@ -96,6 +111,32 @@ export class Pattern {
 		return params;
 	}
 
+	/**
+	 * The part of a wildcard that lies in a scope. For the wildcard `orgs/+/projects/+/log` (+ stands for a star) and the scope
+	 * `orgs/7/projects/3`, this is the topic `orgs/7/projects/3/log`. For the scope `orgs/7`, it is the wildcard
+	 * `orgs/7/projects/+/log`.
+	 *
+	 * @returns null when no topic of the wildcard lies in the scope
+	 */
+	topicOf(scope: string, wildcard: string): string | null {
+		const given = scope.split('/');
+		const parts = wildcard.split('/');
+		if (given.length > parts.length) return null;
+		for (const [i, part] of given.entries()) {
+			const isParam = 'param' in this.#segments[i]!;
+			if (isParam && parts[i] === ANY ? !PARAM_VALUE.test(part) : parts[i] !== part) return null;
+		}
+		// A scope ends with a parameter.
+		if (!('param' in this.#segments[given.length - 1]!)) return null;
+		return [...given, ...parts.slice(given.length)].join('/');
+	}
+
+	/** @returns true when a topic of this pattern is one of a wildcard's */
+	fits(topic: string, wildcard: string): boolean {
+		const parts = topic.split('/');
+		return wildcard.split('/').every((part, i) => part === ANY || part === parts[i]);
+	}
+
 	/** @returns true when a topic could be of both patterns */
 	overlaps(other: Pattern): boolean {
 		const [mine, others] = [this.#segments, other.#segments];
@@ -116,7 +157,10 @@ export class Pattern {
 	 * opens the topic. `orgs/7/projects/3/log` of `orgs/[org]/projects/[project]/log` → `orgs/7`, `orgs/7/projects/3`.
 	 */
 	scopesOf(topic: string): string[] {
-		const parts = topic.split('/');
+		return this.#beginnings(topic.split('/'));
+	}
+
+	#beginnings(parts: readonly string[]): string[] {
 		return this.#segments.flatMap((segment, i) =>
 			'param' in segment ? [parts.slice(0, i + 1).join('/')] : []
 		);

@@ -1,0 +1,106 @@
+import { arrayLiteral } from '../../database/array-literal.ts';
+import type { Queryable } from '../../database/queryable.ts';
+
+/** What the log knows of a user's grants, as one snapshot. */
+export interface UserGrants {
+	/** Scope → id of its `$granted`, for each grant that lasts. */
+	open: ReadonlyMap<string, bigint>;
+	/** Grants that ended after the asked position: scope → id of the newest `$revoked`. */
+	closed: ReadonlyMap<string, bigint>;
+	/** The newest event about this user's grants. Later ones are not in the snapshot. */
+	position: bigint;
+}
+
+/** How often and how long a reader waits for a revoke that is committed, but not yet in the log. Milliseconds. */
+const PATIENCE = { times: 20, ms: 50 };
+
+/**
+ * Reads the grants of a user.
+ *
+ * A request needs the open row of the history *and* the row in `grants`. When the second is missing, a revoke waits for its
+ * place in the log. It will be there soon, so this waits a moment. Otherwise a grant that is given again before that would
+ * never be told: for the log, nothing has happened.
+ *
+ * @param after grants that ended after this position are returned as `closed`
+ */
+export async function readGrants(
+	on: Queryable,
+	userId: string,
+	after: bigint,
+	signal?: AbortSignal
+): Promise<UserGrants> {
+	for (let attempt = 1; ; attempt++) {
+		const [found] = await on.query<{ position: string; rows: string }>(
+			`SELECT coalesce((SELECT greatest(max(from_id), max(until_id)) FROM grant_history WHERE user_id = $1), 0)::text AS position,
+				coalesce((
+					SELECT json_agg(json_build_array(h.scope, h.from_id::text, h.until_id::text, EXISTS (
+						SELECT FROM grants AS g WHERE g.user_id = h.user_id AND g.scope = h.scope)) ORDER BY h.from_id)
+					FROM grant_history AS h WHERE h.user_id = $1 AND (h.until_id IS NULL OR h.until_id > $2::bigint)
+				), '[]')::text AS rows`,
+			[userId, after.toString()],
+			signal
+		);
+		const rows = JSON.parse(found!.rows) as [string, string, string | null, boolean][];
+		const waiting = rows.some(([, , until, granted]) => until === null && !granted);
+		if (waiting && attempt < PATIENCE.times && !signal?.aborted) {
+			await new Promise((resolve) => setTimeout(resolve, PATIENCE.ms));
+			continue;
+		}
+		const open = new Map<string, bigint>();
+		const closed = new Map<string, bigint>();
+		for (const [scope, from, until, granted] of rows) {
+			if (until === null && granted) open.set(scope, BigInt(from));
+			// Not in the log yet after all: then it ends here with its beginning, so that it counts as ended.
+			const end = BigInt(until ?? from);
+			if ((until !== null || !granted) && end > (closed.get(scope) ?? 0n)) closed.set(scope, end);
+		}
+		return { open, closed, position: BigInt(found!.position) };
+	}
+}
+
+/**
+ * Returns since which event a user can see topics without a break. A topic with several scopes stays visible while one of
+ * them is granted.
+ *
+ * @param topics topic → its scopes
+ * @returns topics that the user cannot see are missing
+ */
+export async function readSince(
+	on: Queryable,
+	userId: string,
+	topics: ReadonlyMap<string, readonly string[]>,
+	signal?: AbortSignal
+): Promise<Map<string, bigint>> {
+	if (topics.size === 0) return new Map();
+	// A scope has no space.
+	const rows = await on.query<{ topic: string; since: string | null }>(
+		`SELECT t.topic, logline_granted_since($1, string_to_array(t.scopes, ' '))::text AS since
+		FROM unnest($2::text[], $3::text[]) AS t(topic, scopes)`,
+		[
+			userId,
+			arrayLiteral([...topics.keys()]),
+			arrayLiteral([...topics.values()].map((scopes) => scopes.join(' ')))
+		],
+		signal
+	);
+	const since = new Map<string, bigint>();
+	for (const row of rows) if (row.since !== null) since.set(row.topic, BigInt(row.since));
+	return since;
+}
+
+/** Returns the topics of a pattern that have had an event and lie below a scope, in order of name. */
+export async function readTopicsBelow(
+	on: Queryable,
+	pattern: string,
+	scope: string,
+	most: number,
+	signal?: AbortSignal
+): Promise<string[]> {
+	const rows = await on.query<{ topic: string }>(
+		// "0" is the character after "/".
+		`SELECT topic FROM log_topics WHERE pattern = $1 AND topic > $2 || '/' AND topic < $2 || '0' ORDER BY topic LIMIT $3::int`,
+		[pattern, scope, most],
+		signal
+	);
+	return rows.map(({ topic }) => topic);
+}
