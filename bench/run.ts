@@ -6,6 +6,7 @@ import { parseArgs } from 'node:util';
 import { appends } from './measures/appends.ts';
 import { catchUp } from './measures/catch-up.ts';
 import { fanOut } from './measures/fan-out.ts';
+import { hub } from './measures/hub.ts';
 import { latency } from './measures/latency.ts';
 import { memory } from './measures/memory.ts';
 import { outbox } from './measures/outbox.ts';
@@ -16,7 +17,16 @@ import { build } from './stage/logline.ts';
 import type { Measure, Row } from './stage/measure.ts';
 import { openPostgres } from './stage/postgres.ts';
 
-const MEASURES: readonly Measure[] = [appends, outbox, latency, fanOut, reconnect, memory, catchUp];
+const MEASURES: readonly Measure[] = [
+	appends,
+	outbox,
+	latency,
+	fanOut,
+	hub,
+	reconnect,
+	memory,
+	catchUp
+];
 
 const HELP = `npm run bench -- [options]
 

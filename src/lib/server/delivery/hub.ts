@@ -1,75 +1,13 @@
-import { CONTROL, maySee, type Gap } from '../../protocol/index.ts';
+import { CONTROL, type Gap } from '../../protocol/index.ts';
 import type { LogEvent } from '../log/types.ts';
-import { join, type Chunk, type Encoder } from './sink.ts';
+import { Groups, type Attached, type Member } from './groups.ts';
+import { divide, type Portion } from './portion.ts';
+import type { Encoder } from './sink.ts';
+import { Watchers, type Watcher } from './watchers.ts';
 import { Window, type Framed } from './window.ts';
 
-/** A live subscriber, as the hub sees it. */
-export interface Member {
-	readonly userId: string;
-	/** Sorted. */
-	readonly topics: readonly string[];
-	/**
-	 * Takes the frames of one batch, joined into chunks.
-	 *
-	 * @param before position of the member before this batch: the member catches up from here when it cannot take more
-	 */
-	deliver(chunks: readonly Chunk[], before: bigint): void;
-	/**
-	 * An event after this position, which the member may still be owed, was trimmed. The member catches up from the log from
-	 * here, and the log sends the `gap`.
-	 */
-	goBack(before: bigint): void;
-}
-
-/** Live subscribers with the same set of topics. Frames for everyone are joined once for the whole group. */
-class Group {
-	readonly topics: ReadonlySet<string>;
-	readonly members = new Set<Member>();
-	readonly byUser = new Map<string, Set<Member>>();
-
-	constructor(topics: readonly string[]) {
-		this.topics = new Set(topics);
-	}
-
-	add(member: Member): void {
-		this.members.add(member);
-		const own = this.byUser.get(member.userId);
-		if (own) own.add(member);
-		else this.byUser.set(member.userId, new Set([member]));
-	}
-
-	delete(member: Member): void {
-		this.members.delete(member);
-		const own = this.byUser.get(member.userId);
-		own?.delete(member);
-		if (own?.size === 0) this.byUser.delete(member.userId);
-	}
-
-	/** @returns true when the group is subscribed to one of the topics */
-	hasAny(topics: readonly string[]): boolean {
-		return topics.some((topic) => this.topics.has(topic));
-	}
-
-	deliver(batch: readonly Framed[], before: bigint): void {
-		const wanted = batch.filter((event) => this.topics.has(event.topic));
-		if (wanted.length === 0) return;
-		const shared = wanted.filter((event) => event.userId === null);
-		const owners = new Set<string>();
-		for (const event of wanted) {
-			if (event.userId !== null && this.byUser.has(event.userId)) owners.add(event.userId);
-		}
-		if (shared.length > 0) {
-			const chunks = join(shared);
-			for (const member of this.members) {
-				if (!owners.has(member.userId)) member.deliver(chunks, before);
-			}
-		}
-		for (const owner of owners) {
-			const chunks = join(wanted.filter((event) => maySee(owner, event)));
-			for (const member of this.byUser.get(owner) ?? []) member.deliver(chunks, before);
-		}
-	}
-}
+export type { Member } from './groups.ts';
+export type { Watcher } from './watchers.ts';
 
 /** An event that cannot be sent is replaced by a `gap`, which moves the cursor as the event would. */
 function encode(encoder: Encoder, { id, topic, data }: LogEvent): Uint8Array {
@@ -92,12 +30,15 @@ export interface WindowLimits {
  */
 export class Hub {
 	readonly #encoder: Encoder;
-	readonly #groups = new Map<string, Group>();
+	readonly #groups = new Groups();
+	readonly #watchers = new Watchers();
 	readonly #waiting = new Set<{ id: bigint; look: number; resolve(): void }>();
 	readonly #look: () => void;
 	readonly #limits: WindowLimits;
 	#window: Window;
 	#tail: bigint;
+	/** Number of batches that have begun. */
+	#batch = 0;
 	/** Number of looks at the log that have begun. */
 	#looks = 0;
 
@@ -131,9 +72,7 @@ export class Hub {
 
 	/** Number of live subscribers. */
 	get live(): number {
-		let count = 0;
-		for (const group of this.#groups.values()) count += group.members.size;
-		return count;
+		return this.#groups.size;
 	}
 
 	frame(event: LogEvent): Framed {
@@ -142,7 +81,8 @@ export class Hub {
 	}
 
 	/**
-	 * Takes the next events of the log, in id order.
+	 * Takes the next events of the log, in id order. What it costs depends on what it delivers, not on how many subscribers,
+	 * topics and users there are. While it delivers, a subscriber may detach itself and others, and attach some.
 	 *
 	 * @param upTo the events are complete up to this id
 	 * @param trimmed topics of which some events are missing here because they were trimmed: their subscribers read from the
@@ -155,11 +95,45 @@ export class Hub {
 		if (trimmed.length === 0) this.#window.push(batch);
 		// The window must not hide the missing events, so it starts again empty.
 		else this.#window = new Window(this.#tail, this.#limits);
-		for (const group of [...this.#groups.values()]) {
-			if (!group.hasAny(trimmed)) group.deliver(batch, before);
-			else for (const member of [...group.members]) member.goBack(before);
+		this.#batch++;
+		this.#watchers.tell(batch, before);
+		this.#sendBack(trimmed, before);
+		const { shared, own } = divide(batch, this.#groups);
+		// First the users with events of their own. Thereafter, the rest of their groups gets the shared ones.
+		for (const [userId, portions] of own) {
+			for (const attached of this.#groups.ofUser(userId)) {
+				const portion = portions.get(attached.group);
+				if (portion) this.#hand(portion, attached, before);
+			}
+		}
+		for (const [group, portion] of shared) {
+			for (const attached of group.attached) this.#hand(portion, attached, before);
 		}
 		this.#release(({ id }) => id <= this.#tail);
+	}
+
+	#sendBack(trimmed: readonly string[], before: bigint): void {
+		for (const name of trimmed) {
+			for (const group of this.#groups.topic(name)?.groups ?? []) {
+				for (const attached of group.attached) {
+					if (this.#isNext(attached)) attached.member.goBack(before);
+				}
+			}
+		}
+	}
+
+	#hand(portion: Portion, attached: Attached, before: bigint): void {
+		if (this.#isNext(attached)) attached.member.deliver(portion.chunks, before);
+	}
+
+	/**
+	 * Returns true once per batch and member, and never for a member that attached during the batch: its position is behind
+	 * it. Therefore the sets of members can change while they are walked through.
+	 */
+	#isNext(attached: Attached): boolean {
+		if (attached.batch === this.#batch) return false;
+		attached.batch = this.#batch;
+		return true;
 	}
 
 	/** A look at the log begins. Events committed before this moment are published before {@link atEnd}. */
@@ -216,16 +190,21 @@ export class Hub {
 
 	/** Makes a subscriber live. Its position must be {@link tail}, read in the same tick. */
 	attach(member: Member): void {
-		const key = member.topics.join('\n');
-		let group = this.#groups.get(key);
-		if (!group) this.#groups.set(key, (group = new Group(member.topics)));
-		group.add(member);
+		this.#groups.attach(member, this.#batch);
 	}
 
+	/** The subscriber gets nothing more, also of a batch that is being handed over. */
 	detach(member: Member): void {
-		const key = member.topics.join('\n');
-		const group = this.#groups.get(key);
-		group?.delete(member);
-		if (group?.members.size === 0) this.#groups.delete(key);
+		this.#groups.detach(member);
+	}
+
+	/**
+	 * Calls the watcher when a batch changes the access of its user, or has a topic of one of its scopes: before anybody gets
+	 * the batch, and after {@link tail} has moved. A subscriber that it detaches does not get the batch.
+	 *
+	 * @returns ends the watching
+	 */
+	watch(watcher: Watcher): () => void {
+		return this.#watchers.add(watcher);
 	}
 }

@@ -1,0 +1,100 @@
+/** Is told what a batch changes for a user, before anybody gets the batch. */
+export interface Watcher {
+	/** Read once, when the watching begins. */
+	readonly userId: string;
+	/** Scopes, such as `orgs/7`, whose topics it wants to hear of. Read once, when the watching begins. */
+	readonly scopes?: readonly string[];
+	/**
+	 * The user was granted a scope, or lost one.
+	 *
+	 * @param id greatest id of such an event in the batch
+	 * @param before position of every live member before this batch
+	 */
+	accessChanged(id: bigint, before: bigint): void;
+	/** The batch has events of a topic in one of the scopes. Called once per batch and topic. */
+	topicAppeared?(topic: string, before: bigint): void;
+}
+
+/** A watcher, from the beginning to the end of its watching. */
+interface Watch {
+	readonly watcher: Watcher;
+	ended: boolean;
+}
+
+/** Topics of the log's own events that tell a user's change of access. */
+const ACCESS: ReadonlySet<string> = new Set(['$granted', '$revoked']);
+
+/** What a watcher needs to know of an event. */
+interface Watched {
+	readonly id: bigint;
+	readonly topic: string;
+	readonly userId: string | null;
+}
+
+/** The watchers, found by user and by scope. */
+export class Watchers {
+	readonly #byUser = new Map<string, Set<Watch>>();
+	readonly #byScope = new Map<string, Set<Watch>>();
+
+	/** @returns ends the watching; calling it again does nothing */
+	add(watcher: Watcher): () => void {
+		const { userId } = watcher;
+		const scopes = watcher.topicAppeared ? new Set(watcher.scopes) : [];
+		const watch: Watch = { watcher, ended: false };
+		insert(this.#byUser, userId, watch);
+		for (const scope of scopes) insert(this.#byScope, scope, watch);
+		return () => {
+			watch.ended = true;
+			remove(this.#byUser, userId, watch);
+			for (const scope of scopes) remove(this.#byScope, scope, watch);
+		};
+	}
+
+	/** Tells each watcher what the batch has for it. A watcher may end itself and others, and add some. */
+	tell(batch: readonly Watched[], before: bigint): void {
+		if (this.#byUser.size === 0) return;
+		// The whole list comes first: a watcher that is added by a call does not hear of this batch.
+		const changed = this.#changed(batch);
+		const appeared = this.#byScope.size > 0 ? this.#appeared(batch) : [];
+		for (const [watch, id] of changed) {
+			if (!watch.ended) watch.watcher.accessChanged(id, before);
+		}
+		for (const { watch, topic } of appeared) {
+			if (!watch.ended) watch.watcher.topicAppeared?.(topic, before);
+		}
+	}
+
+	#changed(batch: readonly Watched[]): Map<Watch, bigint> {
+		const changed = new Map<Watch, bigint>();
+		for (const { id, topic, userId } of batch) {
+			if (userId === null || !ACCESS.has(topic)) continue;
+			for (const watch of this.#byUser.get(userId) ?? []) changed.set(watch, id);
+		}
+		return changed;
+	}
+
+	#appeared(batch: readonly Watched[]): { watch: Watch; topic: string }[] {
+		const appeared: { watch: Watch; topic: string }[] = [];
+		for (const topic of new Set(batch.map((event) => event.topic))) {
+			// One scope may lie in another one, and a watcher may have both.
+			const watches = new Set<Watch>();
+			for (let end = topic.indexOf('/'); end >= 0; end = topic.indexOf('/', end + 1)) {
+				for (const watch of this.#byScope.get(topic.slice(0, end)) ?? []) watches.add(watch);
+			}
+			for (const watch of watches) appeared.push({ watch, topic });
+		}
+		return appeared;
+	}
+}
+
+function insert(map: Map<string, Set<Watch>>, key: string, watch: Watch): void {
+	const set = map.get(key);
+	if (set) set.add(watch);
+	else map.set(key, new Set([watch]));
+}
+
+function remove(map: Map<string, Set<Watch>>, key: string, watch: Watch): void {
+	const set = map.get(key);
+	set?.delete(watch);
+	if (set?.size === 0) map.delete(key);
+}
