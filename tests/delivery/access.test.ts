@@ -32,11 +32,13 @@ describe('a topic that is not for everybody', () => {
 		const boss = await createUser(scene.database.url, 'boss');
 		expect(await ask(boss.cookie)).toEqual({
 			status: 400,
-			message: 'There is no topic "nonsense". Topics: a, b, c, d, e, recent, staff.'
+			message:
+				'There is no topic "nonsense". Topics: a, b, c, d, e, recent, staff, rooms/[room]/messages, clubs/[club]/news, desks/[desk]/lines, orgs/[org]/projects/[project]/log.'
 		});
 		expect(await ask(scene.user.cookie)).toEqual({
 			status: 400,
-			message: 'There is no topic "nonsense". Topics: a, b, c, d, e, recent.'
+			message:
+				'There is no topic "nonsense". Topics: a, b, c, d, e, recent, rooms/[room]/messages, clubs/[club]/news, desks/[desk]/lines, orgs/[org]/projects/[project]/log.'
 		});
 		expect(await ask('')).toEqual({ status: 401, message: 'Sign in first.' });
 	});

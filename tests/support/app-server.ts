@@ -29,11 +29,20 @@ const anything: TopicDefinition['schema'] = {
 	'~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) }
 };
 
-/** Topics `a` to `e` replay completely, `recent` its last three events; `staff` is only for the user "boss". */
+/**
+ * Topics `a` to `e` replay completely, `recent` its last three events; `staff` is only for the user "boss". The patterns need
+ * grants; of clubs, a user sees only what came after the grant, and of desks, a new client gets the last three lines.
+ */
 export const TEST_TOPICS: TopicRegistry = createRegistry([
 	Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((name) => [name, { schema: anything }])),
 	{ recent: { schema: anything, replay: { last: 3 } } },
-	{ staff: { schema: anything, access: (viewer) => viewer.name === 'boss' } }
+	{ staff: { schema: anything, access: (viewer) => viewer.name === 'boss' } },
+	{
+		'rooms/[room]/messages': { schema: anything, access: 'granted' },
+		'clubs/[club]/news': { schema: anything, access: 'granted', history: 'since-granted' },
+		'desks/[desk]/lines': { schema: anything, access: 'granted', replay: { last: 3 } },
+		'orgs/[org]/projects/[project]/log': { schema: anything, access: 'granted' }
+	}
 ]);
 
 /** Starts an application on a migrated database. The caller must call `stop`. */

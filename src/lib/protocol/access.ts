@@ -18,23 +18,6 @@ export function maySubscribe(
 	return access(viewer, params);
 }
 
-/**
- * Refuses a viewer who may not see a topic.
- *
- * @throws LoglineError `invalid_topics` (400) when there is no such topic, `forbidden_topic` (403)
- */
-export function requireAccess(
-	topics: TopicRegistry,
-	topic: string,
-	viewer: Viewer,
-	grants: Grants
-): FoundTopic {
-	const found = topics.find(topic);
-	if (!found) throw noSuchTopic(topics, topic, viewer);
-	if (!maySubscribe(found, topic, viewer, grants)) throw forbidden(topic);
-	return found;
-}
-
 /** The error for a topic that is not declared. It lists only what every viewer, or this one, may see. */
 export function noSuchTopic(topics: TopicRegistry, topic: string, viewer: Viewer): LoglineError {
 	const visible: string[] = [];

@@ -160,6 +160,20 @@ export class Pattern {
 		return this.#beginnings(topic.split('/'));
 	}
 
+	/** @returns true when the text can be a scope of a topic of this pattern */
+	isScope(text: string): boolean {
+		const parts = text.split('/');
+		const last = this.#segments[parts.length - 1];
+		return (
+			last !== undefined &&
+			'param' in last &&
+			parts.every((part, i) => {
+				const segment = this.#segments[i]!;
+				return 'param' in segment ? PARAM_VALUE.test(part) : segment.text === part;
+			})
+		);
+	}
+
 	#beginnings(parts: readonly string[]): string[] {
 		return this.#segments.flatMap((segment, i) =>
 			'param' in segment ? [parts.slice(0, i + 1).join('/')] : []

@@ -134,6 +134,7 @@ it('the payload of a topic, of a wildcard and the parameters are known as types'
 		news: { schema: schema<{ title: string }>() },
 		'rooms/[room]/messages': { schema: schema<{ text: string }>(), access: 'granted' }
 	});
+	expect(Object.keys(topics)).toContain('news');
 	type Topics = PayloadsOf<typeof topics>;
 	expectTypeOf<TopicOf<Topics>>().toEqualTypeOf<'news' | `rooms/${string}/messages`>();
 	expectTypeOf<PayloadOf<`rooms/${string}/messages`, Topics>>().toEqualTypeOf<{ text: string }>();

@@ -77,6 +77,12 @@ export class TopicRegistry implements Iterable<[string, TopicDefinition]> {
 		return this.find(topic)?.definition;
 	}
 
+	/** @returns true when a topic of a declared pattern can lie in the scope */
+	hasScope(scope: string): boolean {
+		const [first = ''] = scope.split('/', 1);
+		return (this.#patterns.get(first) ?? []).some(({ pattern }) => pattern.isScope(scope));
+	}
+
 	/** The declared names and patterns. */
 	keys(): string[] {
 		return [...this].map(([text]) => text);

@@ -10,6 +10,7 @@ export { createLogline } from './logline/logline.ts';
 export type {
 	EmittedEvent,
 	FirstState,
+	GrantOptions,
 	Handle,
 	Logline,
 	ReadEvent,

@@ -1,14 +1,11 @@
 import type { Logger } from '../work/logger.ts';
+import { readPersistently } from '../database/persist.ts';
 import type { Queryable } from '../database/queryable.ts';
-import { mayPass } from '../database/transient.ts';
 import { Trouble } from '../work/trouble.ts';
 import { readHorizons } from '../log/horizons.ts';
 import { EventRefused } from '../log/page.ts';
 import { readPage } from '../log/read.ts';
 import type { PageReader } from './subscription.ts';
-
-/** Longest pause between two attempts, in milliseconds. */
-const LONGEST_PAUSE = 1000;
 
 /**
  * Creates the reader that gives subscribers their pages of history.
@@ -29,33 +26,23 @@ export function createPageReader(history: Queryable, logger: Logger): PageReader
 		const on: Queryable = {
 			query: (text, parameters) => history.query(text, parameters, signal)
 		};
-		for (let attempt = 0; !signal.aborted; attempt++) {
-			try {
-				const page = await readPage(on, query);
-				const topics = query.starts.map(({ topic }) => topic);
-				// Read the horizons after the rows. A concurrent trim moves the horizon before it deletes, so this read sees
-				// it.
-				const horizons = await readHorizons(on, { userId: query.userId, topics });
-				trouble.over();
-				return { ...page, horizons };
-			} catch (error) {
-				if (!mayPass(error) && !(error instanceof EventRefused)) throw error;
-				if (!signal.aborted) trouble.met(error);
-				await pause(Math.min(LONGEST_PAUSE, 50 * 2 ** attempt), signal);
-			}
-		}
-		return { events: [], rows: [], last: null, more: false, missing: false, horizons: new Map() };
+		const read = async () => {
+			const page = await readPage(on, query);
+			const topics = query.starts.map(({ topic }) => topic);
+			// Read the horizons after the rows. A concurrent trim moves the horizon before it deletes, so this read sees it.
+			const horizons = await readHorizons(on, { userId: query.userId, topics });
+			return { ...page, horizons };
+		};
+		const passing = (error: unknown) => error instanceof EventRefused;
+		return (await readPersistently(read, { signal, trouble, passing })) ?? NOTHING;
 	};
 }
 
-function pause(ms: number, signal: AbortSignal): Promise<void> {
-	return new Promise((resolve) => {
-		const done = () => {
-			clearTimeout(timer);
-			signal.removeEventListener('abort', done);
-			resolve();
-		};
-		const timer = setTimeout(done, ms);
-		signal.addEventListener('abort', done, { once: true });
-	});
-}
+const NOTHING = {
+	events: [],
+	rows: [],
+	last: null,
+	more: false,
+	missing: false,
+	horizons: new Map()
+};

@@ -2,7 +2,13 @@ import { CONTROL, maySee, type Gap } from '../../protocol/index.ts';
 import { PageSize, Turn } from '../log/page-size.ts';
 import type { Hub, Member } from './hub.ts';
 import { join, WRITE_BYTES, type Chunk, type Encoder, type Sink } from './sink.ts';
-import type { OldestReader, PageReader, SubscriberLimits, Subscription } from './subscription.ts';
+import type {
+	ChangingTopics,
+	OldestReader,
+	PageReader,
+	SubscriberLimits,
+	Subscription
+} from './subscription.ts';
 import type { Framed } from './window.ts';
 
 /** Size of a page from SQL: about two writes. Each page adapts the number of rows of the next one. */
@@ -15,7 +21,11 @@ const PAGE = { first: 256, least: 16, most: 2048, bytes: 2 * WRITE_BYTES, turn: 
  */
 export class Subscriber implements Member {
 	readonly userId: string;
-	readonly topics: readonly string[];
+	readonly #changing: ChangingTopics | null;
+	/** Topic → every event after this id is owed. Ids up to the position are done, whatever is here. */
+	readonly #starts: Map<string, bigint>;
+	/** Sorted. null: they have changed since they were last asked for. */
+	#topics: readonly string[] | null = null;
 	readonly #hub: Hub;
 	readonly #read: PageReader;
 	readonly #oldest: OldestReader;
@@ -30,10 +40,12 @@ export class Subscriber implements Member {
 	#position: bigint;
 	/** The cursor that the client will have when it has received everything that was written. */
 	#cursor: bigint;
+	/** The cursor that the client had when its newest topics began. Their older events must not move it back. */
+	#restore: bigint;
 	readonly #size = new PageSize(PAGE);
 	/** Per topic: the horizon that the client was told of, or does not need to be told of. */
 	#told: Map<string, bigint> | null = null;
-	/** Null after the first page. */
+	/** Topics whose history begins with the next page. null: none. */
 	#newTopics: readonly string[] | null;
 
 	constructor(
@@ -56,9 +68,17 @@ export class Subscriber implements Member {
 		this.#subscription = subscription;
 		this.#newTopics = subscription.newTopics ?? null;
 		this.#told = subscription.told?.size ? new Map(subscription.told) : null;
-		this.#cursor = this.#position = subscription.cursor;
+		this.#starts = new Map(subscription.starts.map(({ topic, after }) => [topic, after]));
+		this.#cursor = this.#restore = subscription.cursor;
+		this.#position = this.#least();
 		this.userId = subscription.userId;
-		this.topics = subscription.starts.map((start) => start.topic).sort();
+		this.#changing = subscription.changing ?? null;
+		if (this.#changing) this.#changing.onChange = (before) => this.#mayChange(before);
+	}
+
+	/** The topics that it carries, sorted. */
+	get topics(): readonly string[] {
+		return (this.#topics ??= [...this.#starts.keys()].sort());
 	}
 
 	get state(): 'catching-up' | 'live' | 'ended' {
@@ -68,24 +88,27 @@ export class Subscriber implements Member {
 	/**
 	 * Delivers every owed event and then goes live. Resolves when it is live or has ended.
 	 *
-	 * @throws any final error of the reader; the subscriber has ended then
+	 * @throws any final error of a reader; the subscriber has ended then
 	 */
 	async run(): Promise<void> {
 		const first = this.#subscription;
 		try {
 			if (first) {
-				for (const gap of first.gaps ?? [])
-					this.#sink.write(this.#encoder.control(CONTROL.gap, gap));
+				this.#tell(CONTROL.denied, first.denied);
+				this.#tell(CONTROL.subscribed, first.subscribed);
+				this.#tell(CONTROL.gap, first.gaps);
 				await this.#hub.reached(first.atLeast, this.#signal());
 			}
-			let starts = first?.starts ?? this.#from(this.#position);
 			while (this.#state === 'catching-up') {
+				// In this tick: an event that changes the topics is either told of already, or after `to`.
+				if (this.#changing?.changed) {
+					await this.#change(this.#changing);
+					continue;
+				}
 				const to = this.#hub.tail;
-				await this.#replay(starts, to, first?.cursor ?? 0n);
-				if (this.#over()) return;
+				if (!(await this.#replay(to))) continue;
 				this.#position = to;
 				this.#cursor = later(this.#cursor, to);
-				starts = this.#from(to);
 				if (this.#hub.tail === to) {
 					this.#state = 'live';
 					this.#abort = null;
@@ -114,6 +137,41 @@ export class Subscriber implements Member {
 	goBack(before: bigint): void {
 		// The client may have received the trimmed event already. Then its cursor is beyond it, and nothing is missing.
 		this.#catchUp(later(before, this.#cursor));
+	}
+
+	/** An event after `before` may change the topics. While it catches up, it looks by itself before each page. */
+	#mayChange(before: bigint): void {
+		if (this.#state === 'live') this.#catchUp(before);
+	}
+
+	/**
+	 * Goes on with other topics. A topic that is new begins with its history, before any event at or after its grant is sent:
+	 * a client with a cursor at or after the grant has the history.
+	 */
+	async #change(changing: ChangingTopics): Promise<void> {
+		const change = await changing.next(this.#signal());
+		if (!change || this.#over()) return;
+		for (const { topic } of change.denied) {
+			this.#starts.delete(topic);
+			this.#told?.delete(topic);
+		}
+		this.#topics = null;
+		this.#tell(CONTROL.denied, change.denied);
+		this.#tell(CONTROL.subscribed, change.subscribed);
+		if (change.begun.length > 0) {
+			// What was done up to the position is done for the other topics only.
+			for (const [topic, after] of this.#starts)
+				this.#starts.set(topic, later(after, this.#position));
+			for (const { topic, after } of change.begun) this.#starts.set(topic, after);
+			this.#newTopics = [...(this.#newTopics ?? []), ...change.begun.map(({ topic }) => topic)];
+			this.#restore = this.#cursor;
+			this.#position = this.#least();
+		}
+		await this.#hub.reached(change.atLeast, this.#signal());
+	}
+
+	#tell(name: string, all: readonly unknown[] = []): void {
+		for (const data of all) this.#sink.write(this.#encoder.control(name, data));
 	}
 
 	#catchUp(position: bigint): void {
@@ -148,6 +206,7 @@ export class Subscriber implements Member {
 		if (this.#state === 'ended') return;
 		if (this.#state === 'live') this.#hub.detach(this);
 		this.#state = 'ended';
+		this.#changing?.end();
 		this.#abort?.abort();
 		this.#sink.end();
 	}
@@ -161,60 +220,65 @@ export class Subscriber implements Member {
 		return (this.#abort ??= new AbortController()).signal;
 	}
 
-	#from(position: bigint): { topic: string; after: bigint }[] {
-		return this.topics.map((topic) => ({ topic, after: position }));
+	/** The position of a subscriber that has done nothing of its topics. */
+	#least(): bigint {
+		let least: bigint | null = null;
+		for (const after of this.#starts.values()) if (least === null || after < least) least = after;
+		return least ?? this.#cursor;
 	}
 
 	#announce(subscription: Subscription, position: bigint): void {
 		this.#subscription = null;
-		const topics = subscription.starts.map((start) => start.topic);
 		this.#sink.write(
 			this.#encoder.control(
 				CONTROL.caughtUp,
-				{ topics, cursor: position.toString(), log: subscription.log, user: this.userId },
+				{
+					topics: this.topics,
+					cursor: position.toString(),
+					log: subscription.log,
+					user: this.userId
+				},
 				position
 			)
 		);
 	}
 
-	/** Writes every event owed after `starts` up to `to`. Waits for the socket between pages. */
-	async #replay(
-		starts: readonly { topic: string; after: bigint }[],
-		to: bigint,
-		restore: bigint
-	): Promise<void> {
-		const after = new Map(starts.map((start) => [start.topic, start.after]));
-		let done = starts.reduce((least, start) => (start.after < least ? start.after : least), to);
-		while (done < to) {
+	/**
+	 * Writes every event owed after the position up to `to`. Waits for the socket between pages.
+	 *
+	 * @returns false when it stopped earlier, because the subscriber has ended or its topics may have changed
+	 */
+	async #replay(to: bigint): Promise<boolean> {
+		while (this.#position < to) {
 			await this.#sink.drained();
 			if (this.#sink.ended) this.end();
-			if (this.#over()) return;
-			const page = await this.#page(after, done, to);
-			if (this.#over()) return;
+			if (this.#over()) return false;
+			const page = await this.#page(to);
+			// A topic whose grant has ended must not be sent any more, not even its earlier events.
+			if (this.#over() || this.#changing?.changed) return false;
 			if (page.events.length > 0) {
-				for (const { bytes } of join(this.#withCursor(page.events, restore)))
-					this.#sink.write(bytes);
+				for (const { bytes } of join(this.#withCursor(page.events))) this.#sink.write(bytes);
 				this.#cursor = later(this.#cursor, page.events[page.events.length - 1]!.id);
 			}
-			done = page.upTo;
+			this.#position = page.upTo;
 		}
+		return !this.#over();
 	}
 
-	async #page(
-		after: ReadonlyMap<string, bigint>,
-		done: bigint,
-		to: bigint
-	): Promise<{ events: Framed[]; upTo: bigint }> {
+	async #page(to: bigint): Promise<{ events: Framed[]; upTo: bigint }> {
+		const done = this.#position;
 		const owed = (event: Framed) => {
-			const start = after.get(event.topic);
+			const start = this.#starts.get(event.topic);
 			return start !== undefined && event.id > start && maySee(this.userId, event);
 		};
 		const newTopics = this.#newTopics;
 		this.#newTopics = null;
 		const recent = this.#hub.window.read(done, to, owed, WRITE_BYTES);
 		if (recent) return recent;
-		const starts = [...after].map(([topic, start]) => ({ topic, after: later(start, done) }));
-		const wanted = starts.filter((start) => start.after < to);
+		const wanted: { topic: string; after: bigint }[] = [];
+		for (const [topic, start] of this.#starts) {
+			if (start < to) wanted.push({ topic, after: later(start, done) });
+		}
 		const { userId } = this;
 		const signal = this.#signal();
 		const size = this.#size;
@@ -251,13 +315,12 @@ export class Subscriber implements Member {
 	/**
 	 * An old event of a new topic must not move the client's cursor back. A bare id after the event sets the cursor again.
 	 */
-	*#withCursor(
-		events: readonly Framed[],
-		restore: bigint
-	): Iterable<{ id: bigint; frame: Uint8Array }> {
+	*#withCursor(events: readonly Framed[]): Iterable<{ id: bigint; frame: Uint8Array }> {
 		for (const event of events) {
 			yield event;
-			if (event.id <= restore) yield { id: event.id, frame: this.#encoder.cursor(restore) };
+			if (event.id <= this.#restore) {
+				yield { id: event.id, frame: this.#encoder.cursor(this.#restore) };
+			}
 		}
 	}
 }

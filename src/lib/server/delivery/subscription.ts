@@ -1,4 +1,4 @@
-import type { Gap } from '../../protocol/index.ts';
+import type { Denied, Gap, Subscribed } from '../../protocol/index.ts';
 import type { Page } from '../log/page.ts';
 import type { PageSize } from '../log/page-size.ts';
 
@@ -24,6 +24,34 @@ export type OldestReader = (query: {
 	horizon: bigint;
 }) => Promise<bigint | null>;
 
+/** A change of the topics of a stream. */
+export interface TopicChange {
+	/** Topics that end. One that also begins is another subscription: the client forgets what it had of it. */
+	denied: readonly Denied[];
+	/** Topics that a wildcard has brought. */
+	subscribed: readonly Subscribed[];
+	/** Where the topics begin that are new. */
+	begun: readonly { topic: string; after: bigint }[];
+	/** The replay must reach at least this id before the change counts as done. */
+	atLeast: bigint;
+}
+
+/** The topics of a stream that depend on grants. */
+export interface ChangingTopics {
+	/** True when the topics may have changed since they were last read. Every batch of the hub says so before it is delivered. */
+	readonly changed: boolean;
+	/** Called when `changed` becomes true, with the position of the live subscribers before the batch that says so. */
+	onChange: (before: bigint) => void;
+	/**
+	 * Reads what the stream carries now. Tries again while the database is away.
+	 *
+	 * @returns what has changed; null when `signal` has aborted
+	 */
+	next(signal: AbortSignal): Promise<TopicChange | null>;
+	/** Ends the watching. */
+	end(): void;
+}
+
 /** What a subscriber must deliver. */
 export interface Subscription {
 	userId: string;
@@ -45,6 +73,12 @@ export interface Subscription {
 	told?: ReadonlyMap<string, bigint>;
 	/** Gaps to send before the history of the topics. */
 	gaps?: readonly Gap[];
+	/** Topics that are not carried, to be told first. */
+	denied?: readonly Denied[];
+	/** Topics that wildcards brought. Told before their events. */
+	subscribed?: readonly Subscribed[];
+	/** Present when the topics can change. The subscriber ends it. */
+	changing?: ChangingTopics | undefined;
 	/** Epoch of the log, sent in `caught-up`. */
 	log: string;
 }

@@ -25,6 +25,10 @@ export interface ListedRow {
 	data: string | null;
 	/** Octets of its data as text when the data is not included, else null. */
 	size: number | null;
+	/** True in the last row of a list that ends early: there may be more events after it, although it has room. */
+	cut?: boolean | null;
+	/** In the first row of a list of many topics, as JSON: the topics without an event after their start. null: none. */
+	silent?: string | null;
 }
 
 /**
@@ -46,6 +50,11 @@ export interface Page<Row extends ListedRow = ListedRow> {
 	more: boolean;
 	/** True when some events were deleted after they had been listed. */
 	missing: boolean;
+	/**
+	 * Topics that have no event after their start, up to the end of the read. A reader that goes on with the next page to the
+	 * same end may leave them out. Only the list of many topics knows them.
+	 */
+	silent?: readonly string[];
 }
 
 /**
@@ -56,7 +65,8 @@ export interface Page<Row extends ListedRow = ListedRow> {
  * Example: three rows with 1 kB, 500 kB and 900 kB, and 1 MB per page. The list has the data of the first row. A second
  * query reads the data of the second row. The third row does not fit and begins the next page.
  *
- * @param list lists rows in order, at most `rows`; a row includes its data when that has at most `inline` octets
+ * @param list lists rows in order, at most `rows`; a row includes its data when that has at most `inline` octets. Fewer rows
+ *   than `rows` mean that there are no more, unless the last one is {@link ListedRow.cut}
  * @throws the error of the driver; the next call with the same `size` asks for less
  */
 export async function readPageOf<Row extends ListedRow>(
@@ -69,13 +79,14 @@ export async function readPageOf<Row extends ListedRow>(
 		const inline = Math.floor((bytes === 0 ? 0 : LIST_BYTES) / limit);
 		const found = await list({ rows: limit, inline });
 		const { count, total } = take(found, bytes);
-		const more = found.length >= limit || count < found.length;
+		const more = found.length >= limit || count < found.length || found.at(-1)?.cut === true;
 		const taken = count < found.length ? found.slice(0, count) : found;
 		const last = taken.length > 0 ? BigInt(taken[taken.length - 1]!.id) : null;
 		const rows = await fillIn(on, size, taken);
 		size.came(total);
 		const missing = rows.length < taken.length;
-		return { events: rows.map(toEvent), rows, last, more, missing };
+		const silent = JSON.parse(found[0]?.silent ?? '[]') as string[];
+		return { events: rows.map(toEvent), rows, last, more, missing, silent };
 	} catch (error) {
 		size.failed();
 		throw error;

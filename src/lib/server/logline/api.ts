@@ -65,6 +65,12 @@ export interface FirstState<K extends Topic> {
 	userID: string;
 }
 
+/** See `Logline.grant`. */
+export interface GrantOptions {
+	source?: string | undefined;
+	tx?: Transaction | undefined;
+}
+
 /** A durable, ordered event log on Postgres, and the streams of this process on it. */
 export interface Logline {
 	readonly topics: TopicRegistry;
@@ -129,6 +135,17 @@ export interface Logline {
 		topic: string,
 		options?: { before?: bigint | null; limit?: number }
 	): Promise<HistoryPage>;
+	/**
+	 * Lets a user see the topics of a scope: `grant('rooms/42', user.id)`. Open streams follow at once. The grant takes its
+	 * place in the log after the transaction has committed, between the events before and after it.
+	 *
+	 * @param options.source who says it; the user keeps the scope until every source has taken it back. Default `''`.
+	 * @param options.tx an open transaction: the grant is given with its commit
+	 * @throws LoglineError `invalid_scope`, `invalid_user`, `invalid_source`, `transaction_lost`
+	 */
+	grant(scope: string, userID: string, options?: GrantOptions): Promise<void>;
+	/** Takes back what `grant` gave. What is appended after its commit, the user does not see. */
+	revoke(scope: string, userID: string, options?: GrantOptions): Promise<void>;
 	/**
 	 * Ends the streams of a session on every server, and forgets its clients. The same as
 	 * `SELECT pg_notify('logline_sessions', session)`, which a trigger of your sessions table can send.

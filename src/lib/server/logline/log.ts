@@ -8,6 +8,7 @@ import { readFirstWindow } from '../delivery/first-window.ts';
 import { Hub } from '../delivery/hub.ts';
 import { createPageReader } from '../delivery/page-reader.ts';
 import { Writer } from '../log/append.ts';
+import { declareTopics } from '../log/declarations.ts';
 import { Relay } from '../log/relay.ts';
 import { Tailer } from '../log/tail.ts';
 import { encoder } from '../sse/frames.ts';
@@ -19,6 +20,7 @@ import { Streams } from '../streams/streams.ts';
 import type { Logger } from '../work/logger.ts';
 import { sharedRead } from '../work/shared-read.ts';
 import type { Step } from '../work/stop-in-order.ts';
+import { Trouble } from '../work/trouble.ts';
 import { startJobs, type Jobs } from './jobs.ts';
 import type { LoglineOptions } from './options.ts';
 
@@ -84,7 +86,10 @@ export async function startLog(options: LogOptions): Promise<Log> {
 		{ pollMs: POLL_MS }
 	);
 
-	const begin = async () => readFirstWindow(history, await tailer.begin(), logger);
+	const begin = async () => {
+		await declareTopics(background, topics);
+		return readFirstWindow(history, await tailer.begin(), logger);
+	};
 	const recent = await begin().catch(async (error: unknown) => {
 		const opened = [writer.close(), relay.stop(), tailer.stop(), history.end(), endOwn()];
 		await Promise.allSettled(opened);
@@ -102,6 +107,10 @@ export async function startLog(options: LogOptions): Promise<Log> {
 		history,
 		readClient: sharedRead((clients: readonly ClientAsked[]) => readClientStates(pool, clients)),
 		readPage: createPageReader(history, logger),
+		grantsTrouble: new Trouble(logger, {
+			lasts: 'grants cannot be read; streams wait with what may have changed',
+			over: 'grants are read again'
+		}),
 		onStreamError: (error) => logger.error({ err: error }, 'a stream ended by an error'),
 		readSessions: options.sessions
 	};

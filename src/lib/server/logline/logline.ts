@@ -1,17 +1,14 @@
-import {
-	createRegistry,
-	LoglineError,
-	requireAccess,
-	TopicRegistry
-} from '../../protocol/index.ts';
-import type { Grants, Topic, Viewer } from '../../protocol/index.ts';
+import { createRegistry, LoglineError, TopicRegistry } from '../../protocol/index.ts';
+import type { Topic, Viewer } from '../../protocol/index.ts';
 import { acceptEvents } from '../log/accept.ts';
 import { readHistory, readHistoryPage } from '../log/history.ts';
+import { checkGrant, giveGrant, takeGrant } from '../log/grants/write-grants.ts';
 import { insertIntoOutbox } from '../log/outbox.ts';
 import type { Appended, NewEvent, Transaction } from '../log/types.ts';
 import { migrateLog } from '../schema/migrate-log.ts';
 import { checkSchemaName, DEFAULT_SCHEMA } from '../schema/schema-name.ts';
 import { encodeBlock } from '../sse/frames.ts';
+import { requireTopics } from '../streams/carried.ts';
 import { DEFAULT_LIMITS } from '../streams/limits.ts';
 import { consoleLogger } from '../work/logger.ts';
 import { stopInOrder } from '../work/stop-in-order.ts';
@@ -140,14 +137,28 @@ export function createLogline(options: LoglineOptions): Logline {
 		async read<K extends Topic>(viewer: Viewer, names: readonly K[]) {
 			const { history, tailer } = running();
 			const epoch = tailer.epoch;
-			for (const topic of names) requireAccess(topics, topic, viewer, NO_GRANTS);
-			const wanted = names.map((topic) => ({ topic, last: topics.get(topic)?.replay?.last }));
+			const visible = await requireTopics(running(), viewer, names);
+			const wanted = [...visible].map(([topic, { replay, floor }]) => ({
+				topic,
+				last: replay,
+				after: floor
+			}));
 			const { events, cursor } = await readHistory(history, { userId: viewer.id, topics: wanted });
 			return { events: events as ReadEvent<K>[], cursor, log: epoch, userID: viewer.id };
 		},
 		async history(viewer, topic, { before = null, limit = 50 } = {}) {
-			requireAccess(topics, topic, viewer, NO_GRANTS);
-			return readHistoryPage(running().history, { userId: viewer.id, topic, before, limit });
+			const visible = await requireTopics(running(), viewer, [topic]);
+			const after = visible.get(topic)!.floor;
+			const query = { userId: viewer.id, topic, before, after, limit };
+			return readHistoryPage(running().history, query);
+		},
+		async grant(scope, userID, { source, tx } = {}) {
+			checkGrant(topics, { scope, userID, source });
+			await giveGrant(running().pool, schema, { scope, userID, source }, tx);
+		},
+		async revoke(scope, userID, { source, tx } = {}) {
+			checkGrant(topics, { scope, userID, source });
+			await takeGrant(running().pool, schema, { scope, userID, source }, tx);
 		},
 		async endSession(session) {
 			const { streams, background } = running();
@@ -183,13 +194,10 @@ export function createLogline(options: LoglineOptions): Logline {
 	return logline;
 }
 
-/** Nobody has a grant yet. */
-const NO_GRANTS: Grants = new Set();
-
 const notRunning = () =>
 	new LoglineError('draining', 'The server is shutting down. Try again.', 503, 1);
 
 function registryOf(topics: LoglineOptions['topics']): TopicRegistry {
 	if (topics instanceof TopicRegistry) return topics;
-	return createRegistry(Array.isArray(topics) ? topics : [topics as Record<string, never>]);
+	return createRegistry(Array.isArray(topics) ? topics : [topics]);
 }

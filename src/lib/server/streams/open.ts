@@ -1,7 +1,10 @@
-import { LoglineError, requireAccess, type Viewer } from '../../protocol/index.ts';
+import { isWildcard, LoglineError, type Viewer } from '../../protocol/index.ts';
 import { detached } from '../work/detached.ts';
+import { dependsOnGrants, findRequested, readCarried } from './carried.ts';
 import type { Connection } from './connection.ts';
 import type { Connections } from './connections.ts';
+import { requireSome, subscribedBy, tellDenied } from './denied.ts';
+import { GrantedTopics } from './granted-topics.ts';
 import type { StreamParts } from './parts.ts';
 import { setTopicSubscription } from './record.ts';
 import { parseStreamRequest, type StreamRequest } from './request.ts';
@@ -50,6 +53,7 @@ export async function openStream(
 	if (asked.session === null) return withoutSession(parts, wanted);
 	const { clientID } = wanted;
 	const connection = connections.take({ sessionID: asked.session ?? null, clientID });
+	let changing: GrantedTopics | null = null;
 	const abandon = () => connections.abandon(connection);
 	asked.gone?.addEventListener('abort', abandon, { once: true });
 	try {
@@ -59,16 +63,22 @@ export async function openStream(
 			connections.release(connection);
 			return withoutSession(parts, wanted, viewer);
 		}
-		for (const { topic } of wanted.topics) requireAccess(parts.topics, topic, viewer, new Set());
+		const names = wanted.topics.map(({ topic }) => topic);
+		const ruled = dependsOnGrants(parts.topics, names);
+		// Without grants, a request for nothing that the viewer may see costs no query.
+		if (!ruled) requireSome(parts, viewer, wanted, await readCarried(parts, viewer, names, 0n));
 		connections.identify(connection, viewer);
-		const replay = await prepare(opening, connection, viewer, wanted);
+		// From here on it is told of changes, so what is read after this cannot be out of date unnoticed.
+		if (ruled) changing = new GrantedTopics(parts, viewer, names);
+		const replay = await prepare(opening, connection, viewer, wanted, changing);
 		const response = detached(() => produceStream(parts, connections, connection, replay));
 		opening.onSubscribe(
 			viewer,
-			wanted.topics.map(({ topic }) => topic)
+			replay.starts.map(({ topic }) => topic)
 		);
 		return response;
 	} catch (error) {
+		changing?.end();
 		connections.release(connection);
 		if (isUnauthorized(connection.refusal ?? error)) return withoutSession(parts, wanted);
 		throw error;
@@ -98,7 +108,8 @@ async function prepare(
 	{ parts, connections }: Opening,
 	connection: Connection,
 	viewer: SignedInViewer,
-	wanted: StreamRequest
+	wanted: StreamRequest,
+	changing: GrantedTopics | null
 ): Promise<ReplayRequest> {
 	const name: ClientName = { sessionID: viewer.session, clientID: connection.clientID };
 	const { log, client } = await connection.during(
@@ -106,20 +117,47 @@ async function prepare(
 	);
 	const standing = judgeCursor(wanted, log);
 	const { valid } = standing;
-	const topics = topicsFrom(wanted.topics, standing);
+	const cursor = valid ? standing.cursor : null;
+	const names = wanted.topics.map(({ topic }) => topic);
+	const carried = await connection.during(
+		changing ? changing.read(cursor ?? log.given) : readCarried(parts, viewer, names, 0n)
+	);
+	const denied = await connection.during(tellDenied(parts, carried, names, cursor));
+	requireSome(parts, viewer, wanted, carried);
+	const topics = topicsFrom(
+		wanted.topics.filter(({ topic }) => findRequested(parts.topics, topic)),
+		standing
+	);
 	const safety = analyzeTopics(client, topics, standing.cursor, valid);
-	const starts = await connection.during(placeStarts(parts, viewer, safety));
+	const { tail } = parts.hub;
+	const { starts, begun: newTopics } = await connection.during(
+		placeStarts(parts, viewer, carried, safety, client, cursor, tail)
+	);
+	const wildcards = names.filter(isWildcard).map((topic) => ({ topic, after: tail }));
 	const since = await connection.during(
 		setTopicSubscription(
 			parts,
-			{ ...name, viewer, topics, safety, starts, client },
+			{ ...name, viewer, topics, safety, starts: [...starts, ...wildcards], client },
 			connections.clientsOf(viewer.session)
 		)
 	);
 	if (client.stale) await connection.during(touchClient(parts.pool, name));
-	const cursor = valid ? (standing.cursor ?? 0n) : 0n;
-	const atLeast = [since, safety.atLeast, cursor].reduce((a, b) => (a > b ? a : b));
-	const gaps = await connection.during(gapsOf(parts, viewer, wanted, standing, safety));
-	const { begun: newTopics, told } = safety;
-	return { viewer, starts, newTopics, told, cursor, atLeast, gaps, log: log.epoch };
+	const from = cursor ?? 0n;
+	const atLeast = [since, safety.atLeast, carried.position, from].reduce((a, b) => (a > b ? a : b));
+	const gaps = await connection.during(
+		gapsOf(parts, viewer, wanted, standing, carried.topics.keys())
+	);
+	return {
+		viewer,
+		starts,
+		newTopics,
+		told: safety.told,
+		cursor: from,
+		atLeast,
+		gaps,
+		denied,
+		subscribed: subscribedBy(carried),
+		changing: changing ?? undefined,
+		log: log.epoch
+	};
 }

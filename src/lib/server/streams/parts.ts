@@ -4,6 +4,7 @@ import type { Hub } from '../delivery/hub.ts';
 import type { PageReader } from '../delivery/subscription.ts';
 import type { Writer } from '../log/append.ts';
 import type { Logger } from '../work/logger.ts';
+import type { Trouble } from '../work/trouble.ts';
 import type { ReadClientState } from './client.ts';
 import type { StreamLimits } from './limits.ts';
 import type { ReadSessions } from './viewer.ts';
@@ -25,6 +26,8 @@ export interface StreamParts {
 	readClient: ReadClientState;
 	/** Reads a page of history. One function for all streams, so that it keeps no stream in memory. */
 	readPage: PageReader;
+	/** Reports that grants cannot be read. Shared: an outage is logged once, not once for each stream. */
+	grantsTrouble: Trouble;
 	/** Told of errors that end a stream. One function for all streams. */
 	onStreamError: (error: unknown) => void;
 	/** Absent: a session is known to be over when it expires, or when its end is told. */

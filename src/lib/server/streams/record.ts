@@ -68,13 +68,14 @@ export async function setTopicSubscription(
 	const remove = obsoleteRows(rows, topics);
 	if (safety.missing.length === 0 && remove.length === 0) return 0n;
 	let since = 0n;
-	if (safety.missing.length > 0 && safety.since === 'now') {
+	const marked = safety.missing.filter((missing) => missing.since === 'now');
+	if (marked.length > 0) {
 		const marker = encodeEvent({
 			topic: SUBSCRIBED,
 			userId: viewer.id,
 			data: {
 				client: clientID,
-				topics: safety.missing.map(({ topic, n }) => ({ topic, n }))
+				topics: marked.map(({ topic, n }) => ({ topic, n }))
 			}
 		});
 		const [appended] = await writer.append([marker]);
@@ -88,11 +89,12 @@ export async function setTopicSubscription(
 			: (request.starts?.find((start) => start.topic === topic)?.after ?? 0n);
 	const add = safety.missing.map((missing) => ({
 		...missing,
+		since: missing.since === 'now' ? since : 0n,
 		begin: beginOf(missing.topic),
 		begun: safety.begun.includes(missing.topic)
 	}));
 	const client = { sessionID, clientID, userId: viewer.id };
-	await writeSubscriptions(pool, client, { add, since, remove });
+	await writeSubscriptions(pool, client, { add, remove });
 	if (rows.length === 0) {
 		const keep = Math.max(CLIENTS, 2 * limits.maxConnectionsPerUser);
 		await evictClients(pool, client, { keep, open });

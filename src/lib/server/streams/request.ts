@@ -1,4 +1,4 @@
-import { LoglineError, parseCursor, TOPIC_NAME } from '../../protocol/index.ts';
+import { LoglineError, parseCursor, TOPIC_NAME, WILDCARD_NAME } from '../../protocol/index.ts';
 import { MAX_USER_OCTETS } from '../log/accept.ts';
 import type { RequestedTopic } from './topic-safety.ts';
 
@@ -82,8 +82,11 @@ function parseTopics(values: string[], rules: { maxTopics: number }): RequestedT
 	for (const value of values) {
 		const [, topic = '', count, handled = '0'] =
 			/^(.*?)(?:@([0-9]{1,10})(?::([0-9]+))?)?$/s.exec(value) ?? [];
-		if (!TOPIC_NAME.test(topic)) {
-			throw new LoglineError('invalid_topics', `"${shorten(value)}" is not the name of a topic.`);
+		if (!TOPIC_NAME.test(topic) && !WILDCARD_NAME.test(topic)) {
+			throw new LoglineError(
+				'invalid_topics',
+				`"${shorten(value)}" is not the name of a topic, nor a wildcard such as "rooms/*/messages".`
+			);
 		}
 		const n = Number(count ?? 0);
 		const last = parseCursor(handled);

@@ -1,7 +1,8 @@
 import type { Gap, Viewer } from '../../protocol/index.ts';
 import type { Queryable } from '../database/queryable.ts';
-import { placeTopics, type RequestedTopic, type TopicSafety } from './topic-safety.ts';
-import { readOldest, readWindowStart, type TopicStart } from '../log/read.ts';
+import type { KnownClient, RequestedTopic, TopicSafety } from './topic-safety.ts';
+import { readOldest, readWindowStarts, type TopicStart } from '../log/read.ts';
+import type { Carried, CarriedTopic } from './carried.ts';
 import type { StreamRequest } from './request.ts';
 import type { LogStanding } from './client.ts';
 import type { StreamParts } from './parts.ts';
@@ -44,19 +45,82 @@ export function topicsFrom(
 	return topics.map((topic) => (isBeyond(topic.last) ? { ...topic, last: cursor } : topic));
 }
 
-/** Returns where each topic begins. A topic whose history begins now starts at its declared replay window, if it has one. */
-export async function placeStarts(
-	{ topics, history }: Pick<StreamParts, 'topics' | 'history'>,
+/** A topic whose history begins. */
+interface BegunTopic extends Pick<CarriedTopic, 'floor' | 'replay'> {
+	topic: string;
+	/** The replay window is the one of this position of the log. undefined: of now. */
+	asOf: bigint | undefined;
+}
+
+/** Returns where histories begin: at the declared replay window, or at the first event that the viewer may see. */
+export async function placeBegun(
+	{ history }: Pick<StreamParts, 'history'>,
 	viewer: Viewer,
-	safety: TopicSafety
+	topics: readonly BegunTopic[]
 ): Promise<TopicStart[]> {
-	const begins = new Map<string, bigint>();
-	for (const { topic, after } of safety.starts) {
-		const last = topics.get(topic)?.replay?.last;
-		if (after !== null || last === undefined) continue;
-		begins.set(topic, await readWindowStart(history, { userId: viewer.id, topic, last }));
+	const windows = topics.flatMap(({ topic, replay: last, asOf: to }) =>
+		last === undefined ? [] : [to === undefined ? { topic, last } : { topic, last, to }]
+	);
+	const begins = await readWindowStarts(history, { userId: viewer.id, topics: windows });
+	return topics.map(({ topic, floor }) => ({
+		topic,
+		after: later(begins.get(topic) ?? 0n, floor)
+	}));
+}
+
+/** Where the topics of a stream begin, and which of their histories begin now. */
+export interface Starts {
+	starts: TopicStart[];
+	/** Topics whose history begins with this request. For them, events that are already trimmed are not a gap. */
+	begun: string[];
+}
+
+/**
+ * Returns where each carried topic begins.
+ *
+ * A topic that depends on a grant is safe at cursor c if its subscription is and c is not before the grant: whoever has an
+ * event at or after the grant has received the topic's history before it. A topic that a wildcard brought is judged by the
+ * subscription of the wildcard.
+ *
+ * @param client its subscriptions, of which a wildcard's says as of which position its replay windows count
+ * @param tail position of the log, for a wildcard that is new
+ */
+export async function placeStarts(
+	parts: Pick<StreamParts, 'history'>,
+	viewer: Viewer,
+	{ topics }: Pick<Carried, 'topics'>,
+	safety: TopicSafety,
+	{ rows }: Pick<KnownClient, 'rows'>,
+	cursor: bigint | null,
+	tail: bigint
+): Promise<Starts> {
+	const known = new Map(safety.starts.map(({ topic, after }) => [topic, after]));
+	const starts: TopicStart[] = [];
+	const begin: (BegunTopic & { notBefore: bigint })[] = [];
+	for (const [topic, { wildcard, since, floor, replay }] of topics) {
+		const isNewlyGranted = cursor !== null && cursor < since;
+		if (wildcard === null) {
+			const after = isNewlyGranted ? null : (known.get(topic) ?? null);
+			if (after !== null) starts.push({ topic, after: later(after, floor) });
+			else {
+				const asOf = isNewlyGranted ? since : undefined;
+				begin.push({ topic, floor, replay, asOf, notBefore: 0n });
+			}
+		} else {
+			const isSafe = cursor !== null && !isNewlyGranted && safety.safeTopics.includes(wildcard);
+			const row = rows.find((row) => row.topic === wildcard);
+			const asOf = later(row?.begin ?? tail, since);
+			begin.push({ topic, floor, replay, asOf, notBefore: isSafe ? cursor : 0n });
+		}
 	}
-	return placeTopics(safety, (topic) => begins.get(topic) ?? 0n);
+	const begun = begin
+		.map(({ topic }) => topic)
+		.filter((topic) => safety.begun.includes(topics.get(topic)?.wildcard ?? topic));
+	const placed = await placeBegun(parts, viewer, begin);
+	for (const [i, { topic, after }] of placed.entries()) {
+		starts.push({ topic, after: later(after, begin[i]!.notBefore) });
+	}
+	return { starts, begun };
 }
 
 /**
@@ -85,14 +149,16 @@ export async function gapsOf(
 	viewer: Viewer,
 	wanted: StreamRequest,
 	{ valid, cursor, lost }: CursorStanding,
-	{ safeTopics, newTopics }: TopicSafety
+	topics: Iterable<string>
 ): Promise<Gap[]> {
 	if (valid && !lost) return [];
 	const gaps: Gap[] = [];
-	for (const topic of valid ? [...safeTopics, ...newTopics] : newTopics) {
+	for (const topic of topics) {
 		const oldest = await readOldest(history, { userId: viewer.id, topic });
 		const gap = { topic, after: String(cursor), oldest: oldest?.toString() ?? null };
 		gaps.push(lost ? { ...gap, lost: String(wanted.cursor) } : gap);
 	}
 	return gaps;
 }
+
+const later = (a: bigint, b: bigint): bigint => (a > b ? a : b);

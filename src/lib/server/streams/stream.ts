@@ -1,5 +1,12 @@
-import { CONTROL, type Gap, type Viewer } from '../../protocol/index.ts';
+import {
+	CONTROL,
+	type Denied,
+	type Gap,
+	type Subscribed,
+	type Viewer
+} from '../../protocol/index.ts';
 import { Subscriber } from '../delivery/subscriber.ts';
+import type { ChangingTopics } from '../delivery/subscription.ts';
 import type { TopicStart } from '../log/read.ts';
 import { encoder } from '../sse/frames.ts';
 import type { SSEBody } from '../sse/body.ts';
@@ -21,6 +28,12 @@ export interface ReplayRequest {
 	cursor: bigint;
 	atLeast: bigint;
 	gaps?: readonly Gap[];
+	/** Requested topics that are not carried. */
+	denied?: readonly Denied[];
+	/** Topics that wildcards brought. */
+	subscribed?: readonly Subscribed[];
+	/** Present when the topics depend on grants. */
+	changing?: ChangingTopics | undefined;
 	/** Epoch, sent in `caught-up`. */
 	log: string;
 }

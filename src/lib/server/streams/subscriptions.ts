@@ -12,7 +12,9 @@ export interface ClientName {
 
 /** A subscription to record. */
 export interface NewSubscription extends RequestedTopic {
-	/** Every event after this id is owed. */
+	/** Position of the subscription in the log. */
+	since: bigint;
+	/** Every event after this id is owed. Of a wildcard: where the log was, for the replay windows of its topics. */
 	begin: bigint;
 	/**
 	 * True when the history of the topic starts with this subscription. Then events that are already trimmed are not missing
@@ -59,7 +61,7 @@ export async function readSubscriptions(
 export async function writeSubscriptions(
 	on: Queryable,
 	client: ClientName & { userId: string },
-	change: { add: readonly NewSubscription[]; since: bigint; remove: readonly RequestedTopic[] }
+	change: { add: readonly NewSubscription[]; remove: readonly RequestedTopic[] }
 ): Promise<void> {
 	const column = <T>(topics: readonly T[], of: (topic: T) => string) =>
 		arrayLiteral(topics.map(of));
@@ -70,11 +72,11 @@ export async function writeSubscriptions(
 			WHERE s.session_id = $1 AND s.client_id = $2 AND s.topic = r.topic AND s.n = r.n
 		)
 		INSERT INTO topic_subscriptions (session_id, client_id, topic, n, since, begin, trimmed)
-		SELECT $1, $2, a.topic, a.n, $9::bigint, a.begin, CASE WHEN a.begun THEN coalesce(
+		SELECT $1, $2, a.topic, a.n, a.since, a.begin, CASE WHEN a.begun THEN coalesce(
 			(SELECT max(horizon) FROM topic_horizons AS h
-				WHERE h.topic = a.topic AND h.audience IN ('', $10)), 0) ELSE 0 END
-		FROM unnest($3::text[], $4::text[]::int[], $5::text[]::bigint[], $6::text[]::boolean[])
-			AS a(topic, n, begin, begun)
+				WHERE h.topic = a.topic AND h.audience IN ('', $9)), 0) ELSE 0 END
+		FROM unnest($3::text[], $4::text[]::int[], $5::text[]::bigint[], $6::text[]::boolean[], $10::text[]::bigint[])
+			AS a(topic, n, begin, begun, since)
 		ON CONFLICT DO NOTHING`,
 		[
 			client.sessionID,
@@ -85,8 +87,8 @@ export async function writeSubscriptions(
 			column(change.add, ({ begun }) => String(begun)),
 			column(change.remove, ({ topic }) => topic),
 			column(change.remove, ({ n }) => String(n)),
-			change.since.toString(),
-			client.userId
+			client.userId,
+			column(change.add, ({ since }) => since.toString())
 		]
 	);
 }

@@ -1,4 +1,4 @@
-import type { TopicStart } from '../log/read.ts';
+import { isWildcard } from '../../protocol/index.ts';
 
 /** A topic that a client asks for. */
 export interface RequestedTopic {
@@ -30,6 +30,15 @@ export interface KnownClient {
 	forgotten?: boolean;
 }
 
+/** A subscription to record. */
+export interface MissingSubscription extends RequestedTopic {
+	/**
+	 * Its position in the log. `'origin'`: before the first event, because the scan that follows is complete for it at every
+	 * cursor it produces. `'now'`: at the head, marked by a `$subscribed` event.
+	 */
+	since: 'origin' | 'now';
+}
+
 /** What a client is owed per topic, and what must be recorded before it gets it. */
 export interface TopicSafety {
 	/** Topics for which the cursor is valid. They continue after it. */
@@ -43,12 +52,7 @@ export interface TopicSafety {
 	/** Topics that were already trimmed when the client subscribed, with the horizon of that time. */
 	told: Map<string, bigint>;
 	/** Requested subscriptions that have no row yet. */
-	missing: RequestedTopic[];
-	/**
-	 * Position in the log of the missing subscriptions. `'origin'`: before the first event, because the scan that follows is
-	 * complete for them at every cursor it produces. `'now'`: at the head, marked by a `$subscribed` event.
-	 */
-	since: 'origin' | 'now';
+	missing: MissingSubscription[];
 	/** The first catch-up must reach at least this id, as far as the rows say. */
 	atLeast: bigint;
 }
@@ -86,20 +90,24 @@ export function analyzeTopics(
 		starts: [],
 		told: new Map(),
 		missing: [],
-		since: 'origin',
 		atLeast: 0n
 	};
 	const isKnown = ({ topic, n }: RequestedTopic) =>
 		rows.find((row) => row.topic === topic && row.n === n);
 	// The client has no rows, and each topic is its first subscription (n = 0): it starts from a server-rendered cursor, or
 	// its rows were deleted. In both cases a client that counts has received the history up to its cursor. For a client that
-	// sends bare names, this holds only if no rows of the session were deleted.
-	const isRendered =
+	// sends bare names, this holds only if no rows of the session were deleted. A page shows no topics of a wildcard, so a
+	// wildcard is never such a topic.
+	const isStart =
 		rows.length === 0 && requested.every(({ n, counted }) => n === 0 && (counted || !forgotten));
 	for (const wanted of requested) {
 		const { topic } = wanted;
 		const row = isKnown(wanted);
-		if (!row) safety.missing.push(wanted);
+		const isRendered = isStart && !isWildcard(topic);
+		if (!row) {
+			const since = cursor === null || !valid || isRendered ? 'origin' : 'now';
+			safety.missing.push({ ...wanted, since });
+		}
 		if (row && row.trimmed > 0n) safety.told.set(topic, row.trimmed);
 		if (cursor === null || !valid) {
 			safety.newTopics.push(topic);
@@ -118,7 +126,6 @@ export function analyzeTopics(
 			if (row) safety.starts.push({ topic, after: later(row.begin, last) });
 			else safety.starts.push({ topic, after: last === 0n ? null : last });
 			if (!row && last === 0n) safety.begun.push(topic);
-			safety.since = 'now';
 		}
 	}
 	return safety;
@@ -147,14 +154,6 @@ export function obsoleteRows(
 	});
 	const oldestLast = others.sort((a, b) => (a.since < b.since ? 1 : -1));
 	return [...obsolete, ...oldestLast.slice(OTHERS)];
-}
-
-/** Replaces each start that is null by the start of the topic's history. */
-export function placeTopics(
-	{ starts }: Pick<TopicSafety, 'starts'>,
-	historyStart: (topic: string) => bigint
-): TopicStart[] {
-	return starts.map(({ topic, after }) => ({ topic, after: after ?? historyStart(topic) }));
 }
 
 const later = (a: bigint, b: bigint): bigint => (a > b ? a : b);

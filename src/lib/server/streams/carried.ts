@@ -1,0 +1,155 @@
+import {
+	forbidden,
+	isWildcard,
+	maySubscribe,
+	noSuchTopic,
+	type Denied,
+	type FoundTopic,
+	type TopicRegistry,
+	type Viewer
+} from '../../protocol/index.ts';
+import type { Queryable } from '../database/queryable.ts';
+import {
+	readGrants,
+	readSince,
+	readTopicsBelow,
+	type UserGrants
+} from '../log/grants/read-grants.ts';
+
+/** The most topics that one stream carries, however many its wildcards would bring. */
+export const MAX_CARRIED = 1000;
+
+/** Later than every event: as `after`, it asks for no grants that have ended. */
+export const END = 2n ** 63n - 1n;
+
+/** A topic that a stream carries. */
+export interface CarriedTopic {
+	/** The wildcard, as requested, that brought it. null: it was named. */
+	wildcard: string | null;
+	/** The event since which the viewer may see the topic without a break. 0: always. */
+	since: bigint;
+	/** Only events after this id may be seen. */
+	floor: bigint;
+	/** How many of the newest events a new client gets. undefined: all. */
+	replay: number | undefined;
+}
+
+/** What a stream carries at a position of the log. */
+export interface Carried {
+	topics: ReadonlyMap<string, CarriedTopic>;
+	/** Requested topics that it does not carry. */
+	denied: readonly Denied[];
+	/** The newest event about the viewer's grants that is considered. */
+	position: bigint;
+	/** Grants that ended after the asked position: scope → id of the newest `$revoked`. */
+	closed: ReadonlyMap<string, bigint>;
+	/** Scopes below which topics may appear that a wildcard brings. */
+	scopes: readonly string[];
+}
+
+const NO_GRANTS: UserGrants = { open: new Map(), closed: new Map(), position: 0n };
+
+/** @returns true when grants decide about one of the requested topics */
+export function dependsOnGrants(registry: TopicRegistry, requested: readonly string[]): boolean {
+	return requested.some((name) => findRequested(registry, name)?.definition.access === 'granted');
+}
+
+/** Finds the declaration of a requested topic or wildcard. */
+export const findRequested = (registry: TopicRegistry, name: string): FoundTopic | undefined =>
+	isWildcard(name) ? registry.findWildcard(name) : registry.find(name);
+
+/**
+ * Finds out which topics a stream carries: the named ones that the viewer may see, and those that the viewer's grants bring
+ * through wildcards.
+ *
+ * @param after grants that ended after this position are returned as `closed`
+ */
+export async function readCarried(
+	{ topics: registry, pool }: { topics: TopicRegistry; pool: Queryable },
+	viewer: Viewer,
+	requested: readonly string[],
+	after: bigint,
+	signal?: AbortSignal
+): Promise<Carried> {
+	const grants = dependsOnGrants(registry, requested)
+		? await readGrants(pool, viewer.id, after, signal)
+		: NO_GRANTS;
+	const topics = new Map<string, CarriedTopic>();
+	const denied: Denied[] = [];
+	const scopes = new Set<string>();
+	/** Topics of several scopes, with their scopes: the log knows since when they are visible. */
+	const nested = new Map<string, readonly string[]>();
+
+	const carry = (topic: string, found: FoundTopic, wildcard: string | null) => {
+		if (topics.has(topic)) return;
+		if (topics.size >= MAX_CARRIED) {
+			denied.push({ topic, reason: 'too_many' });
+			return;
+		}
+		const { definition, pattern } = found;
+		const isGranted = definition.access === 'granted';
+		const own = isGranted ? pattern.scopesOf(topic) : [];
+		if (own.length > 1) nested.set(topic, own);
+		const since = (isGranted && grants.open.get(own[0]!)) || 0n;
+		const floor = isGranted && definition.history === 'since-granted' ? since : 0n;
+		topics.set(topic, { wildcard, since, floor, replay: definition.replay?.last });
+	};
+
+	// Named topics first: a topic that a wildcard brings, too, is judged by its own subscription.
+	for (const name of requested.filter((name) => !isWildcard(name))) {
+		const found = registry.find(name);
+		if (!found) denied.push({ topic: name, reason: 'unknown' });
+		else if (maySubscribe(found, name, viewer, grants.open)) carry(name, found, null);
+		else denied.push({ topic: name, reason: 'forbidden' });
+	}
+	for (const wildcard of requested.filter(isWildcard)) {
+		const found = registry.findWildcard(wildcard);
+		if (!found) denied.push({ topic: wildcard, reason: 'unknown' });
+		else if (found.definition.access !== 'granted') {
+			denied.push({ topic: wildcard, reason: 'forbidden' });
+		} else {
+			for (const scope of grants.open.keys()) {
+				const whole = found.pattern.topicOf(scope, wildcard);
+				if (whole === null) continue;
+				if (!isWildcard(whole)) {
+					carry(whole, found, wildcard);
+					continue;
+				}
+				scopes.add(scope);
+				const below = await readTopicsBelow(pool, found.pattern.text, scope, MAX_CARRIED, signal);
+				for (const topic of below) {
+					if (found.pattern.fits(topic, wildcard)) carry(topic, found, wildcard);
+				}
+			}
+		}
+	}
+	const since = await readSince(pool, viewer.id, nested, signal);
+	for (const topic of nested.keys()) {
+		const carried = topics.get(topic)!;
+		const first = since.get(topic);
+		// Its last grant has ended since the grants were read. The stream will hear of it.
+		if (first === undefined) topics.delete(topic);
+		else {
+			const floor = registry.get(topic)?.history === 'since-granted' ? first : 0n;
+			topics.set(topic, { ...carried, since: first, floor });
+		}
+	}
+	return { topics, denied, position: grants.position, closed: grants.closed, scopes: [...scopes] };
+}
+
+/**
+ * Returns what a viewer may see of some topics now, for pages and history.
+ *
+ * @throws LoglineError `invalid_topics`, `forbidden_topic`
+ */
+export async function requireTopics(
+	parts: { topics: TopicRegistry; pool: Queryable },
+	viewer: Viewer,
+	names: readonly string[]
+): Promise<ReadonlyMap<string, CarriedTopic>> {
+	for (const name of names)
+		if (!parts.topics.find(name)) throw noSuchTopic(parts.topics, name, viewer);
+	const { topics } = await readCarried(parts, viewer, names, END);
+	for (const name of names) if (!topics.has(name)) throw forbidden(name);
+	return topics;
+}

@@ -1,0 +1,116 @@
+import type { Denied, Subscribed, Viewer } from '../../protocol/index.ts';
+import { readPersistently } from '../database/persist.ts';
+import type { ChangingTopics, TopicChange } from '../delivery/subscription.ts';
+import type { Watcher } from '../delivery/watchers.ts';
+import { END, readCarried, type Carried } from './carried.ts';
+import type { StreamParts } from './parts.ts';
+import { placeBegun } from './starts.ts';
+
+/**
+ * The topics of one stream, as the viewer's grants change. It watches from before it first reads the grants until the stream
+ * ends. So a change is either in what it has read, or it is told of before the batch with that change is delivered.
+ */
+export class GrantedTopics implements ChangingTopics, Watcher {
+	readonly userId: string;
+	readonly #parts: StreamParts;
+	readonly #viewer: Viewer;
+	readonly #requested: readonly string[];
+	#carried: Carried | null = null;
+	/** The newest event about the viewer's grants that the hub has told of. */
+	#heard = 0n;
+	/** Everything that was heard up to here is in what was read. */
+	#settled = 0n;
+	/** Topics for which there is no room, as far as the client was told. */
+	readonly #tooMany = new Set<string>();
+	/** A topic has appeared since the topics were read. */
+	#appeared = false;
+	#watched: readonly string[] = [];
+	#unwatch: () => void;
+
+	onChange: (before: bigint) => void = () => {};
+
+	constructor(parts: StreamParts, viewer: Viewer, requested: readonly string[]) {
+		this.#parts = parts;
+		this.#viewer = viewer;
+		this.#requested = requested;
+		this.userId = viewer.id;
+		this.#unwatch = parts.hub.watch(this);
+	}
+
+	get scopes(): readonly string[] {
+		return this.#watched;
+	}
+
+	get changed(): boolean {
+		return this.#appeared || this.#heard > this.#settled;
+	}
+
+	accessChanged(id: bigint, before: bigint): void {
+		if (id > this.#heard) this.#heard = id;
+		if (this.changed) this.onChange(before);
+	}
+
+	topicAppeared(topic: string, before: bigint): void {
+		if (this.#carried?.topics.has(topic)) return;
+		this.#appeared = true;
+		this.onChange(before);
+	}
+
+	/**
+	 * Reads what the stream carries.
+	 *
+	 * @param after grants that ended after this position are returned as `closed`
+	 */
+	async read(after: bigint, signal?: AbortSignal): Promise<Carried> {
+		for (;;) {
+			// A topic that appears from now on is told of, and what has appeared before is found.
+			this.#appeared = false;
+			const heard = this.#heard;
+			const carried = await readCarried(this.#parts, this.#viewer, this.#requested, after, signal);
+			this.#carried = carried;
+			this.#settled = heard > carried.position ? heard : carried.position;
+			if (carried.scopes.every((scope) => this.#watched.includes(scope))) return carried;
+			// It did not watch these scopes while it read, so it reads once more.
+			this.#unwatch();
+			this.#watched = carried.scopes;
+			this.#unwatch = this.#parts.hub.watch(this);
+		}
+	}
+
+	async next(signal: AbortSignal): Promise<TopicChange | null> {
+		const before = this.#carried?.topics ?? new Map<string, never>();
+		const { grantsTrouble: trouble } = this.#parts;
+		return readPersistently(
+			async () => {
+				const carried = await this.read(END, signal);
+				const denied: Denied[] = [];
+				const subscribed: Subscribed[] = [];
+				for (const [topic, { since }] of before) {
+					if (carried.topics.get(topic)?.since !== since) denied.push({ topic, reason: 'revoked' });
+				}
+				for (const refused of carried.denied) {
+					if (refused.reason === 'too_many' && !this.#tooMany.has(refused.topic))
+						denied.push(refused);
+				}
+				const added = [...carried.topics].filter(
+					([topic, { since }]) => before.get(topic)?.since !== since
+				);
+				for (const [topic, { wildcard }] of added) {
+					if (wildcard !== null) subscribed.push({ topic, pattern: wildcard });
+				}
+				const begun = await placeBegun(
+					this.#parts,
+					this.#viewer,
+					added.map(([topic, { floor, replay, since }]) => ({ topic, floor, replay, asOf: since }))
+				);
+				for (const { topic, reason } of denied) if (reason === 'too_many') this.#tooMany.add(topic);
+				return { denied, subscribed, begun, atLeast: carried.position };
+			},
+			{ signal, trouble }
+		);
+	}
+
+	end(): void {
+		this.#unwatch();
+	}
+}

@@ -1,0 +1,315 @@
+/** Streams of topics that depend on grants: rooms that somebody joins and leaves while streams are open, slow or away. */
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { openScene, type Scene } from '../support/scene.ts';
+import type { StreamClient } from '../support/stream-client.ts';
+import { until } from '../support/until.ts';
+
+let scene: Scene;
+beforeEach(async () => {
+	scene = await openScene();
+});
+afterEach(() => scene.close());
+
+const ROOM = (n: number | string) => `rooms/${n}/messages`;
+const ALL_ROOMS = 'topics=rooms/*/messages';
+
+const grant = async (scope: string, user = scene.user.id) => {
+	await scene.server.app.logline.grant(scope, user);
+	await settled();
+};
+const revoke = async (scope: string, user = scene.user.id) => {
+	await scene.server.app.logline.revoke(scope, user);
+	await settled();
+};
+/** Resolves when every change of grants is in the log, and the servers have read it. */
+async function settled(): Promise<void> {
+	await until(
+		async () => {
+			const [row] = await scene.sql`select
+				(select count(*) from outbox) + (select count(*) from grant_losses) as waiting,
+				(select coalesce(max(id), 0) from events)::text as head`;
+			return Number(row!.waiting) === 0 && scene.server.app.health().head === row!.head;
+		},
+		{ what: 'grants are in the log' }
+	);
+}
+
+/** What a client got, in order: events as `topic data`, and what it was told of topics. */
+const story = (client: StreamClient) =>
+	client.received.flatMap(({ event, data }) => {
+		if (event === 'keep-alive' || event === 'caught-up') return [];
+		if (event === 'denied') {
+			const { topic, reason } = data as { topic: string; reason: string };
+			return [`denied ${topic} ${reason}`];
+		}
+		if (event === 'subscribed') return [`subscribed ${(data as { topic: string }).topic}`];
+		return [`${event} ${String(data)}`];
+	});
+const tells = (client: StreamClient, ...lines: string[]) =>
+	until(() => story(client).length >= lines.length, { what: lines.join(', ') }).then(
+		() => expect(story(client)).toEqual(lines),
+		() => expect(story(client)).toEqual(lines)
+	);
+
+describe('a stream that is open', () => {
+	test('gets a room with its history as soon as its user is granted it, and nothing after the user has lost it', async () => {
+		await scene.insert(ROOM(1), 'before');
+		await scene.insert(ROOM(2), 'never');
+		const client = scene.open(ALL_ROOMS);
+		await client.caughtUp();
+		await grant('rooms/1');
+		await scene.insert(ROOM(1), 'live');
+		await tells(client, `subscribed ${ROOM(1)}`, `${ROOM(1)} before`, `${ROOM(1)} live`);
+		await revoke('rooms/1');
+		await scene.insert(ROOM(1), 'after');
+		await scene.insert('a', 'x');
+		await grant('rooms/2');
+		await tells(
+			client,
+			`subscribed ${ROOM(1)}`,
+			`${ROOM(1)} before`,
+			`${ROOM(1)} live`,
+			`denied ${ROOM(1)} revoked`,
+			`subscribed ${ROOM(2)}`,
+			`${ROOM(2)} never`
+		);
+	});
+
+	test('is told of a named room that it may not see, and gets it when it may', async () => {
+		await scene.insert(ROOM(1), 'before');
+		const client = scene.open(`topics=a&topics=${ROOM(1)}`);
+		await client.caughtUp();
+		await scene.insert('a', 1);
+		await grant('rooms/1');
+		await scene.insert(ROOM(1), 'live');
+		await tells(
+			client,
+			`denied ${ROOM(1)} forbidden`,
+			'a 1',
+			`${ROOM(1)} before`,
+			`${ROOM(1)} live`
+		);
+	});
+
+	test('keeps its cursor while the history of a room is sent, so that a cut loses nothing', async () => {
+		await scene.insert(ROOM(1), 'one', 'two', 'three');
+		await scene.insert('a', 'x');
+		const client = scene.open(`topics=a&${ALL_ROOMS}&client=me`);
+		await client.caughtUp();
+		const cursor = BigInt(client.cursor);
+		// `subscribed`, the old events, and what follows: cut after each of them.
+		await grant('rooms/1');
+		await until(() => client.of(ROOM(1)).length === 3, { what: 'the history' });
+		const [granted] =
+			await scene.sql`select max(id)::text as id from events where topic = '$granted'`;
+		for (const { event, id } of client.received) {
+			if (event === ROOM(1)) expect(BigInt(id)).toBeLessThan(cursor);
+		}
+		client.close();
+		const again = scene.open(`topics=a&${ALL_ROOMS}&client=me`, { lastEventID: String(cursor) });
+		await again.caughtUp();
+		expect(again.data(ROOM(1))).toEqual(['one', 'two', 'three']);
+		const after = scene.open(`topics=a&${ALL_ROOMS}&client=me`, {
+			lastEventID: granted!.id as string
+		});
+		await after.caughtUp();
+		expect(after.data(ROOM(1))).toEqual([]);
+	});
+
+	test('gets of a club only what came after the grant, now and when it returns', async () => {
+		await scene.insert('clubs/1/news', 'secret');
+		const client = scene.open('topics=clubs/*/news&client=me');
+		await client.caughtUp();
+		await grant('clubs/1');
+		await scene.insert('clubs/1/news', 'welcome');
+		await tells(client, 'subscribed clubs/1/news', 'clubs/1/news welcome');
+		const anew = scene.open('topics=clubs/*/news&client=other');
+		await anew.caughtUp();
+		expect(anew.data('clubs/1/news')).toEqual(['welcome']);
+	});
+
+	test('gets of a desk the last three lines, also in pieces', async () => {
+		await scene.insert('desks/1/lines', 1, 2, 3, 4, 5);
+		const client = scene.open('topics=desks/*/lines&client=me');
+		await client.caughtUp();
+		await grant('desks/1');
+		await tells(client, 'subscribed desks/1/lines', ...[3, 4, 5].map((n) => `desks/1/lines ${n}`));
+		client.close();
+		// It had nothing of it when it was cut, and much has been written since.
+		await scene.insert('desks/1/lines', 6, 7, 8, 9);
+		const again = scene.open('topics=desks/*/lines&client=me', { lastEventID: '1' });
+		await again.caughtUp();
+		expect(again.data('desks/1/lines')).toEqual([3, 4, 5, 6, 7, 8, 9]);
+	});
+
+	test('follows a project through the organisation or through the project itself, and new projects appear', async () => {
+		const log = (org: number, project: number) => `orgs/${org}/projects/${project}/log`;
+		await scene.insert(log(7, 1), 'one');
+		const client = scene.open('topics=orgs/*/projects/*/log');
+		await client.caughtUp();
+		await grant('orgs/7');
+		await tells(client, `subscribed ${log(7, 1)}`, `${log(7, 1)} one`);
+		await scene.insert(log(7, 2), 'new');
+		await scene.insert(log(8, 2), 'not mine');
+		await grant('orgs/7/projects/2');
+		await revoke('orgs/7');
+		await scene.insert(log(7, 1), 'lost');
+		await scene.insert(log(7, 2), 'kept');
+		await tells(
+			client,
+			`subscribed ${log(7, 1)}`,
+			`${log(7, 1)} one`,
+			`subscribed ${log(7, 2)}`,
+			`${log(7, 2)} new`,
+			`denied ${log(7, 1)} revoked`,
+			`${log(7, 2)} kept`
+		);
+	});
+
+	test('on another server loses the room as well', async () => {
+		const other = await scene.addServer();
+		await grant('rooms/1');
+		const client = scene.open(ALL_ROOMS, { server: other });
+		await client.caughtUp();
+		await revoke('rooms/1');
+		await scene.insert(ROOM(1), 'after');
+		await scene.insert('a', 'x');
+		const [row] = await scene.sql`select max(id)::text as head from events`;
+		await until(() => other.app.health().head === row!.head, {
+			what: 'the other server has read it'
+		});
+		await until(() => story(client).length === 2, { what: 'it was told' });
+		expect(story(client)).toEqual([`subscribed ${ROOM(1)}`, `denied ${ROOM(1)} revoked`]);
+	});
+
+	test('that is slow is sent nothing more of a room that its user has lost, not even older events', async () => {
+		await grant('rooms/1');
+		const text = 'x'.repeat(20_000);
+		await scene.sql`insert into events (topic, data) select ${ROOM(1)}, to_jsonb(i || ${text}) from generate_series(1, 3000) i`;
+		await settled();
+		const client = scene.open(`${ALL_ROOMS}&topics=a`);
+		await until(() => client.of(ROOM(1)).length > 20, { what: 'it receives' });
+		client.pause();
+		await revoke('rooms/1');
+		await scene.insert('a', 'x');
+		client.resume();
+		await client.arrived('a', 30_000);
+		expect(client.of(ROOM(1)).length).toBeLessThan(3000);
+		const names = client.received.map(({ event }) => event).filter((name) => name !== 'keep-alive');
+		expect(names.slice(names.indexOf('denied'))).not.toContain(ROOM(1));
+	});
+});
+
+describe('a client that was away', () => {
+	test('gets what came meanwhile of the rooms that it kept, and the whole of a new one', async () => {
+		await grant('rooms/1');
+		await scene.insert(ROOM(1), 'one');
+		await scene.insert(ROOM(2), 'old');
+		const client = scene.open(`${ALL_ROOMS}&client=me`);
+		await client.caughtUp();
+		const { cursor } = client;
+		client.close();
+		await scene.insert(ROOM(1), 'two');
+		await grant('rooms/2');
+		await scene.insert(ROOM(2), 'new');
+		const again = scene.open(`${ALL_ROOMS}&client=me`, { lastEventID: cursor });
+		await again.caughtUp();
+		expect(again.data(ROOM(1))).toEqual(['two']);
+		expect(again.data(ROOM(2))).toEqual(['old', 'new']);
+	});
+
+	test('is told that a room was lost meanwhile, and gets its history again if it was granted again', async () => {
+		await grant('rooms/1');
+		await grant('rooms/2');
+		await scene.insert(ROOM(1), 'one');
+		await scene.insert(ROOM(2), 'zwei');
+		const client = scene.open(`${ALL_ROOMS}&client=me`);
+		await client.caughtUp();
+		const { cursor } = client;
+		client.close();
+		await revoke('rooms/1');
+		await revoke('rooms/2');
+		await scene.insert(ROOM(1), 'hidden then');
+		await grant('rooms/1');
+		const again = scene.open(`${ALL_ROOMS}&client=me`, { lastEventID: cursor });
+		await again.caughtUp();
+		expect(story(again)).toEqual([
+			`denied ${ROOM(1)} revoked`,
+			`denied ${ROOM(2)} revoked`,
+			`subscribed ${ROOM(1)}`,
+			`${ROOM(1)} one`,
+			`${ROOM(1)} hidden then`
+		]);
+	});
+
+	test('and asks for a room alone that it may not see is refused; a wildcard waits', async () => {
+		await scene.insert(ROOM(1), 'one');
+		const refused = scene.open(`topics=${ROOM(1)}`);
+		await until(() => refused.ended, { what: 'the refusal' });
+		expect(refused.status).toBe(403);
+		const nothing = scene.open('topics=nothing&topics=roms/1/messages');
+		await until(() => nothing.ended, { what: 'the refusal' });
+		expect(nothing.status).toBe(400);
+		const partly = scene.open('topics=a&topics=nothing');
+		await partly.caughtUp();
+		expect(story(partly)).toEqual(['denied nothing unknown']);
+		const waits = scene.open(ALL_ROOMS);
+		await waits.caughtUp();
+		expect(story(waits)).toEqual([]);
+	});
+});
+
+describe('a page', () => {
+	test('shows a room to its members only, and a club since they joined', async () => {
+		const { logline } = scene.server.app;
+		await scene.insert(ROOM(1), 'one');
+		await scene.insert('clubs/1/news', 'secret');
+		await expect(logline.read(scene.user, [ROOM(1)] as never)).rejects.toMatchObject({
+			status: 403
+		});
+		await grant('rooms/1');
+		await grant('clubs/1');
+		await scene.insert('clubs/1/news', 'open');
+		const { events } = await logline.read(scene.user, [ROOM(1), 'clubs/1/news'] as never);
+		expect(events.map(({ data }) => data)).toEqual(['one', 'open']);
+		const history = await logline.history(scene.user, 'clubs/1/news');
+		expect(history.events.map(({ json }) => json)).toEqual(['"open"']);
+		expect(history.oldest).toBe(history.events[0]!.id);
+		await revoke('rooms/1');
+		await expect(logline.history(scene.user, ROOM(1))).rejects.toMatchObject({ status: 403 });
+	});
+});
+
+describe('who grants is told what is wrong', () => {
+	test.each(['rooms', 'rooms/', 'rooms/1/messages', 'rooms/../x', 'rooms/%2f', 'house/1', ''])(
+		'with the scope "%s"',
+		async (scope) => {
+			const { logline } = scene.server.app;
+			await expect(logline.grant(scope, 'ann')).rejects.toMatchObject({ code: 'invalid_scope' });
+		}
+	);
+
+	test('with nobody', async () => {
+		const { logline } = scene.server.app;
+		await expect(logline.grant('rooms/1', '')).rejects.toMatchObject({ code: 'invalid_user' });
+	});
+});
+
+test('a grant in a transaction is given with its commit, and not without', async () => {
+	const { logline } = scene.server.app;
+	const client = scene.open(ALL_ROOMS);
+	await client.caughtUp();
+	await scene.sql
+		.begin(async (tx) => {
+			await logline.grant('rooms/1', scene.user.id, { tx });
+			throw new Error('no');
+		})
+		.catch(() => undefined);
+	await scene.sql.begin(async (tx) => {
+		await logline.grant('rooms/2', scene.user.id, { tx });
+		await logline.append([{ topic: ROOM(2), data: 'welcome' }], tx);
+	});
+	await tells(client, `subscribed ${ROOM(2)}`, `${ROOM(2)} welcome`);
+	await scene.sql.begin((tx) => logline.revoke('rooms/2', scene.user.id, { tx }));
+	await tells(client, `subscribed ${ROOM(2)}`, `${ROOM(2)} welcome`, `denied ${ROOM(2)} revoked`);
+});
