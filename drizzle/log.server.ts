@@ -308,3 +308,19 @@ export const grantLosses = pgTable(
 	},
 	(t) => [index('grant_losses_scope_idx').on(t.scope)]
 );
+
+/**
+ * The servers that run, with the streams that each has open. A server writes its row every few seconds. One row for all of
+ * its streams, in a table that writes no WAL: twenty thousand streams cost a statement. What it says is up to ten seconds old.
+ */
+export const logServers = pgTable('log_servers', {
+	server: uuid('server').primaryKey(),
+	/** Host and process id. */
+	name: text('name').notNull(),
+	startedAt: moment('started_at').notNull(),
+	seenAt: moment('seen_at').notNull(),
+	/** Id up to which the server has read the log. */
+	tail: id('tail').notNull(),
+	/** Arrays of user, client, state, position and topics. */
+	streams: jsonb('streams').notNull()
+});
