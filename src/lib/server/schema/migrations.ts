@@ -1639,5 +1639,9 @@ $$;
 --> statement-breakpoint
 COMMENT ON FUNCTION logline_mirror_grants() IS 'Trigger that logline_grants_from() makes: gives and takes back the grants of the rows that changed.';
 `
+	},
+	{
+		name: '0011_blocks_by_age',
+		text: `CREATE INDEX "retention_blocks_oldest_idx" ON "retention_blocks" USING btree ("oldest");`
 	}
 ];
