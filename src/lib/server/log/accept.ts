@@ -1,8 +1,4 @@
-import {
-	LoglineError,
-	type PayloadSchema,
-	type TopicRegistry
-} from '../../protocol/index.ts';
+import { LoglineError, type PayloadSchema, type TopicRegistry } from '../../protocol/index.ts';
 import type { NewEvent } from './types.ts';
 
 /** An event that passed every check and is ready to be written. */

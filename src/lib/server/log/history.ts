@@ -1,17 +1,9 @@
 import type { Queryable } from '../database/queryable.ts';
 import { EventRefused, listed, readPageOf, type ListedRow } from './page.ts';
 import { ATTEMPTS, PageSize, Turn } from './page-size.ts';
-import {
-	EVERYONE,
-	readHead,
-	readOldest,
-	readPage,
-	readWindowStart,
-	TIMES,
-	topicRange,
-	type Times,
-	type TopicStart
-} from './read.ts';
+import { readHead, readOldest, readPage, readWindowStarts } from './read.ts';
+import { EVERYONE, topicRange } from './topic-range.ts';
+import { TIMES, type Times, type TopicStart } from './topics.ts';
 
 /** An event for a server-rendered page. */
 export interface HistoryEvent {
@@ -45,23 +37,18 @@ const MAX_DEPTH = 200;
  *
  * It does not need one snapshot for all pages: ids become visible in order, so nothing is added below a committed position.
  *
- * @param query.topics `last`: how many of the newest events of the topic; undefined: all
+ * @param query.topics `last`: how many of the newest events of the topic; undefined: all. `after`: no event up to this id
  */
 export async function readHistory(
 	on: Queryable,
 	query: {
 		userId: string;
-		topics: readonly { topic: string; last?: number | undefined }[];
+		topics: readonly { topic: string; last?: number | undefined; after?: bigint | undefined }[];
 	}
 ): Promise<{ events: HistoryEvent[]; cursor: string }> {
 	const { userId } = query;
 	const to = await readHead(on);
-	let starts: TopicStart[] = await Promise.all(
-		query.topics.map(async ({ topic, last }) => ({
-			topic,
-			after: last === undefined ? 0n : await readWindowStart(on, { userId, topic, last })
-		}))
-	);
+	let starts: readonly TopicStart[] = await placeStarts(on, query, to);
 	const events: HistoryEvent[] = [];
 	let room = MAX_LENGTH;
 	let position = starts.reduce((least, { after }) => (after < least ? after : least), to);
@@ -82,12 +69,29 @@ export async function readHistory(
 		}
 		if (!page?.more) return { events, cursor: (page ? to : position).toString() };
 		position = page.last ?? position;
-		starts = starts.map(({ topic, after }) => ({
-			topic,
-			after: after > position ? after : position
-		}));
+		starts = page.next;
 	}
 }
+
+/** Returns where the first state begins in each topic. A topic that is named twice begins where it is named last. */
+async function placeStarts(
+	on: Queryable,
+	{ userId, topics }: Parameters<typeof readHistory>[1],
+	to: bigint
+): Promise<TopicStart[]> {
+	const windows: { topic: string; last: number; to: bigint }[] = [];
+	for (const { topic, last } of topics) {
+		if (last !== undefined) windows.push({ topic, last, to });
+	}
+	const begins = await readWindowStarts(on, { userId, topics: windows });
+	const starts = new Map<string, TopicStart>();
+	for (const { topic, after = 0n } of topics) {
+		starts.set(topic, { topic, after: later(after, begins.get(topic) ?? 0n) });
+	}
+	return [...starts.values()];
+}
+
+const later = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 
 /**
  * Returns the event's data for the page: a value, or JSON text if the framework would refuse to serialize the value. One
@@ -127,7 +131,10 @@ export interface HistoryPage {
 		/** ISO 8601. When ISO 8601 cannot express it, the text that Postgres prints (for example "infinity"). */
 		createdAt: string;
 	}[];
-	/** Oldest retained id of the topic for this user, or null. With it, a client knows when it has reached the last page. */
+	/**
+	 * Oldest retained id of the topic for this user after the begin of its history, or null. With it, a client knows when it
+	 * has reached the last page.
+	 */
 	oldest: string | null;
 }
 
@@ -135,18 +142,19 @@ export interface HistoryPage {
  * Reads what a user may see of a topic before an id, newest first.
  *
  * @param query.before null: start at the newest event
+ * @param query.after the topic's history begins after this id; default: 0
  */
 export async function readHistoryPage(
 	on: Queryable,
-	query: { userId: string; topic: string; before: bigint | null; limit: number }
+	query: { userId: string; topic: string; before: bigint | null; after?: bigint; limit: number }
 ): Promise<HistoryPage> {
-	const { userId, topic, before, limit } = query;
+	const { userId, topic, before, after = 0n, limit } = query;
 	const newest = (audience: string) =>
 		topicRange({
 			columns: 'id, topic, user_id, size, data, created_at',
 			audience,
 			topic: '$4',
-			after: '0',
+			after: '$6',
 			to: '$1',
 			limit: '$2',
 			newestFirst: true
@@ -158,11 +166,11 @@ export async function readHistoryPage(
 			on.query<ListedRow & Times>(
 				`SELECT ${listed('$3')}, ${TIMES}
 				FROM (${newest(EVERYONE)} UNION ALL ${newest('$5')}) AS merged ORDER BY merged.id DESC LIMIT $2::int`,
-				[to.toString(), rows, inline, topic, userId]
+				[to.toString(), rows, inline, topic, userId, after.toString()]
 			)
 		);
 	const { rows } = await persist(read);
-	const oldest = await readOldest(on, query);
+	const oldest = await readOldest(on, { userId, topic, after });
 	return {
 		events: rows.map((row) => ({
 			id: row.id,

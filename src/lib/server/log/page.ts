@@ -25,6 +25,8 @@ export interface ListedRow {
 	data: string | null;
 	/** Octets of its data as text when the data is not included, else null. */
 	size: number | null;
+	/** True in the last row of a list that ends early: there may be more events after it, although it has room. */
+	cut?: boolean | null;
 }
 
 /**
@@ -56,7 +58,8 @@ export interface Page<Row extends ListedRow = ListedRow> {
  * Example: three rows with 1 kB, 500 kB and 900 kB, and 1 MB per page. The list has the data of the first row. A second
  * query reads the data of the second row. The third row does not fit and begins the next page.
  *
- * @param list lists rows in order, at most `rows`; a row includes its data when that has at most `inline` octets
+ * @param list lists rows in order, at most `rows`; a row includes its data when that has at most `inline` octets. Fewer rows
+ *   than `rows` mean that there are no more, unless the last one is {@link ListedRow.cut}
  * @throws the error of the driver; the next call with the same `size` asks for less
  */
 export async function readPageOf<Row extends ListedRow>(
@@ -69,7 +72,7 @@ export async function readPageOf<Row extends ListedRow>(
 		const inline = Math.floor((bytes === 0 ? 0 : LIST_BYTES) / limit);
 		const found = await list({ rows: limit, inline });
 		const { count, total } = take(found, bytes);
-		const more = found.length >= limit || count < found.length;
+		const more = found.length >= limit || count < found.length || found.at(-1)?.cut === true;
 		const taken = count < found.length ? found.slice(0, count) : found;
 		const last = taken.length > 0 ? BigInt(taken[taken.length - 1]!.id) : null;
 		const rows = await fillIn(on, size, taken);
