@@ -1,16 +1,9 @@
 import type { Queryable } from '../database/queryable.ts';
 import { EventRefused, listed, readPageOf, type ListedRow } from './page.ts';
 import { ATTEMPTS, PageSize, Turn } from './page-size.ts';
-import {
-	readHead,
-	readOldest,
-	readPage,
-	readWindowStarts,
-	TIMES,
-	type Times,
-	type TopicStart
-} from './read.ts';
+import { readHead, readOldest, readPage, readWindowStarts } from './read.ts';
 import { EVERYONE, topicRange } from './topic-range.ts';
+import { TIMES, type Times, type TopicStart } from './topics.ts';
 
 /** An event for a server-rendered page. */
 export interface HistoryEvent {
@@ -55,7 +48,7 @@ export async function readHistory(
 ): Promise<{ events: HistoryEvent[]; cursor: string }> {
 	const { userId } = query;
 	const to = await readHead(on);
-	let starts = await placeStarts(on, query, to);
+	let starts: readonly TopicStart[] = await placeStarts(on, query, to);
 	const events: HistoryEvent[] = [];
 	let room = MAX_LENGTH;
 	let position = starts.reduce((least, { after }) => (after < least ? after : least), to);
@@ -76,14 +69,11 @@ export async function readHistory(
 		}
 		if (!page?.more) return { events, cursor: (page ? to : position).toString() };
 		position = page.last ?? position;
-		const silent = new Set(page.silent);
-		starts = starts
-			.filter(({ topic }) => !silent.has(topic))
-			.map(({ topic, after }) => ({ topic, after: later(after, position) }));
+		starts = page.next;
 	}
 }
 
-/** Returns where the first state begins in each topic. */
+/** Returns where the first state begins in each topic. A topic that is named twice begins where it is named last. */
 async function placeStarts(
 	on: Queryable,
 	{ userId, topics }: Parameters<typeof readHistory>[1],
@@ -94,10 +84,11 @@ async function placeStarts(
 		if (last !== undefined) windows.push({ topic, last, to });
 	}
 	const begins = await readWindowStarts(on, { userId, topics: windows });
-	return topics.map(({ topic, after = 0n }) => ({
-		topic,
-		after: later(after, begins.get(topic) ?? 0n)
-	}));
+	const starts = new Map<string, TopicStart>();
+	for (const { topic, after = 0n } of topics) {
+		starts.set(topic, { topic, after: later(after, begins.get(topic) ?? 0n) });
+	}
+	return [...starts.values()];
 }
 
 const later = (a: bigint, b: bigint): bigint => (a > b ? a : b);

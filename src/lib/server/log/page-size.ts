@@ -41,6 +41,8 @@ export class PageSize {
 	readonly #turn: Turn | undefined;
 	#rows: number;
 	#bytes: number;
+	/** Ids per row in the last page of several topics. */
+	#density = Infinity;
 	#refused = 0;
 
 	constructor(bounds: PageBounds) {
@@ -57,6 +59,19 @@ export class PageSize {
 	/** 0: request one event alone. */
 	get bytes(): number {
 		return this.#bytes;
+	}
+
+	/**
+	 * How many ids the next page of several topics probably reaches: twice as many as with the density of the last one, because
+	 * a page that ends too early costs more than a few topics too many. Infinity: unknown.
+	 */
+	get reach(): number {
+		return 2 * this.#rows * this.#density;
+	}
+
+	/** Call it when a page of several topics has reached from one id to another. */
+	reached(from: bigint, to: bigint, rows: number): void {
+		this.#density = Number(to - from) / Math.max(1, rows);
 	}
 
 	/** Runs a request for large data, when it is this reader's turn. */

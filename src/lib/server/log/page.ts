@@ -27,8 +27,6 @@ export interface ListedRow {
 	size: number | null;
 	/** True in the last row of a list that ends early: there may be more events after it, although it has room. */
 	cut?: boolean | null;
-	/** In the first row of a list of many topics, as JSON: the topics without an event after their start. null: none. */
-	silent?: string | null;
 }
 
 /**
@@ -50,11 +48,6 @@ export interface Page<Row extends ListedRow = ListedRow> {
 	more: boolean;
 	/** True when some events were deleted after they had been listed. */
 	missing: boolean;
-	/**
-	 * Topics that have no event after their start, up to the end of the read. A reader that goes on with the next page to the
-	 * same end may leave them out. Only the list of many topics knows them.
-	 */
-	silent?: readonly string[];
 }
 
 /**
@@ -85,8 +78,7 @@ export async function readPageOf<Row extends ListedRow>(
 		const rows = await fillIn(on, size, taken);
 		size.came(total);
 		const missing = rows.length < taken.length;
-		const silent = JSON.parse(found[0]?.silent ?? '[]') as string[];
-		return { events: rows.map(toEvent), rows, last, more, missing, silent };
+		return { events: rows.map(toEvent), rows, last, more, missing };
 	} catch (error) {
 		size.failed();
 		throw error;

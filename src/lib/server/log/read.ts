@@ -1,29 +1,20 @@
 import { arrayLiteral } from '../database/array-literal.ts';
 import type { Queryable } from '../database/queryable.ts';
 import { trimmedAfter } from './horizons.ts';
-import { firstOf, manyTopics } from './many-topics.ts';
 import { listed, readPageOf, type ListedRow, type Page } from './page.ts';
 import type { PageSize } from './page-size.ts';
 import { SESSION } from './place.ts';
 import { END, EVERYONE, topicRange } from './topic-range.ts';
+import {
+	listTopics,
+	startsAfter,
+	withinReach,
+	type TopicsQuery,
+	type TopicsRow,
+	type TopicStart
+} from './topics.ts';
 
-/** One topic of a replay: every event after `after`. */
-export interface TopicStart {
-	topic: string;
-	after: bigint;
-}
-
-/** Columns that say when an event was written. */
-export interface Times {
-	/** Milliseconds since 1970. */
-	created: number;
-	/** As Postgres prints it. */
-	created_text: string;
-}
-
-/** SQL: the columns of {@link Times}. */
-export const TIMES =
-	'(extract(epoch FROM created_at) * 1000)::float8 AS created, created_at::text AS created_text';
+export type { TopicStart };
 
 /** Newest committed id; 0 when the log is empty. */
 export async function readHead(on: Queryable): Promise<bigint> {
@@ -62,90 +53,39 @@ export function readRecent(on: Queryable, to: bigint, size: PageSize): Promise<P
 	);
 }
 
-/**
- * Up to so many topics are read by a statement with one range per topic and audience. It reads no event that is not sent, and
- * half as long as {@link manyTopics} for a full page. But each number of topics is a statement of its own, and beginning it
- * costs more with each topic.
- */
-const FEW = 8;
+/** A page of several topics. */
+export interface TopicsPage<Row extends ListedRow = ListedRow> extends Page<Row> {
+	/**
+	 * The starts for the next page. They are the same as the old starts from the end of this page, and cost less: a topic
+	 * starts right before its next event, and one without further events is left out.
+	 */
+	next: readonly TopicStart[];
+}
 
-const COLUMNS = 'id, topic, user_id, size, data';
-const LISTED = listed('$3');
-const MANY = manyTopics(LISTED, COLUMNS);
-const MANY_WITH_TIMES = manyTopics(`${LISTED}, ${TIMES}`, `${COLUMNS}, created_at`);
-
-/**
- * Reads a page of what a user may see: of each topic the events after its start, up to `to`, in id order over all topics.
- *
- * Each topic has two ranges: the events for everyone, and the user's own.
- *
- * @param query.userId null: only events for everyone
- * @param query.times true: the rows also have the columns of {@link Times}
- */
+/** Reads a page of several topics. */
 export async function readPage<Row extends ListedRow = ListedRow>(
 	on: Queryable,
-	query: {
-		userId: string | null;
-		starts: readonly TopicStart[];
-		to: bigint;
-		size: PageSize;
-		times?: boolean;
-	}
-): Promise<Page<Row>> {
+	query: TopicsQuery & { size: PageSize }
+): Promise<TopicsPage<Row>> {
 	const { starts, size } = query;
-	if (starts.length === 0) return { events: [], rows: [], last: null, more: false, missing: false };
-	const list = starts.length <= FEW ? listFew : listMany;
-	return readPageOf(on, size, (limits) => on.query<Row>(...list(query, limits)));
-}
-
-interface PageQuery {
-	userId: string | null;
-	starts: readonly TopicStart[];
-	to: bigint;
-	times?: boolean;
-}
-
-type Statement = [text: string, parameters: (string | number | null)[]];
-
-/** The ranges are merged: Postgres reads from each range only the rows that are sent, and one more. */
-function listFew(
-	{ userId, starts, to, times = false }: PageQuery,
-	{ rows, inline }: { rows: number; inline: number }
-): Statement {
-	const parameters: (string | number | null)[] = [to.toString(), rows, inline];
-	const audiences = [EVERYONE];
-	if (userId !== null) audiences.push(`$${parameters.push(userId)}`);
-	const columns = times ? `${COLUMNS}, created_at` : COLUMNS;
-	const ranges: string[] = [];
-	for (const start of starts) {
-		const topic = `$${parameters.push(start.topic)}`;
-		const after = `$${parameters.push(start.after.toString())}`;
-		for (const audience of audiences) {
-			ranges.push(topicRange({ columns, audience, topic, after, to: '$1', limit: '$2' }));
-		}
+	if (starts.length === 0) {
+		return { events: [], rows: [], last: null, more: false, missing: false, next: [] };
 	}
-	const text = `SELECT ${LISTED}${times ? `, ${TIMES}` : ''} FROM (${ranges.join(' UNION ALL ')}) AS merged
-		ORDER BY merged.id LIMIT $2::int`;
-	return [text, parameters];
-}
-
-function listMany(
-	{ userId, starts, to, times = false }: PageQuery,
-	{ rows, inline }: { rows: number; inline: number }
-): Statement {
-	const audiences = userId === null ? [''] : ['', userId];
-	return [
-		times ? MANY_WITH_TIMES : MANY,
-		[
-			to.toString(),
-			rows,
-			inline,
-			arrayLiteral(audiences),
-			arrayLiteral(starts.map(({ topic }) => topic)),
-			`{${starts.map(({ after }) => after).join(',')}}`,
-			firstOf(rows, starts.length * audiences.length)
-		]
-	];
+	const { near, far, upto } = withinReach(query, size.reach);
+	let found: (Row & TopicsRow)[] = [];
+	const page = await readPageOf<Row>(on, size, async (limits) => {
+		const statement = listTopics({ ...query, starts: near }, upto, limits);
+		return (found = await on.query<Row & TopicsRow>(...statement));
+	});
+	const more = page.more || upto < query.to;
+	if (!more) return { ...page, next: [] };
+	const last = page.more && page.last !== null ? page.last : upto;
+	size.reached(
+		starts.reduce((least, { after }) => (after < least ? after : least), last),
+		last,
+		found.length
+	);
+	return { ...page, more, last, next: [...startsAfter(near, found, last), ...far] };
 }
 
 /**
