@@ -50,9 +50,10 @@ async function readRooms({ database }: RoomsApp, { id: userId }: User): Promise<
 			kind: rooms.kind,
 			id: rooms.id,
 			name: rooms.name,
-			members: sql<
-				string[]
-			>`array_agg(${users.username} ORDER BY ${roomMembers.joinedAt}, ${users.username})`
+			members:
+				sql`json_agg(${users.username} ORDER BY ${roomMembers.joinedAt}, ${users.username})::text`.mapWith(
+					(names: string) => JSON.parse(names) as string[]
+				)
 		})
 		.from(rooms)
 		.innerJoin(roomMembers, and(eq(roomMembers.kind, rooms.kind), eq(roomMembers.roomId, rooms.id)))

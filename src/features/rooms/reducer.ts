@@ -88,7 +88,7 @@ export function reduceRooms(state: RoomsState, { id, topic, data }: RoomEvent): 
 		lines: [...(known?.lines ?? []).slice(1 - MAX_LINES), line]
 	};
 	return {
-		...state,
+		gone: known ? state.gone : null,
 		rooms: known ? state.rooms.map((old) => (old === known ? room : old)) : [room, ...state.rooms]
 	};
 }
