@@ -171,7 +171,11 @@ export const retentionBlocks = pgTable(
 		last: id('last').notNull(),
 		oldest: moment('oldest').notNull()
 	},
-	(t) => [primaryKey({ columns: [t.topic, t.block] })]
+	(t) => [
+		primaryKey({ columns: [t.topic, t.block] }),
+		// Of thousands of topics, the few that have something to trim.
+		index('retention_blocks_oldest_idx').on(t.oldest)
+	]
 );
 
 /**

@@ -1489,7 +1489,7 @@ SELECT s.value->>0 AS user_id, s.value->>1 AS client_id, s.value->>2 AS state, (
 FROM log_servers AS server CROSS JOIN LATERAL jsonb_array_elements(server.streams) AS s
 WHERE server.seen_at > now() - interval '1 minute';
 --> statement-breakpoint
-COMMENT ON VIEW logline_clients IS 'The open streams of all servers, as of seen_at: whose, on which server, how far.';
+COMMENT ON VIEW logline_clients IS 'The open streams of all servers, as of seen_at: whose, on which server, how far. Of a stream with more than a hundred topics, a hundred are listed, and "…".';
 --> statement-breakpoint
 CREATE VIEW logline_topics AS
 SELECT t.topic, t.pattern, d.access, d.history, d.retention, d.replay, d.description,
@@ -1549,7 +1549,7 @@ BEGIN
 	END IF;
 	RETURN QUERY SELECT 'stream', c.position >= event.id, format('Client "%s" on %s is at event %s (%s, %s s ago).',
 			c.client_id, c.server, c.position, c.state, round(extract(epoch FROM now() - c.seen_at)))
-		FROM logline_clients c WHERE c.user_id = p_user AND event.topic = ANY (c.topics);
+		FROM logline_clients c WHERE c.user_id = p_user AND (event.topic = ANY (c.topics) OR '…' = ANY (c.topics));
 	IF NOT FOUND THEN
 		RETURN QUERY SELECT 'stream', false, 'No open stream of the user carries the topic. It gets the event when it comes back.';
 	END IF;
@@ -1639,5 +1639,9 @@ $$;
 --> statement-breakpoint
 COMMENT ON FUNCTION logline_mirror_grants() IS 'Trigger that logline_grants_from() makes: gives and takes back the grants of the rows that changed.';
 `
+	},
+	{
+		name: '0011_blocks_by_age',
+		text: `CREATE INDEX "retention_blocks_oldest_idx" ON "retention_blocks" USING btree ("oldest");`
 	}
 ];
