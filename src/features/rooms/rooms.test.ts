@@ -56,7 +56,10 @@ const shows = (user: User, scope: RoomScope, ...lines: string[]) =>
 const refusal = (work: Promise<unknown>) =>
 	work.then(
 		() => 'accepted',
-		(error: LoglineError) => `${error.status} ${error.code}: ${error.message}`
+		(error: unknown) => {
+			const { status, code, message } = error as LoglineError;
+			return `${status} ${code}: ${message}`;
+		}
 	);
 
 describe('a room', () => {
