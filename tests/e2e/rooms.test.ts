@@ -119,6 +119,7 @@ it('who is invited sees the room at once with its history, and nothing more afte
 	await bob.button('Leave').click();
 	await bob.page.getByText('You are not in “Plans” any more.').waitFor();
 	expect(await bob.rooms().count()).toBe(0);
+	await ann.page.getByText('bob left').waitFor();
 	await ann.say('Bob is gone');
 	await ann.shows(
 		'ann made this room',

@@ -1,8 +1,8 @@
 import { and, desc, eq, inArray, sql } from 'drizzle-orm';
-import { LoglineError } from 'logline';
 import { roomMembers, rooms, users } from '$schema';
 import type { User } from '$src/accounts/user.ts';
 import type { App } from '$src/app/app.ts';
+import { isForbidden } from './grant-in-log.server.ts';
 import { topicOf, type Room, type RoomScope } from './reducer.ts';
 
 /** How many rooms come with their history. A wildcard brings the others: a stream names at most 32 topics. */
@@ -32,7 +32,7 @@ export async function readFirstState(app: RoomsApp, viewer: User, wanted: string
 			return { ...(await app.logline.read(viewer, named)), rooms: all, named };
 		} catch (error) {
 			// The membership has just begun or ended, and the log does not know it yet.
-			if (!(error instanceof LoglineError && error.code === 'forbidden_topic')) throw error;
+			if (!isForbidden(error)) throw error;
 			await new Promise((resolve) => setTimeout(resolve, PATIENCE.ms));
 		}
 	}

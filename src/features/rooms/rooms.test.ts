@@ -77,11 +77,35 @@ describe('a room', () => {
 		await shows(ann, vault, ...before, ...after);
 	});
 
-	test('is there at once for who made it, although its grant is on the way', async () => {
+	test('that is confidential shows a new member all that is said from the invitation on', async () => {
+		for (let round = 0; round < 15; round++) {
+			const vault = await confidential();
+			await invite(app, ann, vault, bob.name);
+			await say(app, ann, vault, 'welcome');
+			await until(async () => (await shown(bob, vault))?.includes('welcome'), {
+				what: `bob sees the welcome of round ${round}`
+			});
+		}
+	});
+
+	test('is on the page at once, although its grant is on the way', async () => {
 		const scope = await open();
-		const { rooms, named } = await readFirstState(app, ann, scope);
+		let asked = 0;
+		const read: App['logline']['read'] = (viewer, names) => {
+			asked++;
+			return app.logline.read(viewer, names);
+		};
+		const first = await sql.begin(async (held) => {
+			// Nothing enters the log while this transaction has its lock.
+			await held`select logline_lock()`;
+			await sql`insert into room_members (kind, room_id, user_id) values ('rooms', ${scope.slice(6)}, ${bob.id})`;
+			const reading = readFirstState({ ...app, logline: { ...app.logline, read } }, bob, scope);
+			await until(() => asked > 1, { what: 'the page has asked again' });
+			return { reading };
+		});
+		const { rooms, named } = await first.reading;
 		expect(named).toEqual([topicOf(scope)]);
-		expect(rooms).toEqual([{ scope, name: 'Plans', members: [ann.name], lines: [] }]);
+		expect(rooms).toEqual([{ scope, name: 'Plans', members: [ann.name, bob.name], lines: [] }]);
 	});
 
 	test('shows nothing to who has left it, and goes with its last member', async () => {
@@ -89,15 +113,10 @@ describe('a room', () => {
 		await invite(app, ann, scope, bob.name);
 		await leave(app, bob, scope);
 		expect(await shown(bob, scope)).toBe(null);
+		const news = [`${ann.name} created`, `${bob.name} joined`, `${bob.name} left`];
+		await shows(ann, scope, ...news);
 		await say(app, ann, scope, 'bob is gone');
-		await shows(
-			ann,
-			scope,
-			`${ann.name} created`,
-			`${bob.name} joined`,
-			`${bob.name} left`,
-			'bob is gone'
-		);
+		await shows(ann, scope, ...news, 'bob is gone');
 		await expect(app.logline.read(bob, [topicOf(scope) as Topic])).rejects.toMatchObject({
 			code: 'forbidden_topic'
 		});
