@@ -100,6 +100,7 @@ describe('a room', () => {
 			await held`select logline_lock()`;
 			await sql`insert into room_members (kind, room_id, user_id) values ('rooms', ${scope.slice(6)}, ${bob.id})`;
 			const reading = readFirstState({ ...app, logline: { ...app.logline, read } }, bob, scope);
+			reading.catch(() => (asked = Infinity));
 			await until(() => asked > 1, { what: 'the page has asked again' });
 			return { reading };
 		});
