@@ -7,6 +7,7 @@ import { sql } from 'drizzle-orm';
 import {
 	bigint,
 	check,
+	foreignKey,
 	index,
 	integer,
 	pgTable,
@@ -109,3 +110,45 @@ export const demoTicks = pgTable('demo_ticks', {
 	slot: bigint('slot', { mode: 'bigint' }).notNull(),
 	count: bigint('count', { mode: 'bigint' }).notNull()
 });
+
+/** Kinds of rooms. Each is the first part of its topics: `rooms/…/messages`, `vaults/…/messages`. */
+const ROOM_KINDS = ['rooms', 'vaults'] as const;
+
+/** Rooms of the example in features/rooms. */
+export const rooms = pgTable(
+	'rooms',
+	{
+		kind: text('kind', { enum: ROOM_KINDS }).notNull(),
+		/** 20 random hexadecimal digits. An id is never used again, because the log keeps the events of a deleted room. */
+		id: text('id').notNull(),
+		name: text('name').notNull(),
+		createdAt: moment('created_at').notNull().defaultNow()
+	},
+	(t) => [
+		primaryKey({ columns: [t.kind, t.id] }),
+		check('rooms_kind_check', sql`${t.kind} IN ('rooms', 'vaults')`)
+	]
+);
+
+/**
+ * Who is in which room. A row is also a grant: `logline_grants_from` in migrations/ keeps `grants` in step with this table.
+ * Therefore scope and user together are unique.
+ */
+export const roomMembers = pgTable(
+	'room_members',
+	{
+		kind: text('kind', { enum: ROOM_KINDS }).notNull(),
+		roomId: text('room_id').notNull(),
+		userId: text('user_id')
+			.notNull()
+			.references(() => users.id, { onDelete: 'cascade' }),
+		joinedAt: moment('joined_at').notNull().defaultNow()
+	},
+	(t) => [
+		primaryKey({ columns: [t.kind, t.roomId, t.userId] }),
+		foreignKey({ columns: [t.kind, t.roomId], foreignColumns: [rooms.kind, rooms.id] }).onDelete(
+			'cascade'
+		),
+		index('room_members_user_id_idx').on(t.userId)
+	]
+);

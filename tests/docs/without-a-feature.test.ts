@@ -19,7 +19,10 @@ const ALL = process.env.LOGLINE_FEATURE_TESTS === 'all';
 const FEATURES = readdirSync('src/features');
 const CASES = ALL ? FEATURES.map((feature) => [feature]) : [FEATURES];
 
-/** The page that shows all features, and the tests that play it. */
+/** Features that have a page of their own, which goes with them alone. */
+const EXAMPLES = readdirSync('src/routes/(demo)/examples');
+
+/** The page that shows all other features, and the tests that play it. */
 const SHOWN_BY = [
 	'src/routes/(demo)',
 	'tests/e2e/demo-page.ts',
@@ -27,6 +30,11 @@ const SHOWN_BY = [
 	...readdirSync('tests/e2e')
 		.filter((name) => name.endsWith('.test.ts'))
 		.map((name) => `tests/e2e/${name}`)
+];
+
+const exampleOf = (feature: string) => [
+	`src/routes/(demo)/examples/${feature}`,
+	`tests/e2e/${feature}.test.ts`
 ];
 
 /** Files of the application that a feature can reach. The library cannot: a zone of the lint forbids it. */
@@ -53,7 +61,10 @@ test.each(FEATURES)('%s needs no other feature', async (feature) => {
 test.each(CASES.map((features) => [features.join(', '), features] as const))(
 	'without %s, the rest is as sound as before',
 	async (_names, features) => {
-		const deleted = [...features.map((feature) => join('src/features', feature)), ...SHOWN_BY];
+		const shown = features.every((feature) => EXAMPLES.includes(feature))
+			? features.flatMap(exampleOf)
+			: SHOWN_BY;
+		const deleted = [...features.map((feature) => join('src/features', feature)), ...shown];
 		for (const path of deleted) await rm(project.path(path), { recursive: true, force: true });
 		try {
 			await program('@sveltejs/kit/svelte-kit.js', 'sync');

@@ -1,0 +1,69 @@
+import { and, desc, eq, inArray, sql } from 'drizzle-orm';
+import { roomMembers, rooms, users } from '$schema';
+import type { User } from '$src/accounts/user.ts';
+import type { App } from '$src/app/app.ts';
+import { isForbidden } from './grant-in-log.server.ts';
+import { topicOf, type Room, type RoomScope } from './reducer.ts';
+
+/** How many rooms come with their history. A wildcard brings the others: a stream names at most 32 topics. */
+const WITH_HISTORY = 20;
+
+/** How often and how long to wait for a membership to get its place in the log, in milliseconds. */
+const PATIENCE = { times: 20, ms: 50 };
+
+type RoomsApp = Pick<App, 'logline' | 'config'> & { database: Pick<App['database'], 'db'> };
+
+/**
+ * Reads what a page of rooms begins with: the rooms of the viewer, the history of some of them, and the position in the log
+ * up to which this history is complete.
+ *
+ * @param wanted the scope of a room whose history must be there, if the viewer is in it
+ */
+export async function readFirstState(app: RoomsApp, viewer: User, wanted: string | null) {
+	const most = Math.max(1, Math.min(WITH_HISTORY, app.config.maxTopics - 2));
+	for (let attempt = 1; ; attempt++) {
+		const all = await readRooms(app, viewer);
+		const first = all.filter(({ scope }) => scope === wanted);
+		const others = all.filter(({ scope }) => scope !== wanted);
+		const topics = [...first, ...others].slice(0, most).map(({ scope }) => topicOf(scope));
+		// At last without history: then the stream brings it.
+		const named = attempt < PATIENCE.times ? topics : [];
+		try {
+			return { ...(await app.logline.read(viewer, named)), rooms: all, named };
+		} catch (error) {
+			// The membership has just begun or ended, and the log does not know it yet.
+			if (!isForbidden(error)) throw error;
+			await new Promise((resolve) => setTimeout(resolve, PATIENCE.ms));
+		}
+	}
+}
+
+/** Reads the rooms of a user, the newest first, without their history. */
+async function readRooms({ database }: RoomsApp, { id: userId }: User): Promise<Room[]> {
+	const mine = database.db
+		.select({ id: roomMembers.roomId })
+		.from(roomMembers)
+		.where(eq(roomMembers.userId, userId));
+	const since = sql`max(${roomMembers.joinedAt}) FILTER (WHERE ${roomMembers.userId} = ${userId})`;
+	const rows = await database.db
+		.select({
+			kind: rooms.kind,
+			id: rooms.id,
+			name: rooms.name,
+			members:
+				sql`json_agg(${users.username} ORDER BY ${roomMembers.joinedAt}, ${users.username})::text`.mapWith(
+					(names: string) => JSON.parse(names) as string[]
+				)
+		})
+		.from(rooms)
+		.innerJoin(roomMembers, and(eq(roomMembers.kind, rooms.kind), eq(roomMembers.roomId, rooms.id)))
+		.innerJoin(users, eq(users.id, roomMembers.userId))
+		.where(inArray(rooms.id, mine))
+		.groupBy(rooms.kind, rooms.id)
+		.having(sql`bool_or(${roomMembers.userId} = ${userId})`)
+		.orderBy(desc(since), rooms.id);
+	return rows.map(({ kind, id, name, members }) => {
+		const scope: RoomScope = `${kind}/${id}`;
+		return { scope, name, members, lines: [] };
+	});
+}

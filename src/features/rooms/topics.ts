@@ -1,0 +1,43 @@
+/**
+ * Rooms and who may see them. `access: 'granted'`: a topic is open to users with a grant for its scope, such as `rooms/42`.
+ * Here grants come from the table `room_members` (migrations/0004_room_members.sql), so nothing else has to be asked.
+ */
+import * as v from 'valibot';
+import { defineTopics, type PayloadsOf } from 'logline';
+import { MAX_MEMBERS, MAX_MESSAGE, MAX_ROOM_NAME } from './limits.ts';
+
+const user = v.object({ id: v.string(), name: v.string() });
+const base = {
+	/** Name of the room. Each event has it, so that a page knows the room from whichever event comes first. */
+	room: v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_ROOM_NAME)),
+	/** Who acts: the author, or the user who made, joined or left the room. */
+	user,
+	/** ISO 8601, UTC. */
+	timestamp: v.pipe(v.string(), v.isoTimestamp())
+};
+/** Names of all members afterwards. */
+const members = v.pipe(v.array(v.string()), v.maxLength(MAX_MEMBERS));
+
+const schema = v.variant('type', [
+	v.object({
+		...base,
+		type: v.literal('message'),
+		text: v.pipe(v.string(), v.minLength(1), v.maxLength(MAX_MESSAGE))
+	}),
+	v.object({ ...base, type: v.picklist(['created', 'joined', 'left']), members })
+]);
+
+const room = { schema, access: 'granted', replay: { last: 200 } } as const;
+
+export const topics = defineTopics({
+	'rooms/[room]/messages': { ...room, description: 'An open room: all history for new members.' },
+	'vaults/[room]/messages': {
+		...room,
+		history: 'since-granted',
+		description: 'A confidential room: no history from before a member joined.'
+	}
+});
+
+declare module 'logline' {
+	interface SSETopicsMap extends PayloadsOf<typeof topics> {}
+}

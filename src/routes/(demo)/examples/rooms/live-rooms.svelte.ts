@@ -1,0 +1,92 @@
+import { SSEClient, type SSEClientOptions, type TopicHandlers } from 'logline/client';
+import { compareIds, type Denied, type Gap, type SSETopicsMap } from 'logline';
+import {
+	dropRoom,
+	emptyRoom,
+	isPayload,
+	noRooms,
+	reduceRooms,
+	type Room,
+	type RoomsState,
+	type RoomTopic
+} from '$src/features/rooms/reducer.ts';
+
+type Topics = Pick<SSETopicsMap, 'rooms/[room]/messages' | 'vaults/[room]/messages'>;
+
+/** What the page's `load` returns for the stream. */
+export interface FirstRooms {
+	/** All rooms of the viewer, without lines. */
+	rooms: readonly Room[];
+	/** Topics whose history is in `events`. */
+	named: readonly RoomTopic[];
+	events: readonly { id: string; topic: string; data: unknown }[];
+	cursor: string;
+	log: string;
+	userID: string;
+}
+
+/**
+ * The rooms of the viewer, kept up to date by one stream.
+ *
+ * The stream begins with the rooms that the server has rendered: they are named, so they go on at the cursor. The wildcards
+ * bring all other rooms, and every room that the viewer is let into from now on.
+ */
+export class LiveRooms {
+	readonly stream: SSEClient<Topics>;
+	#state = $state.raw<RoomsState>(noRooms);
+	#signedOut = $state(false);
+
+	/** @param options for tests: replaces parts of the browser */
+	constructor(start: FirstRooms, options: Pick<SSEClientOptions<Topics>, 'eventSource'> = {}) {
+		this.#state = { ...noRooms, rooms: start.rooms };
+		for (const event of start.events) this.#fold(event.data, event);
+		const handle = (data: unknown, event: { id: string; topic: string }) => this.#fold(data, event);
+		const topics: TopicHandlers<Topics> = {
+			'rooms/*/messages': handle,
+			'vaults/*/messages': handle
+		};
+		for (const topic of start.named) topics[topic] = handle;
+		this.stream = new SSEClient<Topics>('/api/events', {
+			topics,
+			start,
+			onDenied: (denied) => this.#deny(denied),
+			onGap: (gap) => this.#passGap(gap),
+			onSignedOut: () => {
+				this.#signedOut = true;
+			},
+			...options
+		});
+	}
+
+	/** The newest first. */
+	get rooms(): readonly Room[] {
+		return this.#state.rooms;
+	}
+
+	/** Name of the room that the viewer was last removed from, or left. */
+	get gone(): string | null {
+		return this.#state.gone;
+	}
+
+	/** The session has ended. The stream returns only after a sign-in. */
+	get signedOut(): boolean {
+		return this.#signedOut;
+	}
+
+	#fold(data: unknown, { id, topic }: { id: string; topic: string }): void {
+		if (isPayload(data)) this.#state = reduceRooms(this.#state, { id, topic, data });
+	}
+
+	#deny({ topic, reason }: Denied): void {
+		if (reason === 'revoked' || reason === 'forbidden') this.#state = dropRoom(this.#state, topic);
+	}
+
+	#passGap({ topic, after, oldest, lost }: Gap): void {
+		// The page shows events that the log has lost.
+		if (lost !== undefined) location.reload();
+		// The topic begins again, because the cursor is not of this log or the topic is new to this client.
+		else if (after === '0' || oldest === null || compareIds(oldest, after) <= 0) {
+			this.#state = emptyRoom(this.#state, topic);
+		}
+	}
+}

@@ -1,0 +1,17 @@
+/** A page of the demo, as the top bar links to it. */
+export interface PageLink {
+	href: string;
+	label: string;
+}
+
+// Each example brings its own link. So an example can be deleted without a change here.
+const examples = import.meta.glob<PageLink>('./examples/*/link.ts', {
+	eager: true,
+	import: 'link'
+});
+
+/** The pages of the demo for users who are signed in. */
+export const PAGES: readonly PageLink[] = [
+	{ href: '/', label: 'Story' },
+	...Object.values(examples)
+];

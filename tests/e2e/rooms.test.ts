@@ -1,0 +1,225 @@
+import { expect, it } from 'vitest';
+import type { BrowserContext, Page } from 'playwright-core';
+import type { BuiltApp } from '../support/built-app.ts';
+import { until } from '../support/until.ts';
+import { signUp } from './account.ts';
+import { Stage } from './stage.ts';
+
+const stage = Stage.forEachTest();
+
+/** The page of rooms as a member sees and uses it. */
+class RoomsPage {
+	readonly complaints: string[] = [];
+
+	constructor(readonly page: Page) {
+		page.setDefaultTimeout(30_000);
+		page.on('pageerror', (error) => this.complaints.push(String(error)));
+		page.on('console', (line) => {
+			if (line.type() === 'error' || line.type() === 'warning') this.complaints.push(line.text());
+		});
+	}
+
+	/** Opens the page as a new user. */
+	static async join(
+		app: BuiltApp,
+		username: string,
+		options: Parameters<Stage['profile']>[0] = {}
+	): Promise<RoomsPage> {
+		const profile = await stage.profile(options);
+		await remember(profile, app, await signUp(app, username));
+		const one = new RoomsPage(await profile.newPage());
+		await one.page.goto(`${app.url}/examples/rooms`);
+		if (options.javaScriptEnabled !== false) await one.live();
+		return one;
+	}
+
+	live = () => this.page.getByRole('status').filter({ hasText: 'Live' }).waitFor();
+	button = (name: string) => this.page.getByRole('button', { name, exact: true });
+	rooms = () => this.page.getByRole('navigation', { name: 'Rooms' }).getByRole('link');
+	message = () => this.page.getByLabel('Message', { exact: true });
+
+	names = async (): Promise<string[]> =>
+		(await this.rooms().allInnerTexts()).map((text) => text.split('\n')[0]!.trim());
+
+	/** What the room shows, oldest first: texts of messages, and what else has happened. */
+	lines = (): Promise<string[]> =>
+		this.page
+			.getByRole('log', { name: 'Messages' })
+			.getByRole('listitem')
+			.evaluateAll((items) =>
+				items.map((item) => {
+					const text = item.querySelector('p:last-child')?.textContent;
+					const news = item.querySelector('span:nth-child(2)')?.cloneNode(true) as Element;
+					news?.querySelector('time')?.remove();
+					return (text ?? news.textContent).replace(/\s+/g, ' ').trim();
+				})
+			);
+
+	async shows(...lines: string[]): Promise<void> {
+		await until(async () => (await this.lines()).join() === lines.join(), {
+			what: `the room shows ${lines.join(', ')}`
+		}).finally(async () => expect(await this.lines()).toEqual(lines));
+	}
+
+	async make(name: string, kind: 'Open' | 'Confidential'): Promise<void> {
+		const field = this.page.getByLabel('Name', { exact: true });
+		if (!(await field.isVisible())) await this.page.getByText('New room', { exact: true }).click();
+		await field.fill(name);
+		await this.page.getByRole('radio', { name: kind }).check();
+		await this.button('Make the room').click();
+		await this.page.getByRole('heading', { name }).waitFor();
+	}
+
+	async invite(username: string): Promise<void> {
+		await this.page.getByLabel('User name of a new member').fill(username);
+		await this.button('Invite').click();
+	}
+
+	async say(text: string): Promise<void> {
+		await this.message().fill(text);
+		await this.button('Send').click();
+	}
+
+	open = (name: string) => this.rooms().filter({ hasText: name }).click();
+}
+
+async function remember(profile: BrowserContext, app: BuiltApp, cookies: string): Promise<void> {
+	const pairs = cookies.split('; ').map((pair) => pair.split('='));
+	await profile.addCookies(pairs.map(([name = '', value = '']) => ({ name, value, url: app.url })));
+}
+
+it('who is invited sees the room at once with its history, and nothing more after leaving', async () => {
+	const app = await stage.start();
+	const ann = await RoomsPage.join(app, 'ann');
+	const bob = await RoomsPage.join(app, 'bob');
+	await ann.make('Plans', 'Open');
+	await ann.say('Before Bob');
+	await ann.shows('ann made this room', 'Before Bob');
+
+	await ann.invite('bob');
+	await bob.open('Plans');
+	await bob.shows('ann made this room', 'Before Bob', 'bob joined');
+	await bob.message().fill('Hello ann');
+	await bob.message().press('Enter');
+	await ann.shows('ann made this room', 'Before Bob', 'bob joined', 'Hello ann');
+	expect(await bob.message().inputValue(), 'the field is empty for the next message').toBe('');
+	const focused = () => bob.page.evaluate(() => document.activeElement?.getAttribute('name'));
+	expect(await focused()).toBe('text');
+	await bob.say('Sent with the button');
+	await ann.page.getByText('Sent with the button').waitFor();
+	expect(await focused(), 'the focus is back in the field').toBe('text');
+
+	// A reload shows the same, and goes on from there.
+	await ann.page.reload();
+	await ann.live();
+	await bob.say('After the reload');
+	const all = ['Hello ann', 'Sent with the button', 'After the reload'];
+	await ann.shows('ann made this room', 'Before Bob', 'bob joined', ...all);
+
+	await bob.button('Leave').click();
+	await bob.page.getByText('You are not in “Plans” any more.').waitFor();
+	expect(await bob.rooms().count()).toBe(0);
+	await ann.page.getByText('bob left').waitFor();
+	await ann.say('Bob is gone');
+	await ann.shows(
+		'ann made this room',
+		'Before Bob',
+		'bob joined',
+		...all,
+		'bob left',
+		'Bob is gone'
+	);
+	await ann.make('Other', 'Open');
+	await ann.invite('bob');
+	await bob.open('Other');
+	await bob.shows('ann made this room', 'bob joined');
+	expect(await bob.names(), 'of the room that he left, nothing came').toEqual(['Other']);
+	expect(await bob.page.content()).not.toContain('Bob is gone');
+	expect([...ann.complaints, ...bob.complaints]).toEqual([]);
+});
+
+it('a confidential room shows a new member only what is said from then on', async () => {
+	const app = await stage.start();
+	const ann = await RoomsPage.join(app, 'ann');
+	const bob = await RoomsPage.join(app, 'bob');
+	await ann.make('Salaries', 'Confidential');
+	await ann.say('Only for ann');
+	await ann.shows('ann made this room', 'Only for ann');
+	await ann.invite('bob');
+	await bob.open('Salaries');
+	await ann.say('For both');
+	await bob.shows('bob joined', 'For both');
+	await bob.page.reload();
+	await bob.live();
+	await bob.shows('bob joined', 'For both');
+	expect(await bob.page.content()).not.toContain('Only for ann');
+
+	// Any program may take a member out.
+	await stage.sql`delete from room_members where user_id = (select id from users where username = 'bob')`;
+	await bob.page.getByText('You are not in “Salaries” any more.').waitFor();
+	await bob.page.getByText('No such room here').waitFor();
+	await ann.say('Again only for ann');
+	await ann.invite('bob');
+	await bob.shows('bob joined');
+	expect(await bob.page.content()).not.toContain('only for ann');
+	expect([...ann.complaints, ...bob.complaints]).toEqual([]);
+});
+
+it('what is refused is said beside the form, and what was typed stays', async () => {
+	const app = await stage.start();
+	const ann = await RoomsPage.join(app, 'ann');
+	await ann.make('Plans', 'Open');
+	await ann.invite('nobody');
+	await ann.page.getByText('There is no user “nobody”.').waitFor();
+	expect(await ann.page.getByLabel('User name of a new member').inputValue()).toBe('nobody');
+
+	await ann.page.route('**/examples/rooms**', (route) => route.abort('internetdisconnected'));
+	await ann.say('Lost on the way');
+	await ann.page.getByText('The server cannot be reached. Try again.').waitFor();
+	expect(await ann.message().inputValue()).toBe('Lost on the way');
+	await ann.page.unroute('**/examples/rooms**');
+	await ann.button('Send').click();
+	await ann.shows('ann made this room', 'Lost on the way');
+	expect(await ann.page.getByText('cannot be reached').count()).toBe(0);
+});
+
+it('serves people without JavaScript: make, invite, say, leave', async () => {
+	const app = await stage.start();
+	const ann = await RoomsPage.join(app, 'ann', { javaScriptEnabled: false });
+	const bob = await RoomsPage.join(app, 'bob', { javaScriptEnabled: false });
+	await ann.make('Plans', 'Open');
+	await ann.say('Without scripts');
+	await ann.shows('ann made this room', 'Without scripts');
+	await ann.invite('nobody');
+	await ann.page.getByText('There is no user “nobody”.').waitFor();
+	expect(await ann.page.getByLabel('User name of a new member').inputValue()).toBe('nobody');
+	await ann.shows('ann made this room', 'Without scripts');
+	await ann.invite('bob');
+	await ann.shows('ann made this room', 'Without scripts', 'bob joined');
+	await ann.make('Second', 'Confidential');
+	expect(await ann.names()).toEqual(['Second', 'Plans']);
+
+	await bob.page.reload();
+	await bob.open('Plans');
+	await bob.say('Hello');
+	await bob.shows('ann made this room', 'Without scripts', 'bob joined', 'Hello');
+	await bob.button('Leave').click();
+	await bob.page.getByText('No rooms yet').waitFor();
+});
+
+it('the top bar leads to the rooms, and the address of a room waits for the sign-in', async () => {
+	const app = await stage.start();
+	const ada = await stage.openPage();
+	await ada.signUp(app.url, 'ada');
+	await ada.page.getByRole('link', { name: 'Rooms' }).click();
+	await ada.page.getByText('No rooms yet').waitFor();
+	await ada.page.getByRole('link', { name: 'Story' }).click();
+	await ada.live();
+	expect(ada.complaints).toEqual([]);
+
+	const asked = await fetch(`${app.url}/examples/rooms?room=rooms/1`, { redirect: 'manual' });
+	expect(asked.status).toBe(303);
+	expect(asked.headers.get('location')).toBe(
+		`/login?redirectTo=${encodeURIComponent('/examples/rooms?room=rooms%2F1')}`
+	);
+});
