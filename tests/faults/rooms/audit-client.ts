@@ -37,6 +37,9 @@ export class ClientAudit {
 	#names: ReadonlyMap<string, number> = new Map();
 	#connection: { cursor: number; low: number } = { cursor: 0, low: 0 };
 	#cursor = 0;
+	/** The furthest cursor on this connection, and the older event that has just moved the cursor back. 0: none. */
+	#furthest = 0;
+	#back = 0;
 
 	constructor(log: RoomLog, journal: RoomJournal, findings: RoomFindings) {
 		this.#log = log;
@@ -49,7 +52,7 @@ export class ClientAudit {
 			if (entry.kind === 'asks') this.#asks(entry);
 			else if (entry.kind === 'connects') this.#connects(entry);
 			else if (entry.kind === 'event') this.#event(entry);
-			else if (entry.kind === 'cursor') this.#moves(entry.id, entry.at);
+			else if (entry.kind === 'cursor') this.#moves(entry.id, entry.at, false);
 			else if (entry.kind === 'denied') this.#denied(entry);
 			else if (entry.kind === 'subscribed') this.#subscribed(entry);
 		}
@@ -92,7 +95,8 @@ export class ClientAudit {
 
 	#connects({ cursor, low }: Of<'connects'>): void {
 		this.#connection = { cursor, low };
-		this.#cursor = cursor;
+		this.#cursor = this.#furthest = cursor;
+		this.#back = 0;
 		for (const held of this.#held.values()) {
 			held.wire.clear();
 			held.last = 0;
@@ -127,7 +131,7 @@ export class ClientAudit {
 		held.seen.add(id);
 		held.wire.add(id);
 		held.last = id;
-		this.#moves(id, at);
+		this.#moves(id, at, true);
 	}
 
 	/**
@@ -189,13 +193,24 @@ export class ClientAudit {
 	 * what is later. So it must have everything that is owed up to here, of each topic that is visible at this position. A
 	 * topic that was lost before the block arrived does not count: a server that knows may have ended it.
 	 */
-	#moves(cursor: number, at: number): void {
+	#moves(cursor: number, at: number, isEvent: boolean): void {
 		this.#cursor = cursor;
 		if (this.#journal.how === 'handlers') return;
+		this.#goesOn(cursor, isEvent);
 		for (const held of this.#held.values()) {
 			const run = cursor < held.since ? undefined : this.#unbroken(held.place.topic, cursor, at);
 			if (run) this.#holds(held, run, cursor, 'cursor ahead');
 		}
+	}
+
+	/** An older event moves the cursor back. So the next block must bring it forward again. */
+	#goesOn(cursor: number, isEvent: boolean): void {
+		const isBehind = cursor < this.#furthest;
+		if (this.#back > 0 ? isEvent || isBehind : isBehind && !isEvent) {
+			this.#find('cursor moved back', `to ${this.#back || cursor} from ${this.#furthest}`);
+		}
+		this.#back = isEvent && isBehind ? cursor : 0;
+		this.#furthest = Math.max(this.#furthest, cursor);
 	}
 
 	#holds(held: Held, run: Run, position: number, finding: 'cursor ahead' | 'lost'): void {
