@@ -5,6 +5,7 @@ export class DrivenEventSource extends EventTarget implements EventSourceLike {
 	static all: DrivenEventSource[] = [];
 	readyState = 0;
 	readonly query: URLSearchParams;
+	#lastID = '';
 
 	constructor(url: string) {
 		super();
@@ -31,11 +32,21 @@ export class DrivenEventSource extends EventTarget implements EventSourceLike {
 		return this;
 	}
 
-	/** Delivers an event, even after `close`, like a browser that had queued the event. */
+	/**
+	 * Delivers an event, even after `close`, like a browser that had queued the event.
+	 *
+	 * @param id '': the block has no id. Then the event carries the last one, as the standard says.
+	 */
 	emit(name: string, id: string | number, data: unknown): this {
+		if (id !== '') this.bare(id);
 		const text = typeof data === 'string' ? data : JSON.stringify(data);
-		this.dispatchEvent(new MessageEvent(name, { data: text, lastEventId: String(id) }));
+		this.dispatchEvent(new MessageEvent(name, { data: text, lastEventId: this.#lastID }));
 		return this;
+	}
+
+	/** Delivers a block that has only an id. It fires no event. */
+	bare(id: string | number): void {
+		this.#lastID = String(id);
 	}
 
 	/** @param readyState 0: network error; 2: HTTP error */

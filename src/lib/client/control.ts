@@ -1,5 +1,12 @@
-import type { CaughtUp, Gap } from '../protocol/index.ts';
-import { parseCursor } from '../protocol/index.ts';
+import type { CaughtUp, Denied, DeniedReason, Gap, Subscribed } from '../protocol/index.ts';
+import { isReserved, parseCursor, TOPIC_NAME, WILDCARD_NAME } from '../protocol/index.ts';
+
+const DENIED_REASONS: Readonly<Record<DeniedReason, true>> = {
+	forbidden: true,
+	revoked: true,
+	unknown: true,
+	too_many: true
+};
 
 /** @returns true when the value is an id of the log, as text */
 export function isID(value: unknown): value is string {
@@ -33,9 +40,38 @@ export function readGap(data: unknown): Gap | null {
 	return isID(lost) ? { ...gap, lost } : gap;
 }
 
+/**
+ * Parses the data of `denied`.
+ *
+ * @returns null when the data has another form
+ */
+export function readDenied(data: unknown): Denied | null {
+	if (!isRecord(data)) return null;
+	const { topic, reason } = data;
+	if (typeof topic !== 'string' || !isDeniedReason(reason)) return null;
+	return { topic, reason };
+}
+
+/**
+ * Parses the data of `subscribed`.
+ *
+ * @returns null when the data has another form
+ */
+export function readSubscribed(data: unknown): Subscribed | null {
+	if (!isRecord(data)) return null;
+	const { topic, pattern } = data;
+	if (typeof topic !== 'string' || !TOPIC_NAME.test(topic) || isReserved(topic)) return null;
+	if (typeof pattern !== 'string' || !WILDCARD_NAME.test(pattern)) return null;
+	return { topic, pattern };
+}
+
 /** Parses the data of `signed-out`. */
 export function readReason(data: unknown): string {
 	return isRecord(data) && typeof data.reason === 'string' ? data.reason : 'the session ended';
+}
+
+function isDeniedReason(value: unknown): value is DeniedReason {
+	return typeof value === 'string' && Object.hasOwn(DENIED_REASONS, value);
 }
 
 function isRecord(value: unknown): value is Record<string, unknown> {

@@ -158,6 +158,11 @@ export class Link {
 		this.#watchdog.start();
 	}
 
+	/** Listens also to events of this name, until the connection ends. */
+	listen(name: string): void {
+		this.#connection?.listen(name);
+	}
+
 	/** A keep-alive arrived. */
 	heardKeepAlive(): void {
 		this.#watchdog.heardKeepAlive();

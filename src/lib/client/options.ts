@@ -1,23 +1,32 @@
-import type { CaughtUp, Gap, SSETopicsMap } from '../protocol/index.ts';
+import type { CaughtUp, Denied, Gap, PayloadOf, SSETopicsMap, TopicOf } from '../protocol/index.ts';
 import type { EventSourceConstructor } from './source.ts';
 import type { TopicHandler } from './subscriptions.ts';
 
-/** Name of a topic in the map. */
-export type TopicOf<TTopics> = Extract<keyof TTopics, string>;
-
 /**
- * Topic → handler. A handler gets each event of its topic exactly once, in id order. An event whose handler throws counts as
- * handled: the error is reported (`reportError`, or the console), and the stream continues.
+ * Topic → handler. A name is one of
+ * - a declared topic: `news`
+ * - a topic of a declared pattern: `rooms/42` of `rooms/[room]`
+ * - a wildcard, with `*` in place of parameters: `rooms/*`. It brings every topic that the viewer is granted, now or later.
+ *
+ * A handler gets each event of its topics exactly once, in id order within a topic. An event whose handler throws counts as
+ * handled: the error is reported (`reportError`, or the console), and the stream continues. A topic that is also named
+ * without `*` goes to its own handler only.
  */
 export type TopicHandlers<TTopics = SSETopicsMap> = {
-	[K in TopicOf<TTopics>]?: TopicHandler<TTopics[K]>;
+	[K in TopicOf<TTopics>]?: TopicHandler<PayloadOf<K, TTopics>>;
+} & {
+	/** A pattern declares topics. It is not the name of one. */
+	[K in Extract<keyof TTopics, `${string}[${string}]${string}`>]?: undefined;
 };
 
 /** A change of the topics of a running client. See `SSEClient.updateTopics`. */
 export interface TopicsUpdate<TTopics = SSETopicsMap> {
 	/** Topics to add: names (with a handler given earlier), or names with handlers. */
 	addTopics?: readonly TopicOf<TTopics>[] | TopicHandlers<TTopics>;
-	/** Topics to remove. A topic that is added again later replays. */
+	/**
+	 * Topics to remove. A topic that is added again later replays. When a wildcard that stays brings the topic, too, its
+	 * handler gets the events from now on, after all earlier ones.
+	 */
 	removeTopics?: readonly TopicOf<TTopics>[];
 	/** The complete set of topics from now on (plus `addTopics`), with handlers. */
 	nextTopics?: TopicHandlers<TTopics>;
@@ -43,7 +52,10 @@ export interface SSEClientOptions<TTopics = SSETopicsMap> {
 	 * `userID`, which win when they are given, too.
 	 */
 	start?: { cursor: string; log: string; userID?: string } | undefined;
-	/** The server-rendered state of the page contains every event of the first topics up to this id. Default: none. */
+	/**
+	 * The server-rendered state of the page contains every event of the first topics up to this id. This does not hold for
+	 * topics that a wildcard brings: they replay. Default: none.
+	 */
 	lastEventID?: string | null;
 	/**
 	 * Epoch of the log that `lastEventID` belongs to (server-rendered), so that a restored backup is detected. Default:
@@ -64,6 +76,15 @@ export interface SSEClientOptions<TTopics = SSETopicsMap> {
 	keepAliveTimeout?: number;
 	/** Requested history is gone, or the cursor is not of this log and the topic replays completely. */
 	onGap?: (gap: Gap) => void;
+	/**
+	 * The server does not or no longer carry a topic or a wildcard. The others go on.
+	 *
+	 * For `forbidden` and `revoked`, drop what you folded from the topic: the viewer may not see it. If the viewer may see it
+	 * again, all its history is handled again. For `unknown` (the server has an older version) and `too_many` (the stream is
+	 * full), keep it: if the topic comes back, only the events that were not handled follow. A topic stays requested until it
+	 * is removed.
+	 */
+	onDenied?: (denied: Denied) => void;
 	/** All history has arrived; the following events are live. Called once per connection. */
 	onCaughtUp?: (info: CaughtUp) => void;
 	/** The session ended. The client has closed and stays closed until `connect()`. */

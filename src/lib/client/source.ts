@@ -27,6 +27,8 @@ export interface SourceEvents {
  */
 export class Source {
 	readonly #source: EventSourceLike;
+	readonly #events: SourceEvents;
+	readonly #names = new Set<string>();
 	#closed = false;
 	#openedAt: number | null = null;
 
@@ -38,6 +40,7 @@ export class Source {
 		events: SourceEvents
 	) {
 		this.#source = new EventSource(url);
+		this.#events = events;
 		// A topic may be named "open" or "error". Events of the stream have data; the EventSource's own events have none.
 		this.#source.addEventListener('open', (event) => {
 			if (this.#closed || isMessage(event)) return;
@@ -51,11 +54,17 @@ export class Source {
 			const reason = 'message' in event && typeof event.message === 'string' ? event.message : null;
 			events.onLost(reason, refused);
 		});
-		for (const name of new Set(names)) {
-			this.#source.addEventListener(name, (event) => {
-				if (!this.#closed && isMessage(event)) events.onEvent(name, event.lastEventId, event.data);
-			});
-		}
+		for (const name of names) this.listen(name);
+	}
+
+	/** Reports events of this name from now on, also those that have arrived in the same chunk. */
+	listen(name: string): void {
+		if (this.#names.has(name)) return;
+		this.#names.add(name);
+		this.#source.addEventListener(name, (event) => {
+			if (this.#closed || !isMessage(event)) return;
+			this.#events.onEvent(name, event.lastEventId, event.data);
+		});
 	}
 
 	/** Milliseconds since it opened. null: it has not opened. */

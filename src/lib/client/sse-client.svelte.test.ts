@@ -56,7 +56,7 @@ describe('connecting', () => {
 		expect(first.cursor).toBeNull();
 		first.send(event(7));
 		await until(() => calls.length === 1);
-		expect(calls).toEqual([[{ n: 1 }, { id: '7', topic: 'chat' }]]);
+		expect(calls).toEqual([[{ n: 1 }, { id: '7', topic: 'chat', params: [] }]]);
 		expect(client.status).toBe('connected');
 		expect(client.lastEventID).toBe('7');
 		expect(client.topicCounters).toEqual({ chat: 1 });

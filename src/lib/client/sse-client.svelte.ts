@@ -1,9 +1,10 @@
-import { CONTROL, compareIds, type Gap, type SSETopicsMap } from '../protocol/index.ts';
+import { CONTROL, type SSETopicsMap } from '../protocol/index.ts';
 import { untrack } from 'svelte';
-import { isID, readCaughtUp, readGap, readReason } from './control.ts';
+import { isID, readCaughtUp, readDenied, readGap, readReason, readSubscribed } from './control.ts';
+import { Cursor } from './cursor.ts';
 import { Link, type LinkStatus, type LinkTarget } from './link.ts';
 import type { SSEClientOptions, TopicsUpdate } from './options.ts';
-import { Subscriptions, type TopicHandler } from './subscriptions.ts';
+import { Subscriptions } from './subscriptions.ts';
 import { streamURL } from './url.ts';
 
 /**
@@ -40,17 +41,9 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	#shownCursor = $state<string | null>(null);
 	#counters = $state<Record<string, number>>({});
 
-	/** Every event up to this id has been handled. */
-	#cursor: string | null = null;
-	/** Epoch of the log that the cursor belongs to. */
-	#log: string | null = null;
+	readonly #cursor: Cursor;
 	/** Id of the user whose events these are. */
 	#user: string | null;
-	/**
-	 * Set when the cursor is not valid any more. The next id then replaces the cursor, even a smaller one, but not one below
-	 * this value.
-	 */
-	#cursorGoesBackTo: string | null = null;
 	readonly #received = new Map<string, number>();
 
 	/**
@@ -69,13 +62,11 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		this.#url = String(url);
 		this.#options = options;
 		this.#client = client;
-		this.#log = options.log ?? options.start?.log ?? null;
+		this.#cursor = new Cursor(start, options.log ?? options.start?.log ?? null, (id) => {
+			this.#shownCursor = id;
+		});
 		this.#user = options.userID ?? options.start?.userID ?? null;
-		this.#subscriptions = new Subscriptions(
-			options.topics as Record<string, TopicHandler | undefined>,
-			start
-		);
-		this.#moveTo(start);
+		this.#subscriptions = new Subscriptions(options.topics, start);
 		this.#link = new Link(
 			{
 				target: () => this.#target(),
@@ -120,7 +111,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		return this.#shownCursor;
 	}
 
-	/** Topic → number of events received since this client was created. */
+	/** Topic → number of events received since this client was created. A topic of a wildcard is counted for itself. */
 	get topicCounters(): Record<string, number> {
 		return this.#counters;
 	}
@@ -139,17 +130,17 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	};
 
 	/**
-	 * Changes the topics. A new topic replays from its start. A removed topic is forgotten and replays when it is added
-	 * again. Removals are applied first, so a topic in both lists is subscribed anew. Topics that stay miss no event and get
-	 * none twice.
+	 * Changes the topics and wildcards. A new topic replays from its start. A removed topic is forgotten and replays when it
+	 * is added again; a removed wildcard takes its topics along. Removals are applied first, so a topic in both lists is
+	 * subscribed anew. Topics that stay miss no event and get none twice.
 	 *
 	 * @throws Error when a name is not a valid topic name; nothing has changed then
 	 */
 	updateTopics = (update: TopicsUpdate<TTopics>): void => {
 		const changed = this.#subscriptions.update({
-			add: update.addTopics as readonly string[] | Record<string, TopicHandler> | undefined,
+			add: update.addTopics,
 			remove: update.removeTopics,
-			next: update.nextTopics as Record<string, TopicHandler> | undefined
+			next: update.nextTopics
 		});
 		this.#debug('topics updated', this.#subscriptions.requested);
 		if (changed) this.#link.replace();
@@ -170,30 +161,31 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 
 	#target(): LinkTarget | null {
 		const EventSource = this.#options.eventSource ?? globalThis.EventSource;
-		const topics = this.#subscriptions.names;
 		// During server rendering there is no EventSource.
-		if (!EventSource || topics.length === 0) return null;
-		this.#cursorGoesBackTo = null;
+		if (!EventSource || this.#subscriptions.names.length === 0) return null;
+		this.#cursor.reconnect();
+		this.#subscriptions.reconnect();
 		const url = streamURL(this.#url, {
 			topics: this.#subscriptions.requested,
 			client: this.#client,
-			cursor: this.#cursor,
-			log: this.#log,
+			cursor: this.#cursor.id,
+			log: this.#cursor.log,
 			user: this.#user
 		});
+		const names = [...this.#subscriptions.topics, ...Object.values(CONTROL)];
 		const fetcher = this.#options.fetch ?? (this.#options.eventSource ? null : globalThis.fetch);
-		return { EventSource, url, names: [...topics, ...Object.values(CONTROL)], fetch: fetcher };
+		return { EventSource, url, names, fetch: fetcher };
 	}
 
 	#receive(name: string, id: string, text: string): void {
 		if (name === CONTROL.keepAlive) {
 			this.#link.heardKeepAlive();
-			this.#advance(id);
+			this.#cursor.advance(id);
 			return;
 		}
 		const isControl = !this.#subscriptions.has(name);
 		if (!isControl) {
-			this.#advance(id);
+			this.#cursor.advance(id);
 			// Ids that are not of the log cannot be ordered: each such event counts as new.
 			if (isID(id) && !this.#subscriptions.accept(name, id)) return;
 		}
@@ -213,24 +205,34 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		const count = (this.#received.get(topic) ?? 0) + 1;
 		this.#received.set(topic, count);
 		this.#counters[topic] = count;
-		call(() => this.#subscriptions.handler(topic)?.(data, { id, topic }));
+		call(() => this.#subscriptions.handle(topic, id, data));
 	}
 
+	/** Acts on a control event. Its `lastEventId` is the id of an earlier event, so it is not used. */
 	#control(name: string, data: unknown): void {
 		this.#debug(name, data);
 		if (name === CONTROL.caughtUp) {
 			const info = readCaughtUp(data);
-			if (!info) return report(new Error('The server sent a malformed "caught-up"'));
-			this.#advance(info.cursor);
-			this.#log = info.log;
+			if (!info) return reportMalformed(name);
+			if (this.#cursor.caughtUp(info)) this.#subscriptions.forgetAbsent();
 			this.#user = info.user ?? this.#user;
 			this.#link.served();
 			call(() => this.#options.onCaughtUp?.(info));
 		} else if (name === CONTROL.gap) {
 			const gap = readGap(data);
-			if (!gap) return report(new Error('The server sent a malformed "gap"'));
-			this.#passGap(gap);
+			if (!gap) return reportMalformed(name);
+			if (this.#cursor.passGap(gap)) this.#subscriptions.forget(gap.topic);
 			call(() => this.#options.onGap?.(gap));
+		} else if (name === CONTROL.subscribed) {
+			const subscribed = readSubscribed(data);
+			if (!subscribed || !this.#subscriptions.expects(subscribed)) return reportMalformed(name);
+			if (this.#subscriptions.bring(subscribed)) this.#link.listen(subscribed.topic);
+			else this.#link.replace();
+		} else if (name === CONTROL.denied) {
+			const denied = readDenied(data);
+			if (!denied) return reportMalformed(name);
+			this.#subscriptions.deny(denied);
+			call(() => this.#options.onDenied?.(denied));
 		} else if (name === CONTROL.signedOut) {
 			const reason = readReason(data);
 			this.#link.close(new Error(`Signed out: ${reason}`));
@@ -238,46 +240,6 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		} else if (name === CONTROL.timeout) {
 			this.#link.renew();
 		}
-	}
-
-	/**
-	 * History is missing. There are three cases:
-	 * - `lost` is set: the log lost events that the client has seen. The cursor goes back to `after`, and new events have
-	 *   greater ids.
-	 * - The oldest event is after the cursor: events were trimmed. Nothing changes.
-	 * - Otherwise the cursor is not of this log. Other events follow, with ids that the client may have seen, so the last id
-	 *   of the topic is reset.
-	 *
-	 * The cursor itself is kept until an event with an id arrives. Reason: the connection may break off between the gaps of
-	 * two topics. The client must then send the old cursor again, so that the server reports the second gap.
-	 */
-	#passGap({ topic, after, oldest, lost }: Gap): void {
-		if (lost !== undefined) {
-			this.#cursorGoesBackTo = after;
-			return;
-		}
-		if (after === '0' || (oldest !== null && compareIds(oldest, after) > 0)) return;
-		this.#subscriptions.startOver(topic);
-		this.#cursorGoesBackTo = '0';
-	}
-
-	/** The cursor never goes back by itself: the history of a new topic has ids below the cursor of the other topics. */
-	#advance(id: string): void {
-		if (!isID(id)) return;
-		const from = this.#cursorGoesBackTo;
-		if (from === null) {
-			if (this.#cursor === null || compareIds(id, this.#cursor) > 0) this.#moveTo(id);
-			return;
-		}
-		this.#cursorGoesBackTo = null;
-		// Next to the old epoch, the new cursor would also be judged as foreign.
-		if (from === '0') this.#log = null;
-		this.#moveTo(compareIds(id, from) > 0 ? id : from);
-	}
-
-	#moveTo(cursor: string | null): void {
-		this.#cursor = cursor;
-		this.#shownCursor = cursor;
 	}
 
 	#debug(text: string, ...details: unknown[]): void {
@@ -297,6 +259,10 @@ function call(run: () => void): void {
 function report(error: unknown): void {
 	if (typeof reportError === 'function') reportError(error);
 	else console.error(error);
+}
+
+function reportMalformed(name: string): void {
+	report(new Error(`The server sent a malformed "${name}"`));
 }
 
 /** `crypto.randomUUID` is missing on pages without https. */

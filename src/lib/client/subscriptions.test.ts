@@ -1,4 +1,4 @@
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { Subscriptions } from './subscriptions.ts';
 
 const noop = () => {};
@@ -21,11 +21,12 @@ describe('the topics of a client', () => {
 
 	it('adds only what is new when a name and a whole map are given together', () => {
 		const topics = new Subscriptions({ chat: noop, notifications: noop });
-		const logs = () => {};
+		const logs = vi.fn();
 		const next = { chat: noop, notifications: noop, logs };
 		expect(topics.update({ add: ['logs'], next })).toBe(true);
 		expect(topics.requested).toEqual(['chat@0', 'notifications@0', 'logs@1']);
-		expect(topics.handler('logs')).toBe(logs);
+		topics.handle('logs', '1', {});
+		expect(logs).toHaveBeenCalledTimes(1);
 	});
 
 	it('forgets what a whole map leaves out', () => {
@@ -36,17 +37,21 @@ describe('the topics of a client', () => {
 
 	it('takes a new handler for a topic that stays, without asking the server', () => {
 		const topics = new Subscriptions({ chat: noop });
-		const other = () => {};
+		const other = vi.fn();
 		expect(topics.update({ next: { chat: other } })).toBe(false);
-		expect(topics.handler('chat')).toBe(other);
+		topics.handle('chat', '1', {});
+		expect(other).toHaveBeenCalledTimes(1);
 	});
 
 	it('finds the handler of a topic that comes back by its name', () => {
-		const chat = () => {};
+		const chat = vi.fn();
 		const topics = new Subscriptions({ chat });
 		topics.update({ remove: ['chat'] });
+		topics.handle('chat', '1', {});
+		expect(chat).not.toHaveBeenCalled();
 		topics.update({ add: ['chat'] });
-		expect(topics.handler('chat')).toBe(chat);
+		topics.handle('chat', '1', {});
+		expect(chat).toHaveBeenCalledTimes(1);
 	});
 
 	it('subscribes anew to a topic that is removed and added in one change', () => {
@@ -88,16 +93,23 @@ describe('the topics of a client', () => {
 	it('works with names that objects have by nature', () => {
 		const topics = new Subscriptions({ constructor: noop });
 		expect(topics.requested).toEqual(['constructor@0']);
-		expect(topics.handler('toString')).toBeUndefined();
+		expect(topics.has('toString')).toBe(false);
 	});
 
-	it.each(['keep-alive', 'caught-up', '$subscribed', 'a@1', '', 'two words'])(
-		'refuses "%s" and then changes nothing',
-		(name) => {
-			const topics = new Subscriptions({ chat: noop });
-			expect(() => topics.update({ add: [name], remove: ['chat'] })).toThrow(`"${name}"`);
-			expect(topics.requested).toEqual(['chat@0']);
-			expect(() => new Subscriptions({ [name]: noop })).toThrow(`"${name}"`);
-		}
-	);
+	it.each([
+		'keep-alive',
+		'caught-up',
+		'$subscribed',
+		'a@1',
+		'',
+		'two words',
+		'rooms/[room]/messages',
+		'*/messages',
+		'rooms/a*/messages'
+	])('refuses "%s" and then changes nothing', (name) => {
+		const topics = new Subscriptions({ chat: noop });
+		expect(() => topics.update({ add: [name], remove: ['chat'] })).toThrow(`"${name}"`);
+		expect(topics.requested).toEqual(['chat@0']);
+		expect(() => new Subscriptions({ [name]: noop })).toThrow(`"${name}"`);
+	});
 });

@@ -1,13 +1,21 @@
-import { compareIds, isReserved, TOPIC_NAME } from '../protocol/index.ts';
+import type { Denied, Subscribed } from '../protocol/index.ts';
+import { checkName, Subscription } from './subscription.ts';
 
 /** Id and topic of an event. */
 export interface EventInfo {
 	/** Id as decimal text; empty on a stream without ids. */
 	id: string;
+	/** The topic itself, also when a wildcard brought it. */
 	topic: string;
+	/**
+	 * The parts of the topic that stand for each `*` of the wildcard, in order: `['42']` for `rooms/42` of `rooms/*`. Empty
+	 * for a topic that is named without `*`. The parts have no names: the browser knows the wildcard, but not the pattern
+	 * that is declared on the server.
+	 */
+	params: readonly string[];
 }
 
-/** Handles the events of one topic. */
+/** Handles the events of one topic, or of all topics that a wildcard brings. */
 export type TopicHandler<TData = unknown> = (data: TData, event: EventInfo) => void;
 
 /** A change of the topics, with names and handlers. */
@@ -19,19 +27,15 @@ export interface TopicChange {
 	next?: Readonly<Record<string, TopicHandler | undefined>>;
 }
 
-interface Subscription {
-	/** How many times this client has added the topic after its start. */
-	n: number;
-	/** Id of the last handled event: an event that is not after it has been handled before. */
-	last: string;
-}
-
-/** The topics of a client, and how far each has been handled. */
+/** The topics and wildcards of a client, and how far each topic has been handled. */
 export class Subscriptions {
 	readonly #current = new Map<string, Subscription>();
 	/** Handlers stay after a removal, so that a topic can be added again by name. */
 	readonly #handlers = new Map<string, TopicHandler>();
-	readonly #added = new Map<string, number>();
+	/** Name → the largest n that was used. */
+	readonly #counts = new Map<string, number>();
+	/** Topic → the wildcard that brought it on this connection. */
+	readonly #brought = new Map<string, Subscription>();
 
 	/**
 	 * @param start cursor of the server-rendered state of the page, if any
@@ -42,35 +46,40 @@ export class Subscriptions {
 		start: string | null = null
 	) {
 		const initial = handlersOf(topics);
-		initial.forEach((_, topic) => checkName(topic));
-		for (const [topic, handler] of initial) {
-			this.#handlers.set(topic, handler);
-			this.#added.set(topic, 0);
-			this.#current.set(topic, { n: 0, last: start ?? '0' });
+		initial.forEach((_, name) => checkName(name));
+		for (const [name, handler] of initial) {
+			this.#handlers.set(name, handler);
+			this.#counts.set(name, 0);
+			this.#current.set(name, new Subscription(name, 0, start));
 		}
 	}
 
-	/** Names of the current topics. */
+	/** Names of the current topics and wildcards. */
 	get names(): string[] {
 		return [...this.#current.keys()];
 	}
 
-	/**
-	 * The topics in the form of the request: `name@n`, or `name@n:id` with the id of the last handled event. With it, an
-	 * interrupted replay continues there.
-	 */
+	/** The current topics that are named without a wildcard. */
+	get topics(): string[] {
+		return [...this.#current.values()].filter((one) => !one.isWildcard).map(({ name }) => name);
+	}
+
+	/** Topics and wildcards in the form of the request. */
 	get requested(): string[] {
-		return [...this.#current].map(
-			([topic, { n, last }]) => `${topic}@${n}${last === '0' ? '' : `:${last}`}`
-		);
+		return [...this.#current.values()].map(({ request }) => request);
 	}
 
+	/** @returns true when events of the topic are handled: it is named, or a wildcard has brought it */
 	has(topic: string): boolean {
-		return this.#current.has(topic);
+		return this.#of(topic) !== undefined;
 	}
 
-	handler(topic: string): TopicHandler | undefined {
-		return this.#handlers.get(topic);
+	/** Passes an event to its handler. */
+	handle(topic: string, id: string, data: unknown): void {
+		const subscription = this.#of(topic);
+		if (!subscription) return;
+		const params = subscription.paramsOf(topic) ?? [];
+		this.#handlers.get(subscription.name)?.(data, { id, topic, params });
 	}
 
 	/**
@@ -92,19 +101,17 @@ export class Subscriptions {
 		]);
 		names.forEach(checkName);
 
-		let changed = false;
-		for (const topic of change.remove ?? []) changed = this.#current.delete(topic) || changed;
-		if (change.next) {
-			for (const topic of this.names) {
-				if (!names.has(topic)) changed = this.#current.delete(topic) || changed;
-			}
-		}
-		for (const [topic, handler] of [...next, ...added]) this.#handlers.set(topic, handler);
-		for (const topic of names) {
-			if (this.#current.has(topic)) continue;
-			const n = (this.#added.get(topic) ?? 0) + 1;
-			this.#added.set(topic, n);
-			this.#current.set(topic, { n, last: '0' });
+		const gone = new Set(change.remove);
+		if (change.next) for (const name of this.names) if (!names.has(name)) gone.add(name);
+		const removed = [...gone].flatMap((name) => this.#current.get(name) ?? []);
+		for (const { name } of removed) this.#current.delete(name);
+		this.#handBack(removed, names);
+
+		for (const [name, handler] of [...next, ...added]) this.#handlers.set(name, handler);
+		let changed = removed.length > 0;
+		for (const name of names) {
+			if (this.#current.has(name)) continue;
+			this.#current.set(name, new Subscription(name, this.#nextCount(name)));
 			changed = true;
 		}
 		return changed;
@@ -112,16 +119,106 @@ export class Subscriptions {
 
 	/** @returns true when the event must be handled now: once for each id, in rising order */
 	accept(topic: string, id: string): boolean {
-		const subscription = this.#current.get(topic);
-		if (!subscription || compareIds(id, subscription.last) <= 0) return false;
-		subscription.last = id;
+		return this.#of(topic)?.accept(topic, id) ?? false;
+	}
+
+	/** A new connection begins: the server says again which topics the wildcards bring. */
+	reconnect(): void {
+		this.#brought.clear();
+	}
+
+	/** @returns true when the client asked for the wildcard, and it can bring the topic */
+	expects({ topic, pattern }: Subscribed): boolean {
+		return (this.#current.get(pattern)?.paramsOf(topic) ?? null) !== null;
+	}
+
+	/**
+	 * A wildcard brings a topic. If several wildcards fit, the one stays in charge that has handled events of the topic. A
+	 * topic that is named, too, belongs to its own subscription.
+	 *
+	 * @returns false: the server may continue at the cursor, but the topic was not carried up to there. Its wildcards are
+	 *   renewed, and must be requested before an event of the topic is handled
+	 */
+	bring({ topic, pattern }: Subscribed): boolean {
+		const fitting = this.#fitting(topic);
+		if (fitting.some((wildcard) => wildcard.hasMissed(topic))) {
+			for (const wildcard of fitting) this.#renew(wildcard);
+			return false;
+		}
+		const wildcard = fitting.find((one) => one.hasHandled(topic)) ?? this.#current.get(pattern);
+		if (wildcard) this.#brought.set(topic, wildcard);
 		return true;
 	}
 
-	/** Resets the last id of a topic: the log was replaced or restored to an earlier state. */
-	startOver(topic: string): void {
-		const subscription = this.#current.get(topic);
-		if (subscription) subscription.last = '0';
+	/**
+	 * The server does not or no longer carry a topic, or a wildcard as a whole.
+	 *
+	 * The cursor moves on without it. So what was denied becomes another subscription, and the server cannot take a later
+	 * cursor for valid. A single topic of a wildcard has no subscription of its own. It needs none when a grant must come
+	 * before it comes back: the server sends the history of a grant that the cursor has not passed. For the other reasons
+	 * see {@link Subscription.miss}.
+	 *
+	 * When the viewer may not see the topic, the last ids are forgotten: if it comes back, its history is handled again.
+	 * Otherwise nobody drops what was handled, and only the rest is handled later.
+	 */
+	deny({ topic: name, reason }: Denied): void {
+		const isClosed = reason === 'forbidden' || reason === 'revoked';
+		if (isClosed) this.forget(name);
+		const subscription = this.#current.get(name);
+		if (subscription) this.#renew(subscription);
+		if (!isClosed) for (const wildcard of this.#fitting(name)) wildcard.miss(name);
+	}
+
+	/** Resets the last id of a topic, or of all topics of a wildcard: what follows is handled, whatever its ids are. */
+	forget(name: string): void {
+		this.#current.get(name)?.forgetAll();
+		for (const wildcard of this.#fitting(name)) wildcard.forget(name);
+	}
+
+	/**
+	 * The log is another one, and before this connection no event of it was handled. Forgets all topics of wildcards that it
+	 * has not brought.
+	 */
+	forgetAbsent(): void {
+		for (const subscription of this.#current.values()) {
+			const absent = subscription.topics.filter((topic) => !this.#brought.has(topic));
+			if (subscription.isWildcard) absent.forEach((topic) => subscription.forget(topic));
+		}
+	}
+
+	/**
+	 * Removed subscriptions may have handled topics of a wildcard that stays. From now on their events go to the wildcard's
+	 * handler, which has not seen the earlier ones. But the server takes the cursor for valid for all topics of the wildcard.
+	 * So the wildcard is renewed.
+	 *
+	 * @param added names that the same change adds
+	 */
+	#handBack(removed: readonly Subscription[], added: ReadonlySet<string>): void {
+		const topics = removed
+			.flatMap((one) => (one.isWildcard ? one.topics : [one.name]))
+			.filter((topic) => !this.#current.has(topic) && !added.has(topic));
+		for (const wildcard of new Set(topics.flatMap((topic) => this.#fitting(topic)))) {
+			this.#renew(wildcard);
+		}
+	}
+
+	/** The named topic wins over wildcards. */
+	#of(topic: string): Subscription | undefined {
+		return this.#current.get(topic) ?? this.#brought.get(topic);
+	}
+
+	#fitting(topic: string): Subscription[] {
+		return [...this.#current.values()].filter((one) => one.isWildcard && one.paramsOf(topic));
+	}
+
+	#renew(subscription: Subscription): void {
+		subscription.renew(this.#nextCount(subscription.name));
+	}
+
+	#nextCount(name: string): number {
+		const n = (this.#counts.get(name) ?? 0) + 1;
+		this.#counts.set(name, n);
+		return n;
 	}
 }
 
@@ -136,13 +233,4 @@ function handlersOf(
 	const handlers = new Map<string, TopicHandler>();
 	for (const [topic, handler] of Object.entries(map)) if (handler) handlers.set(topic, handler);
 	return handlers;
-}
-
-function checkName(topic: string): void {
-	if (isReserved(topic)) {
-		throw new Error(`"${topic}" is reserved for the stream itself; choose another topic name`);
-	}
-	if (!TOPIC_NAME.test(topic)) {
-		throw new Error(`"${topic}" is not a topic name; use letters, digits and ._/-, at most 100`);
-	}
 }

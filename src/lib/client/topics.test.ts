@@ -279,14 +279,20 @@ describe('what goes wrong in the application', () => {
 		const broken = () => {
 			throw new Error('broken');
 		};
-		const client = connect({ onGap: broken, onCaughtUp: broken, onSignedOut: broken });
+		const client = connect({
+			onGap: broken,
+			onCaughtUp: broken,
+			onDenied: broken,
+			onSignedOut: broken
+		});
 		DrivenEventSource.last
 			.open()
 			.emit('gap', '', { topic: 'chat', after: '0', oldest: '3' })
 			.emit('caught-up', 3, { topics: ['chat'], cursor: '3', log: 'a' })
 			.emit('chat', 4, {})
+			.emit('denied', '', { topic: 'chat', reason: 'unknown' })
 			.emit('signed-out', '', { reason: 'expired' });
-		expect(report).toHaveBeenCalledTimes(3);
+		expect(report).toHaveBeenCalledTimes(4);
 		expect(handled).toEqual(['chat:4']);
 		expect(client.error?.message).toContain('expired');
 	});
