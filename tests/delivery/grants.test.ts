@@ -1,5 +1,6 @@
 /** Streams of topics that depend on grants: rooms that somebody joins and leaves while streams are open, slow or away. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { Roster } from '../../src/lib/server/streams/roster.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 import type { StreamClient } from '../support/stream-client.ts';
 import { until } from '../support/until.ts';
@@ -293,6 +294,28 @@ describe('who grants is told what is wrong', () => {
 		const { logline } = scene.server.app;
 		await expect(logline.grant('rooms/1', '')).rejects.toMatchObject({ code: 'invalid_user' });
 	});
+});
+
+test('the database says who is connected, and that a user has received an event', async () => {
+	await grant('rooms/1');
+	await scene.insert(ROOM(1), 'one');
+	const client = scene.open(`${ALL_ROOMS}&client=me`);
+	await client.caughtUp();
+	const { streams, hub, pool } = scene.server.app.logline.parts;
+	await new Roster(streams.connections, () => hub.tail).write(pool);
+	const [row] =
+		await scene.sql`select *, position::text, ids_behind::int from logline_clients where client_id = 'me'`;
+	expect(row).toMatchObject({
+		user_id: scene.user.id,
+		state: 'live',
+		position: String(hub.tail),
+		ids_behind: 0,
+		topics: [ROOM(1)]
+	});
+	const gates =
+		await scene.sql`select gate, passes from logline_explain(${client.of(ROOM(1))[0]!.id}, ${scene.user.id})`;
+	// It could not see the topic yet when the event was appended.
+	expect(gates.filter(({ passes }) => passes !== true).map(({ gate }) => gate)).toEqual([]);
 });
 
 test('a grant in a transaction is given with its commit, and not without', async () => {

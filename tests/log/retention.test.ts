@@ -299,3 +299,20 @@ test('history is paged from the newest, with private events among everyone’s',
 	expect(second.events.map((event) => event.json)).toEqual(['2', '1']);
 	expect(second.events[1]!.id).toBe(second.oldest);
 });
+
+test('what is declared for a pattern holds in each of its topics', async () => {
+	scene = await openScene();
+	await scene.insert('rooms/1/messages', 1, 2, 3);
+	await scene.insert('rooms/2/messages', 4);
+	await scene.insert('clubs/1/news', 5, 6);
+	await trim({ 'rooms/[room]/messages': { lastPerUser: 2 }, 'clubs/[club]/news': { seconds: 0 } });
+	expect(await left('rooms/1/messages')).toEqual([2, 3]);
+	expect(await left('rooms/2/messages')).toEqual([4]);
+	expect(await left('clubs/1/news')).toEqual([]);
+	// A new topic of the pattern, later.
+	await scene.insert('clubs/2/news', 7);
+	await scene.insert('rooms/3/messages', 8, 9, 10);
+	await trim({ 'rooms/[room]/messages': { lastPerUser: 2 }, 'clubs/[club]/news': { seconds: 0 } });
+	expect(await left('clubs/2/news')).toEqual([]);
+	expect(await left('rooms/3/messages')).toEqual([9, 10]);
+});

@@ -81,6 +81,16 @@ export class Subscriber implements Member {
 		return (this.#topics ??= [...this.#starts.keys()].sort());
 	}
 
+	/** @returns true when it carries the topic */
+	carries(topic: string): boolean {
+		return this.#starts.has(topic);
+	}
+
+	/** Every event of its topics up to this id has been handed to the socket. */
+	get position(): bigint {
+		return this.#state === 'live' ? this.#hub.tail : this.#position;
+	}
+
 	get state(): 'catching-up' | 'live' | 'ended' {
 		return this.#state;
 	}

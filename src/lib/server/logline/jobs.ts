@@ -3,9 +3,11 @@ import type { Queryable } from '../database/queryable.ts';
 import { SoleConnection } from '../database/sole-connection.ts';
 import { forgetClients, forgetSessions } from '../streams/subscriptions.ts';
 import type { Writer } from '../log/append.ts';
+import { sweepGrants } from '../log/grants/sweep.ts';
 import { forgetAnswers } from '../log/retention/maintain.ts';
 import { ensurePartitions } from '../log/retention/partitions.ts';
 import { trimLog } from '../log/retention/retention.ts';
+import type { Roster } from '../streams/roster.ts';
 import type { Logger } from '../work/logger.ts';
 import { startLoop, type Loop } from '../work/loop.ts';
 
@@ -14,6 +16,12 @@ const PARTITIONS_MS = 5_000;
 
 /** How often a process checks that the log can be written if nobody has written, in milliseconds. */
 const PROBE_MS = 5_000;
+
+/** How often a process compares all grants with their history, in milliseconds. Triggers see nearly every change. */
+const SWEEP_MS = 600_000;
+
+/** How often a process writes who is connected, in milliseconds. */
+const ROSTER_MS = 10_000;
 
 /** How often a process deletes old rows, in milliseconds. */
 const MAINTENANCE_MS = 60_000;
@@ -34,6 +42,7 @@ export interface JobParts {
 	background: Queryable;
 	topics: TopicRegistry;
 	writer: Writer;
+	roster: Roster;
 }
 
 /** The background work of a process. */
@@ -50,7 +59,8 @@ export interface Jobs {
 }
 
 /** Starts the jobs. Each has its own loop: a trim that takes an hour must not delay new partitions. */
-export function startJobs({ url, settings, logger, background, topics, writer }: JobParts): Jobs {
+export function startJobs(parts: JobParts): Jobs {
+	const { url, settings, logger, background, topics, writer, roster } = parts;
 	const retention = new SoleConnection(url, { name: 'retention', answerMs: 60_000, settings });
 	const stopping = new AbortController();
 	let lastPartitioned: bigint | null = null;
@@ -74,7 +84,9 @@ export function startJobs({ url, settings, logger, background, topics, writer }:
 		every(PROBE_MS, 'probe', () => writer.probe()),
 		every(MAINTENANCE_MS, 'retention', () => trimLog(retention, topics, stopping.signal)),
 		every(MAINTENANCE_MS, 'answers', () => forgetAnswers(background, stopping.signal)),
-		every(MAINTENANCE_MS, 'clients', () => forgetClients(background))
+		every(MAINTENANCE_MS, 'clients', () => forgetClients(background)),
+		every(SWEEP_MS, 'grants', () => sweepGrants(background)),
+		every(ROSTER_MS, 'roster', () => roster.write(background))
 	];
 	let stopped: Promise<void> | null = null;
 	async function stop(): Promise<void> {

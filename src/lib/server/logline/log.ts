@@ -16,6 +16,7 @@ import { schemaSettings } from '../schema/schema-name.ts';
 import { readClientStates, type ClientAsked } from '../streams/client.ts';
 import type { StreamLimits } from '../streams/limits.ts';
 import type { StreamParts } from '../streams/parts.ts';
+import { Roster } from '../streams/roster.ts';
 import { Streams } from '../streams/streams.ts';
 import type { Logger } from '../work/logger.ts';
 import { sharedRead } from '../work/shared-read.ts';
@@ -115,7 +116,8 @@ export async function startLog(options: LogOptions): Promise<Log> {
 		readSessions: options.sessions
 	};
 	const streams = new Streams(parts);
-	const jobs = startJobs({ url, settings, logger, background, topics, writer });
+	const roster = new Roster(streams.connections, () => hub.tail);
+	const jobs = startJobs({ url, settings, logger, background, topics, writer, roster });
 	const listener = listen(url, { ...parts, streams, tailer, relay, jobs });
 	await listener.start();
 	tailer.start();

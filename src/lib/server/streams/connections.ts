@@ -9,6 +9,7 @@ import {
 	tooManyStreams,
 	tooOften
 } from './connection-refusals.ts';
+import type { Subscriber } from '../delivery/subscriber.ts';
 import { Connection, type Asker, type Stream } from './connection.ts';
 import { attend } from './attend.ts';
 import { OpenRate } from './open-rate.ts';
@@ -44,7 +45,6 @@ export class Connections {
 	readonly #limits: ConnectionLimits;
 	readonly #held = new Set<Connection>();
 	readonly #perUser = new Tally();
-	readonly #perTopic = new Tally();
 	readonly #bySession = new Map<string, Set<Connection>>();
 	/** Connections of which it is not known yet who asks. */
 	readonly #unknown = new Set<Connection>();
@@ -72,6 +72,13 @@ export class Connections {
 		return this.#held.size;
 	}
 
+	/** The open streams, with the clients that have them. */
+	*streams(): Iterable<{ clientID: string; subscriber: Subscriber }> {
+		for (const { clientID, stream } of this.#held) {
+			if (stream) yield { clientID, subscriber: stream.subscriber };
+		}
+	}
+
 	/** Ids of the sessions that have connections in this process. */
 	get sessions(): string[] {
 		return [...this.#bySession.keys()];
@@ -86,9 +93,10 @@ export class Connections {
 		return this.sessions;
 	}
 
-	/** @returns true when a stream of this process is subscribed to the topic */
+	/** @returns true when a stream of this process carries the topic; it may look at all streams */
 	has(topic: string): boolean {
-		return this.#perTopic.of(topic) > 0;
+		for (const { stream } of this.#held) if (stream?.subscriber.carries(topic)) return true;
+		return false;
 	}
 
 	/** @returns ids of the clients of a session that have a connection in this process */
@@ -186,7 +194,6 @@ export class Connections {
 		connection.keepAliveAt = now + keepAliveMs;
 		// Random, so that clients that connected together do not disconnect together.
 		if (maxAgeMs > 0) connection.endsAt = now + maxAgeMs * (0.8 + 0.2 * Math.random());
-		for (const topic of stream.subscriber.topics) this.#perTopic.add(topic, 1);
 		stream.sink.onGone(() => this.release(connection));
 	}
 
@@ -194,9 +201,6 @@ export class Connections {
 	release(connection: Connection): void {
 		if (!this.#held.delete(connection)) return;
 		if (connection.userId !== null) this.#perUser.add(connection.userId, -1);
-		for (const topic of connection.stream?.subscriber.topics ?? []) {
-			this.#perTopic.add(topic, -1);
-		}
 		this.#unknown.delete(connection);
 		const { sessionID } = connection;
 		const ofSession = sessionID === null ? undefined : this.#bySession.get(sessionID);

@@ -21,7 +21,7 @@ export class GrantedTopics implements ChangingTopics, Watcher {
 	/** Everything that was heard up to here is in what was read. */
 	#settled = 0n;
 	/** Topics for which there is no room, as far as the client was told. */
-	readonly #tooMany = new Set<string>();
+	#tooMany: ReadonlySet<string> = new Set();
 	/** A topic has appeared since the topics were read. */
 	#appeared = false;
 	#watched: readonly string[] = [];
@@ -67,6 +67,8 @@ export class GrantedTopics implements ChangingTopics, Watcher {
 			this.#appeared = false;
 			const heard = this.#heard;
 			const carried = await readCarried(this.#parts, this.#viewer, this.#requested, after, signal);
+			// The first result is told when the stream begins, a later one as a change.
+			if (!this.#carried) this.#tooMany = withoutRoom(carried);
 			this.#carried = carried;
 			this.#settled = heard > carried.position ? heard : carried.position;
 			if (carried.scopes.every((scope) => this.#watched.includes(scope))) return carried;
@@ -88,9 +90,14 @@ export class GrantedTopics implements ChangingTopics, Watcher {
 				for (const [topic, { since }] of before) {
 					if (carried.topics.get(topic)?.since !== since) denied.push({ topic, reason: 'revoked' });
 				}
-				for (const refused of carried.denied) {
-					if (refused.reason === 'too_many' && !this.#tooMany.has(refused.topic))
-						denied.push(refused);
+				const noRoom = withoutRoom(carried);
+				for (const topic of noRoom) {
+					if (!this.#tooMany.has(topic)) denied.push({ topic, reason: 'too_many' });
+				}
+				// It was told that there is no room for them. Now it may not have them at all.
+				for (const topic of this.#tooMany) {
+					if (!noRoom.has(topic) && !carried.topics.has(topic))
+						denied.push({ topic, reason: 'revoked' });
 				}
 				const added = [...carried.topics].filter(
 					([topic, { since }]) => before.get(topic)?.since !== since
@@ -103,7 +110,7 @@ export class GrantedTopics implements ChangingTopics, Watcher {
 					this.#viewer,
 					added.map(([topic, { floor, replay, since }]) => ({ topic, floor, replay, asOf: since }))
 				);
-				for (const { topic, reason } of denied) if (reason === 'too_many') this.#tooMany.add(topic);
+				this.#tooMany = noRoom;
 				return { denied, subscribed, begun, atLeast: carried.position };
 			},
 			{ signal, trouble }
@@ -113,4 +120,9 @@ export class GrantedTopics implements ChangingTopics, Watcher {
 	end(): void {
 		this.#unwatch();
 	}
+}
+
+/** Topics that the viewer may see, and for which the stream has no room. */
+function withoutRoom({ denied }: Pick<Carried, 'denied'>): Set<string> {
+	return new Set(denied.flatMap(({ topic, reason }) => (reason === 'too_many' ? [topic] : [])));
 }

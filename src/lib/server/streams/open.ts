@@ -145,7 +145,7 @@ async function prepare(
 	const from = cursor ?? 0n;
 	const atLeast = [since, safety.atLeast, carried.position, from].reduce((a, b) => (a > b ? a : b));
 	const gaps = await connection.during(
-		gapsOf(parts, viewer, wanted, standing, carried.topics.keys())
+		gapsOf(parts, viewer, wanted, standing, new Set([...names, ...carried.topics.keys()]))
 	);
 	return {
 		viewer,

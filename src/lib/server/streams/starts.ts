@@ -143,6 +143,8 @@ export async function oldestOfTrim(
  * Returns the gaps for a client whose cursor is not valid. With a cursor of another log, nothing that the client has is
  * valid. After a loss, everything up to `standing.cursor` is valid, and all topics get a gap. This includes topics that look
  * new: their subscription may have been lost together with the events.
+ *
+ * @param topics all that were asked for, also those that are not carried: the client must forget what it had of them
  */
 export async function gapsOf(
 	{ history }: Pick<StreamParts, 'history'>,

@@ -14,14 +14,25 @@ export interface UserGrants {
 /** How often and how long a reader waits for a revoke that is committed, but not yet in the log. Milliseconds. */
 const PATIENCE = { times: 20, ms: 50 };
 
+/** A revoke waits for its place in the log for too long. It has the code of a lock that was not available: try again. */
+export class GrantsUnsettled extends Error {
+	readonly code = '55P03';
+
+	constructor() {
+		super('Grants have been taken back, and the log has not noted it yet: does a relay run?');
+		this.name = 'GrantsUnsettled';
+	}
+}
+
 /**
  * Reads the grants of a user.
  *
  * A request needs the open row of the history *and* the row in `grants`. When the second is missing, a revoke waits for its
- * place in the log. It will be there soon, so this waits a moment. Otherwise a grant that is given again before that would
- * never be told: for the log, nothing has happened.
+ * place in the log. It will be there soon, so this waits a moment. To say that the grant has ended would be wrong: it may be
+ * given again before the log notices, and then nothing has happened, and nobody would be told of it.
  *
  * @param after grants that ended after this position are returned as `closed`
+ * @throws GrantsUnsettled
  */
 export async function readGrants(
 	on: Queryable,
@@ -41,21 +52,35 @@ export async function readGrants(
 			signal
 		);
 		const rows = JSON.parse(found!.rows) as [string, string, string | null, boolean][];
-		const waiting = rows.some(([, , until, granted]) => until === null && !granted);
-		if (waiting && attempt < PATIENCE.times && !signal?.aborted) {
+		if (rows.some(([, , until, granted]) => until === null && !granted)) {
+			if (attempt === PATIENCE.times || signal?.aborted) throw new GrantsUnsettled();
+			// The trigger that should have told the relay may be switched off.
+			if (attempt === PATIENCE.times / 2) await noteLosses(on, userId);
 			await new Promise((resolve) => setTimeout(resolve, PATIENCE.ms));
 			continue;
 		}
 		const open = new Map<string, bigint>();
 		const closed = new Map<string, bigint>();
-		for (const [scope, from, until, granted] of rows) {
-			if (until === null && granted) open.set(scope, BigInt(from));
-			// Not in the log yet after all: then it ends here with its beginning, so that it counts as ended.
-			const end = BigInt(until ?? from);
-			if ((until !== null || !granted) && end > (closed.get(scope) ?? 0n)) closed.set(scope, end);
+		for (const [scope, from, until] of rows) {
+			if (until === null) open.set(scope, BigInt(from));
+			else if (BigInt(until) > (closed.get(scope) ?? 0n)) closed.set(scope, BigInt(until));
 		}
 		return { open, closed, position: BigInt(found!.position) };
 	}
+}
+
+/** Notes the pairs of a user that have no grant any more, as the trigger on `grants` does. */
+async function noteLosses(on: Queryable, userId: string): Promise<void> {
+	await on.query(
+		`WITH noted AS (
+			INSERT INTO grant_losses (scope, user_id) SELECT h.scope, h.user_id FROM grant_history AS h
+			WHERE h.user_id = $1 AND h.until_id IS NULL
+				AND NOT EXISTS (SELECT FROM grants AS g WHERE g.user_id = h.user_id AND g.scope = h.scope)
+			RETURNING 1
+		)
+		SELECT pg_notify('logline_outbox', '') FROM noted LIMIT 1`,
+		[userId]
+	);
 }
 
 /**

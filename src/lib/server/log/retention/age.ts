@@ -10,11 +10,18 @@ import type { Queryable } from '../../database/queryable.ts';
 import { arrayLiteral } from '../../database/array-literal.ts';
 import { endOfBatch, readProgress } from '../progress.ts';
 
-/** A topic whose events are kept for a time. */
+/** A topic, or a pattern of topics, whose events are kept for a time. */
 export interface Timed {
 	topic: string;
 	seconds: number;
 }
+
+/**
+ * SQL: the declared name or pattern of a topic. Topics whose last event is older than the table `log_topics` are missing
+ * there; they are declared by name.
+ */
+export const declaredAs = (topic: string): string =>
+	`coalesce((SELECT pattern FROM log_topics AS known WHERE known.topic = ${topic}), ${topic})`;
 
 /** Ids per block. One statement deletes at most this many events. */
 const BLOCK = 10_000;
@@ -37,7 +44,7 @@ export async function trimByTime(
 ): Promise<number> {
 	await noteBlocks(on, topics, head, signal);
 	let deleted = 0;
-	for (const { topic, seconds } of topics) {
+	for (const { topic, seconds } of await topicsDue(on, topics)) {
 		// The horizon and the deletion must use the same time.
 		const [row] = await on.query<{ cut: string }>(
 			'SELECT (now() - make_interval(secs => $1::float8))::text AS cut',
@@ -58,6 +65,23 @@ export async function trimByTime(
 		}
 	}
 	return deleted;
+}
+
+/** Returns the topics that have something to trim, so that thousands of others cost nothing. */
+async function topicsDue(on: Queryable, topics: readonly Timed[]): Promise<Timed[]> {
+	if (topics.length === 0) return [];
+	const rows = await on.query<{ topic: string; seconds: string }>(
+		`SELECT DISTINCT b.topic, t.seconds::text FROM retention_blocks AS b
+		JOIN unnest($1::text[], $2::text[]::float8[]) AS t(name, seconds) ON t.name = ${declaredAs('b.topic')}
+		WHERE b.oldest < now() - make_interval(secs => $3::float8) AND b.oldest < now() - make_interval(secs => t.seconds)
+		ORDER BY b.topic`,
+		[
+			arrayLiteral(topics.map(({ topic }) => topic)),
+			arrayLiteral(topics.map(({ seconds }) => String(seconds))),
+			Math.min(...topics.map(({ seconds }) => seconds))
+		]
+	);
+	return rows.map(({ topic, seconds }) => ({ topic, seconds: Number(seconds) }));
 }
 
 /** Stores the oldest time of each block and topic, for the rows that are new since the last run. */
@@ -85,7 +109,8 @@ async function noteBlocks(
 			`WITH noted AS (
 				INSERT INTO retention_blocks AS b (topic, block, last, oldest)
 				SELECT topic, id / ${BLOCK}, max(id), min(created_at) FROM events
-				WHERE topic = ANY($1::text[]) AND id > $2::bigint AND id <= $3::bigint GROUP BY 1, 2
+				WHERE (topic = ANY($1::text[]) OR topic IN (SELECT known.topic FROM log_topics AS known WHERE pattern = ANY($1::text[])))
+					AND id > $2::bigint AND id <= $3::bigint GROUP BY 1, 2
 				ON CONFLICT (topic, block) DO UPDATE
 					SET last = greatest(b.last, excluded.last), oldest = least(b.oldest, excluded.oldest)
 			)

@@ -20,7 +20,7 @@ export async function ensurePartitions(on: Queryable): Promise<bigint> {
  * Drops partitions whose events are no longer needed by any topic. A drop takes milliseconds. Deleting the rows would take
  * minutes and write all of them to the WAL again. The horizons move first.
  *
- * @param topics topics that are kept for a time; an event of any other topic is needed
+ * @param topics topics and patterns that are kept for a time; an event of any other topic is needed
  * @param signal stops it between two partitions
  * @returns number of dropped partitions
  */
@@ -44,7 +44,9 @@ export async function dropSpentPartitions(
 	/** @returns true when one of the rows is still needed; each row's own age counts */
 	const needs = async (rows: string) => {
 		const needed = await on.query(
-			`SELECT FROM ${rows} AS e LEFT JOIN unnest($1::text[], $2::float8[]) AS kept(topic, seconds) USING (topic)
+			`SELECT FROM ${rows} AS e
+			LEFT JOIN log_topics AS known ON known.topic = e.topic
+			LEFT JOIN unnest($1::text[], $2::float8[]) AS kept(name, seconds) ON kept.name = coalesce(known.pattern, e.topic)
 			WHERE kept.seconds IS NULL OR e.created_at >= now() - make_interval(secs => kept.seconds) LIMIT 1`,
 			kept
 		);

@@ -10,9 +10,9 @@ import { readHead } from '../read.ts';
 const BATCH = 10_000;
 
 /** The log's own topics are needed only to answer questions about the recent past. */
-const OWN: [string, { retention: Retention }][] = [
-	['$subscribed', { retention: { seconds: 30 * 86_400 } }]
-];
+const OWN = ['$subscribed', '$granted', '$revoked'].map(
+	(topic): [string, { retention: Retention }] => [topic, { retention: { seconds: 30 * 86_400 } }]
+);
 
 /**
  * Trims every topic that is not kept for ever. One process at a time runs it, in bounded batches. The horizon moves first,
@@ -55,7 +55,11 @@ export async function trimLog(
 	}
 }
 
-/** Keeps only the newest `last` events for each audience that got new events since the last run. */
+/**
+ * Keeps only the newest `last` events for each audience that got new events since the last run.
+ *
+ * @param topic a topic, or a pattern: then the newest of each of its topics
+ */
 async function trimByCount(
 	on: Queryable,
 	topic: string,
@@ -84,19 +88,20 @@ async function trimByCount(
 /** Keeps only the newest `last` events for each audience that has an event with `after < id ≤ to`. */
 async function trimToLast(
 	on: Queryable,
-	topic: string,
+	declared: string,
 	after: bigint,
 	to: bigint,
 	last: number,
 	signal?: AbortSignal
 ): Promise<number> {
-	const audiences = await on.query<{ audience: string }>(
-		`SELECT DISTINCT coalesce(user_id, '') AS audience FROM events
-		WHERE topic = $1 AND id > $2::bigint AND id <= $3::bigint`,
-		[topic, after.toString(), to.toString()]
+	const audiences = await on.query<{ topic: string; audience: string }>(
+		`SELECT DISTINCT topic, coalesce(user_id, '') AS audience FROM events
+		WHERE (topic = $1 OR topic IN (SELECT known.topic FROM log_topics AS known WHERE pattern = $1))
+			AND id > $2::bigint AND id <= $3::bigint`,
+		[declared, after.toString(), to.toString()]
 	);
 	let deleted = 0;
-	for (const { audience } of audiences) {
+	for (const { topic, audience } of audiences) {
 		const [boundary] = await on.query<{ id: string }>(
 			`SELECT id::text FROM events WHERE coalesce(user_id, '') = $1 AND topic = $2
 			ORDER BY events.id DESC OFFSET $3::int LIMIT 1`,

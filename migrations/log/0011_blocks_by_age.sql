@@ -1,0 +1,1 @@
+CREATE INDEX "retention_blocks_oldest_idx" ON "retention_blocks" USING btree ("oldest");
