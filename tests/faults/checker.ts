@@ -7,6 +7,7 @@ import { sweepServers } from '../support/private-server.ts';
 import { audit, noFindings, readLog } from './audit.ts';
 import { loadClient } from './client-bundle.ts';
 import { Injector } from './injector.ts';
+import { allFaults } from './kinds/all.ts';
 import { Ledger } from './ledger.ts';
 import { readOptions, USAGE, type Options } from './options.ts';
 import { Random } from './random.ts';
@@ -35,10 +36,9 @@ async function check({ seed, durationMs, only, verbose, ...how }: Options): Prom
 	const readers = new Readers(world, random.fork('readers'), Client);
 	const deeds = new Map<string, number>();
 	const deed = (what: string, count = 1) => void deeds.set(what, (deeds.get(what) ?? 0) + count);
-	const injector = new Injector(
-		{ world, random: random.fork('injector'), writers, readers, ledger, findings, deed },
-		{ only, tell }
-	);
+	const dice = random.fork('injector');
+	const stage = { world, random: dice, writers, readers, ledger, findings, deed };
+	const injector = new Injector(allFaults(stage), dice, { only, tell });
 
 	tell('begin');
 	writers.start();

@@ -3,14 +3,17 @@ import type { TestUser } from '../support/app-server.ts';
 import type { Fact, Ledger, Payload } from './ledger.ts';
 import type { Random } from './random.ts';
 
-/** Topics with their share of the events. Readers toggle the rarer ones, so that replays can end. */
-const TOPICS = [
+/** Topics with their share of the events. */
+export type Shares = readonly (readonly [share: number, topic: string])[];
+
+/** Readers toggle the rarer ones, so that replays can end. */
+const TOPICS: Shares = [
 	[35, 'a'],
 	[25, 'b'],
 	[20, 'c'],
 	[15, 'd'],
 	[5, 'e']
-] as const;
+];
 
 /** Properties that are not random. */
 export interface MakeOptions {
@@ -28,9 +31,17 @@ export class EventMaker {
 	readonly ledger: Ledger;
 	readonly #users: readonly TestUser[];
 	readonly #writer: string;
+	readonly #topics: Shares;
 	#count = 0;
 
-	constructor(writer: string, random: Random, ledger: Ledger, users: readonly TestUser[]) {
+	constructor(
+		writer: string,
+		random: Random,
+		ledger: Ledger,
+		users: readonly TestUser[],
+		topics = TOPICS
+	) {
+		this.#topics = topics;
 		this.#writer = writer;
 		this.#random = random;
 		this.ledger = ledger;
@@ -41,7 +52,7 @@ export class EventMaker {
 		const tag = `${this.#writer}-${++this.#count}`;
 		return this.ledger.declare({
 			tag,
-			topic: options.topic ?? this.#random.weighted(TOPICS),
+			topic: options.topic ?? this.#random.weighted(this.#topics),
 			userId:
 				options.userId !== undefined
 					? options.userId

@@ -1,35 +1,8 @@
-import type { Fault, FaultMaker, Stage } from './fault.ts';
-import { connectionFaults } from './kinds/connections.ts';
-import { databaseFaults } from './kinds/database.ts';
-import { endedSessionFaults } from './kinds/ended-session.ts';
-import { fatRowFaults } from './kinds/fat-rows.ts';
-import { lostAnswerFaults } from './kinds/lost-answer.ts';
-import { partitionEndFaults } from './kinds/partition-end.ts';
-import { poisonFaults } from './kinds/poison.ts';
-import { processFaults } from './kinds/processes.ts';
-import { promotionFaults } from './kinds/promotion.ts';
-import { readOnlyFaults } from './kinds/read-only.ts';
-import { stalledSocketFaults } from './kinds/stalled-socket.ts';
-import { trimmedHeadFaults } from './kinds/trimmed-head.ts';
+import type { Fault } from './fault.ts';
 import type { Random } from './random.ts';
 
 /** Maximum number of faults at the same time. */
 const AT_ONCE = 3;
-
-const MAKERS: readonly FaultMaker[] = [
-	processFaults,
-	connectionFaults,
-	databaseFaults,
-	trimmedHeadFaults,
-	readOnlyFaults,
-	partitionEndFaults,
-	stalledSocketFaults,
-	fatRowFaults,
-	endedSessionFaults,
-	poisonFaults,
-	lostAnswerFaults,
-	promotionFaults
-];
 
 /**
  * How long the same few kinds of fault are used, in milliseconds. In this time, a fault that repairs the effect of another
@@ -55,13 +28,15 @@ export class Injector {
 	 * @param options.only parts of the names of the kinds to choose from, separated by commas
 	 * @param options.tell called for each fault
 	 */
-	constructor(stage: Stage, options: { only: string; tell: (line: string) => void }) {
-		this.#random = stage.random;
+	constructor(
+		faults: readonly Fault[],
+		random: Random,
+		options: { only: string; tell: (line: string) => void }
+	) {
+		this.#random = random;
 		this.#tell = options.tell;
 		const wanted = options.only.split(',');
-		this.#faults = MAKERS.flatMap((make) => make(stage)).filter(({ kind }) =>
-			wanted.some((part) => kind.includes(part))
-		);
+		this.#faults = faults.filter(({ kind }) => wanted.some((part) => kind.includes(part)));
 		if (this.#faults.length === 0) throw new Error(`No fault is called "${options.only}"`);
 	}
 

@@ -57,7 +57,11 @@ export function isClean(findings: Findings): boolean {
 	return FINDINGS.every((finding) => findings[finding].length === 0);
 }
 
-function table(title: string, rows: readonly (readonly [name: string, count: number])[]): string[] {
+/** Returns a table as lines. */
+export function table(
+	title: string,
+	rows: readonly (readonly [name: string, count: number])[]
+): string[] {
 	const width = Math.max(title.length, ...rows.map(([name]) => name.length));
 	return [
 		'',

@@ -1,4 +1,4 @@
-import { EventMaker } from './events.ts';
+import { EventMaker, type Shares } from './events.ts';
 import {
 	appendInTransaction,
 	appendKeyed,
@@ -10,21 +10,38 @@ import type { Random } from './random.ts';
 import { SqlWriter } from './sql-writers.ts';
 import type { World } from './world.ts';
 
-/** How many writers of each kind run at the same time. */
-const CREWS = { append: 2, keyed: 3, transaction: 2, sql: 3 };
-/** Longest pause of a writer between two writes, in milliseconds. */
-const PAUSE_MS = 120;
+/** How writers work. */
+export interface Manner {
+	/** How many writers of each kind run at the same time. */
+	crews: { append: number; keyed: number; transaction: number; sql: number };
+	/** Longest pause of a writer between two writes, in milliseconds. */
+	pauseMs: number;
+	/** undefined: the topics of the checker. */
+	topics?: Shares;
+}
+
+const MANNER: Manner = {
+	crews: { append: 2, keyed: 3, transaction: 2, sql: 3 },
+	pauseMs: 120
+};
 
 /** All writers. */
 export class Writers {
-	readonly #world: World;
+	readonly #world: Pick<World, 'origin' | 'databaseUrl' | 'users'>;
 	readonly #random: Random;
 	readonly #ledger: Ledger;
+	readonly #manner: Manner;
 	readonly #stop = new AbortController();
 	readonly #sql: SqlWriter[] = [];
 	#running: Promise<void>[] = [];
 
-	constructor(world: World, random: Random, ledger: Ledger) {
+	constructor(
+		world: Pick<World, 'origin' | 'databaseUrl' | 'users'>,
+		random: Random,
+		ledger: Ledger,
+		manner = MANNER
+	) {
+		this.#manner = manner;
 		this.#world = world;
 		this.#random = random;
 		this.#ledger = ledger;
@@ -33,7 +50,7 @@ export class Writers {
 	start(): void {
 		const works = { append: appendOnce, keyed: appendKeyed, transaction: appendInTransaction };
 		for (const kind of ['append', 'keyed', 'transaction'] as const) {
-			for (let i = 0; i < CREWS[kind]; i++) {
+			for (let i = 0; i < this.#manner.crews[kind]; i++) {
 				const parts: HttpWriterParts = {
 					...this.#parts(`${kind}${i}`),
 					origin: this.#world.origin,
@@ -42,7 +59,7 @@ export class Writers {
 				this.#run(parts.random, () => works[kind](parts));
 			}
 		}
-		for (let i = 0; i < CREWS.sql; i++) {
+		for (let i = 0; i < this.#manner.crews.sql; i++) {
 			const { random } = this.#parts(`sql${i}`);
 			const writer = this.sqlWriter(`sql${i}`);
 			this.#run(random, () => writer.write());
@@ -66,14 +83,20 @@ export class Writers {
 
 	#parts(name: string): { random: Random; maker: EventMaker } {
 		const random = this.#random.fork(name);
-		return { random, maker: new EventMaker(name, random, this.#ledger, this.#world.users) };
+		const { users } = this.#world;
+		return {
+			random,
+			maker: new EventMaker(name, random, this.#ledger, users, this.#manner.topics)
+		};
 	}
 
 	#run(random: Random, work: () => Promise<unknown>): void {
 		const loop = async () => {
 			while (!this.#stop.signal.aborted) {
 				await work();
-				await new Promise((resolve) => setTimeout(resolve, random.between(0, PAUSE_MS)));
+				await new Promise((resolve) =>
+					setTimeout(resolve, random.between(0, this.#manner.pauseMs))
+				);
 			}
 		};
 		this.#running.push(loop());

@@ -28,7 +28,8 @@ export const connectionFaults: FaultMaker = ({ world, random }) => [
 	...faultsOf('clients', world.clientProxy, random)
 ];
 
-function faultsOf(what: string, proxy: Proxy, random: Random): Fault[] {
+/** Cuts, pauses, refuses and silences the connections of one proxy. */
+export function faultsOf(what: string, proxy: Proxy, random: Random): Fault[] {
 	const now = (act: () => void) => () => {
 		act();
 		return Promise.resolve();

@@ -1,9 +1,16 @@
 import { setTimeout as pause } from 'node:timers/promises';
 import type { AppProcess } from '../apps.ts';
-import type { FaultMaker } from '../fault.ts';
+import type { Fault } from '../fault.ts';
+import type { Random } from '../random.ts';
 
 /** Kills, terminates or pauses applications. */
-export const processFaults: FaultMaker = ({ world, random }) => {
+export function processFaults({
+	world,
+	random
+}: {
+	world: { apps: readonly AppProcess[] };
+	random: Random;
+}): Fault[] {
 	/** Runs on an application that no other fault affects. */
 	const toOne = (act: (app: AppProcess) => Promise<void>) => async () => {
 		const free = world.apps.filter((app) => !app.busy);
@@ -46,4 +53,4 @@ export const processFaults: FaultMaker = ({ world, random }) => {
 			})
 		}
 	];
-};
+}

@@ -1,0 +1,178 @@
+/**
+ * The oracle for topics that depend on grants. It gives and takes back grants, writes, kills and cuts at random for a while.
+ * Then it holds what each client saw against the log, `grant_history` and the declarations. The exit code is 1 if anything
+ * was lost, doubled, out of order or shown to somebody who could not see it.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
+import { sweepServers } from '../../support/private-server.ts';
+import { until } from '../../support/until.ts';
+import { audit, readLog } from '../audit.ts';
+import { Injector } from '../injector.ts';
+import { Ledger } from '../ledger.ts';
+import { readOptions, USAGE, type Options } from '../options.ts';
+import { Random } from '../random.ts';
+import { SETTLE_MS, within } from '../timing.ts';
+import { Writers } from '../writers.ts';
+import { auditGrants, auditProbes, readRoomLog } from './audit.ts';
+import { ClientAudit } from './audit-client.ts';
+import { RoomClients } from './clients.ts';
+import { roomFaults } from './faults.ts';
+import { noRoomFindings } from './findings.ts';
+import { changeGrants, Gifts } from './granter.ts';
+import { Heads } from './heads.ts';
+import { PLACES } from './places.ts';
+import { probe, type Probe } from './prober.ts';
+import { isClean, report } from './report.ts';
+import { RoomsWorld } from './world.ts';
+
+/** How many change grants, and how many probe, at the same time; and their longest pause in milliseconds. */
+const GRANTERS = { count: 2, pauseMs: 500 };
+const PROBERS = { count: 2, pauseMs: 250 };
+
+const WRITERS = {
+	crews: { append: 2, keyed: 1, transaction: 1, sql: 2 },
+	pauseMs: 350,
+	topics: PLACES.map(({ topic }) => [1, topic] as const)
+};
+
+let world: RoomsWorld | null = null;
+let closing: Promise<void> | null = null;
+const close = () => (closing ??= world?.close() ?? Promise.resolve());
+
+async function check({ seed, durationMs, only, verbose }: Options): Promise<boolean> {
+	const random = new Random(seed);
+	const ledger = new Ledger();
+	const findings = noRoomFindings();
+	const started = performance.now();
+	const tell = (line: string) => {
+		if (verbose) console.log(`${((performance.now() - started) / 1000).toFixed(1)} s  ${line}`);
+	};
+	const deeds = new Map<string, number>();
+	const deed = (what: string, count = 1) => void deeds.set(what, (deeds.get(what) ?? 0) + count);
+
+	await sweepServers();
+	const { sql, users, origin } = await open(random);
+	const heads = new Heads(sql);
+	const gifts = new Gifts();
+	const probes: Probe[] = [];
+	const writers = new Writers(world!, random.fork('writers'), ledger, WRITERS);
+	const clients = await RoomClients.create(world!, random.fork('clients'), heads);
+	const dice = random.fork('injector');
+	const injector = new Injector(roomFaults({ world: world!, random: dice, deed }), dice, {
+		only,
+		tell
+	});
+	const over = new AbortController();
+	/** Repeats work until the end, with pauses. */
+	const crew = (
+		name: string,
+		{ count, pauseMs }: typeof GRANTERS,
+		work: (own: Random) => Promise<void>
+	) =>
+		Array.from({ length: count }, async (_, i) => {
+			const own = random.fork(`${name}${i}`);
+			while (!over.signal.aborted) {
+				await work(own);
+				await pause(own.between(0, pauseMs));
+			}
+		});
+
+	tell('begin');
+	heads.start();
+	writers.start();
+	clients.start();
+	const ids = users.map(({ id }) => id);
+	const working = Promise.all([
+		...crew('granter', GRANTERS, (own) =>
+			changeGrants({ sql, random: own, users: ids, gifts, deed })
+		),
+		...crew('prober', PROBERS, (own) =>
+			probe({ sql, random: own, users: ids, gifts, ledger, origin, probes })
+		)
+	]);
+	working.catch(() => {});
+	injector.start();
+	await Promise.race([pause(durationMs), working]);
+	tell('no more faults');
+	try {
+		await within(SETTLE_MS, 'the faults are mended', injector.stop());
+		over.abort();
+		clients.settle();
+		await world!.heal();
+		await within(SETTLE_MS, 'the writers have ended', Promise.all([writers.stop(), working]));
+		await atRest(sql);
+		await clients.caughtUp(sql, ledger, SETTLE_MS);
+	} catch (error) {
+		findings['did not settle'].push(error instanceof Error ? error.message : String(error));
+	}
+	tell('audit');
+	clients.stop();
+	await heads.stop();
+	audit(await readLog(sql, { lost: [], lostFromOutbox: new Set() }), ledger, [], findings);
+	const log = await readRoomLog(sql, heads, probes);
+	for (const { journal } of clients.all) new ClientAudit(log, journal, findings).run();
+	auditProbes(log, probes, findings);
+	await auditGrants(sql, findings);
+	for (const app of world!.apps) findings['process failed'].push(...app.failures);
+	const journals = clients.all.map(({ journal }) => journal);
+	const work = {
+		seed,
+		seconds: durationMs / 1000,
+		ledger,
+		journals,
+		probes,
+		faults: injector.counts,
+		deeds
+	};
+	console.log(report(work, findings));
+	if (!isClean(findings) || verbose) for (const app of world!.apps) console.log(app.output);
+	return isClean(findings);
+}
+
+async function open(random: Random): Promise<RoomsWorld> {
+	world = new RoomsWorld(random.fork('world'));
+	await world.open();
+	return world;
+}
+
+/** Resolves when every change of grants and every event of the outbox is in the log. */
+const atRest = (sql: RoomsWorld['sql']) =>
+	until(
+		async () => {
+			const [row] = await sql<{ waiting: number }[]>`
+				select (select count(*) from outbox)::int + (select count(*) from grant_losses)::int as waiting`;
+			return row!.waiting === 0;
+		},
+		{ what: 'outbox and losses are empty', timeoutMs: SETTLE_MS, everyMs: 50 }
+	);
+
+async function main(): Promise<number> {
+	let options: Options;
+	try {
+		options = readOptions(process.argv.slice(2));
+	} catch (error) {
+		console.error(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
+		return 2;
+	}
+	console.log(`seed ${options.seed}, ${options.durationMs / 1000} s`);
+	try {
+		return (await check(options)) ? 0 : 1;
+	} finally {
+		await close();
+	}
+}
+
+function end(code: number): void {
+	void close().finally(() => process.exit(code));
+}
+
+// However it ends, no child process may remain.
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(130));
+process.once('uncaughtException', (error) => {
+	console.error(error);
+	end(1);
+});
+main().then(end, (error: unknown) => {
+	console.error(error);
+	end(1);
+});
