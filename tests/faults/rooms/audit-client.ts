@@ -33,8 +33,6 @@ export class ClientAudit {
 	readonly #journal: RoomJournal;
 	readonly #findings: RoomFindings;
 	readonly #held = new Map<string, Held>();
-	/** Names that this client asks for. */
-	#names: ReadonlyMap<string, number> = new Map();
 	#connection: { cursor: number; low: number } = { cursor: 0, low: 0 };
 	#cursor = 0;
 	/** The furthest cursor on this connection, and the older event that has just moved the cursor back. 0: none. */
@@ -61,7 +59,6 @@ export class ClientAudit {
 	}
 
 	#asks({ names, fresh, cursor, at }: Of<'asks'>): void {
-		this.#names = names;
 		for (const place of PLACES) {
 			const { topic } = place;
 			const decider = deciderOf(topic, names.keys());
