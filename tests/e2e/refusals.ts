@@ -29,8 +29,8 @@ export const SIGNED_IN: Refusal[] = [
 		code: 'invalid_topics'
 	},
 	{
-		name: 'one unknown topic among known ones',
-		path: '/api/events?topics=logs&topics=weather',
+		name: 'only unknown topics',
+		path: '/api/events?topics=weather&topics=rooms/../messages',
 		status: 400,
 		code: 'invalid_topics'
 	},
@@ -39,6 +39,18 @@ export const SIGNED_IN: Refusal[] = [
 	{
 		name: "the log's own topic",
 		path: '/api/events?topics=$subscribed',
+		status: 400,
+		code: 'invalid_topics'
+	},
+	{
+		name: 'a wildcard of nothing that is declared',
+		path: '/api/events?topics=weather/*',
+		status: 400,
+		code: 'invalid_topics'
+	},
+	{
+		name: 'an encoded slash in the name of a room',
+		path: '/api/events?topics=rooms/4%252f2/messages',
 		status: 400,
 		code: 'invalid_topics'
 	},
