@@ -243,6 +243,43 @@ describe('a client that was away', () => {
 		]);
 	});
 
+	test('and comes between a revoke and its place in the log is shown nothing of the room', async () => {
+		await grant('rooms/1');
+		await scene.insert(ROOM(1), 'secret');
+		const client = await scene.sql.begin(async (tx) => {
+			await tx`select logline_lock()`;
+			await scene.sql`delete from grants`;
+			const opened = scene.open(ALL_ROOMS);
+			await until(() => scene.server.app.health().activeConnections === 1, {
+				what: 'it is opening'
+			});
+			return opened;
+		});
+		await client.caughtUp();
+		expect(story(client)).toEqual([]);
+	});
+
+	test('and comes between a revoke and a grant that the log never saw apart keeps its room', async () => {
+		await grant('rooms/1');
+		await scene.insert(ROOM(1), 'one');
+		const before = scene.open(`${ALL_ROOMS}&client=me`);
+		await before.caughtUp();
+		before.close();
+		const again = await scene.sql.begin(async (tx) => {
+			await tx`select logline_lock()`;
+			await scene.sql`delete from grants`;
+			const opened = scene.open(`${ALL_ROOMS}&client=me`, { lastEventID: before.cursor });
+			await until(() => scene.server.app.health().activeConnections === 1, {
+				what: 'it is opening'
+			});
+			await scene.sql`insert into grants (scope, user_id) values ('rooms/1', ${scene.user.id})`;
+			return opened;
+		});
+		await again.caughtUp();
+		await scene.insert(ROOM(1), 'two');
+		await tells(again, `subscribed ${ROOM(1)}`, `${ROOM(1)} two`);
+	});
+
 	test('and asks for a room alone that it may not see is refused; a wildcard waits', async () => {
 		await scene.insert(ROOM(1), 'one');
 		const refused = scene.open(`topics=${ROOM(1)}`);
