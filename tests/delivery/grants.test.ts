@@ -373,3 +373,35 @@ test('a grant in a transaction is given with its commit, and not without', async
 	await scene.sql.begin((tx) => logline.revoke('rooms/2', scene.user.id, { tx }));
 	await tells(client, `subscribed ${ROOM(2)}`, `${ROOM(2)} welcome`, `denied ${ROOM(2)} revoked`);
 });
+
+describe('what is emitted after a grant comes after it, so that a member of a club sees it', () => {
+	const CLUB = 'clubs/1/news';
+
+	test('when the grant was given by itself', async () => {
+		const { logline } = scene.server.app;
+		for (let n = 1; n <= 20; n++) {
+			await logline.grant(`clubs/${n}`, scene.user.id);
+			await logline.append([{ topic: `clubs/${n}/news`, data: 'welcome' }]);
+			expect((await logline.history(scene.user, `clubs/${n}/news`)).events).toHaveLength(1);
+		}
+	});
+
+	test('when the grant was given in a transaction, and the log has settled', async () => {
+		const { logline } = scene.server.app;
+		await scene.sql.begin((tx) => logline.grant('clubs/1', scene.user.id, { tx }));
+		expect(await logline.settle(scene.user.id)).toBe(true);
+		await logline.append([{ topic: CLUB, data: 'welcome' }]);
+		expect((await logline.history(scene.user, CLUB)).events).toHaveLength(1);
+	});
+
+	test('and the caller is told when the log is behind', async () => {
+		const { logline } = scene.server.app;
+		const held = scene.sql.begin(async (tx) => {
+			await tx`INSERT INTO events (topic, data) VALUES ('a', '1')`;
+			await scene.sql`INSERT INTO grants (scope, user_id) VALUES ('clubs/1', ${scene.user.id})`;
+			expect(await logline.settle(scene.user.id)).toBe(false);
+		});
+		await held;
+		await until(() => logline.settle(scene.user.id), { what: 'the log has settled' });
+	});
+});

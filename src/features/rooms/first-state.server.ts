@@ -1,15 +1,15 @@
 import { and, desc, eq, inArray, sql } from 'drizzle-orm';
+import { LoglineError } from 'logline';
 import { roomMembers, rooms, users } from '$schema';
 import type { User } from '$src/accounts/user.ts';
 import type { App } from '$src/app/app.ts';
-import { isForbidden } from './grant-in-log.server.ts';
 import { topicOf, type Room, type RoomScope } from './reducer.ts';
 
 /** How many rooms come with their history. A wildcard brings the others: a stream names at most 32 topics. */
 const WITH_HISTORY = 20;
 
-/** How often and how long to wait for a membership to get its place in the log, in milliseconds. */
-const PATIENCE = { times: 20, ms: 50 };
+/** How often to read again because a membership has begun or ended meanwhile. */
+const ATTEMPTS = 5;
 
 type RoomsApp = Pick<App, 'logline' | 'config'> & { database: Pick<App['database'], 'db'> };
 
@@ -22,18 +22,18 @@ type RoomsApp = Pick<App, 'logline' | 'config'> & { database: Pick<App['database
 export async function readFirstState(app: RoomsApp, viewer: User, wanted: string | null) {
 	const most = Math.max(1, Math.min(WITH_HISTORY, app.config.maxTopics - 2));
 	for (let attempt = 1; ; attempt++) {
+		await app.logline.settle(viewer.id);
 		const all = await readRooms(app, viewer);
 		const first = all.filter(({ scope }) => scope === wanted);
 		const others = all.filter(({ scope }) => scope !== wanted);
 		const topics = [...first, ...others].slice(0, most).map(({ scope }) => topicOf(scope));
 		// At last without history: then the stream brings it.
-		const named = attempt < PATIENCE.times ? topics : [];
+		const named = attempt < ATTEMPTS ? topics : [];
 		try {
 			return { ...(await app.logline.read(viewer, named)), rooms: all, named };
 		} catch (error) {
-			// The membership has just begun or ended, and the log does not know it yet.
-			if (!isForbidden(error)) throw error;
-			await new Promise((resolve) => setTimeout(resolve, PATIENCE.ms));
+			// A membership has begun or ended between the two reads.
+			if (!(error instanceof LoglineError && error.code === 'forbidden_topic')) throw error;
 		}
 	}
 }

@@ -6,7 +6,6 @@ import { roomMembers, rooms, users } from '$schema';
 import type { User } from '$src/accounts/user.ts';
 import type { App } from '$src/app/app.ts';
 import type { Drizzle } from '$src/app/database.ts';
-import { grantInLog } from './grant-in-log.server.ts';
 import { MAX_MEMBERS, MAX_MESSAGE, MAX_ROOM_NAME, MAX_ROOMS } from './limits.ts';
 import { topicOf, type RoomKind, type RoomScope } from './reducer.ts';
 
@@ -38,7 +37,7 @@ export async function createRoom(
 		await admit(tx, room, user);
 		await tellMembers({ logline }, tx, room, user, 'created');
 	});
-	await grantInLog(logline, user, topicOf(scopeOfRow(room)));
+	await logline.settle(user.id);
 	return scopeOfRow(room);
 }
 
@@ -54,7 +53,7 @@ export async function invite(
 	scope: string,
 	username: string
 ): Promise<void> {
-	const { room, guest } = await database.db.transaction(async (tx) => {
+	const guest = await database.db.transaction(async (tx) => {
 		const room = await lockRoom(tx, member, scope);
 		const guest = await findUser(tx, username.trim());
 		if (await isMember(tx, room, guest)) {
@@ -69,9 +68,10 @@ export async function invite(
 		}
 		await admit(tx, room, guest);
 		await tellMembers({ logline }, tx, room, guest, 'joined');
-		return { room, guest };
+		return guest;
 	});
-	await grantInLog(logline, guest, topicOf(scopeOfRow(room)));
+	// A message that overtook the grant would be hidden from the guest in a confidential room.
+	await logline.settle(guest.id);
 }
 
 /**

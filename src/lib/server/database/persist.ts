@@ -31,15 +31,15 @@ export async function readPersistently<T>(
 }
 
 /** Waits, but not after `signal` has aborted. */
-export function pause(ms: number, signal: AbortSignal): Promise<void> {
+export function pause(ms: number, signal?: AbortSignal): Promise<void> {
 	return new Promise((resolve) => {
 		const done = () => {
 			clearTimeout(timer);
-			signal.removeEventListener('abort', done);
+			signal?.removeEventListener('abort', done);
 			resolve();
 		};
 		const timer = setTimeout(done, ms);
-		signal.addEventListener('abort', done, { once: true });
-		if (signal.aborted) done();
+		signal?.addEventListener('abort', done, { once: true });
+		if (signal?.aborted) done();
 	});
 }

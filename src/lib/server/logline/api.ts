@@ -137,7 +137,8 @@ export interface Logline {
 	): Promise<HistoryPage>;
 	/**
 	 * Lets a user see the topics of a scope: `grant('rooms/42', user.id)`. Open streams follow at once. The grant takes its
-	 * place in the log after the transaction has committed, between the events before and after it.
+	 * place in the log after the transaction has committed, between the events before and after it. Without `tx`, this
+	 * waits for it, as `settle` does.
 	 *
 	 * @param options.source who says it; the user keeps the scope until every source has taken it back. Default `''`.
 	 * @param options.tx an open transaction: the grant is given with its commit
@@ -146,6 +147,14 @@ export interface Logline {
 	grant(scope: string, userID: string, options?: GrantOptions): Promise<void>;
 	/** Takes back what `grant` gave. What is appended after its commit, the user does not see. */
 	revoke(scope: string, userID: string, options?: GrantOptions): Promise<void>;
+	/**
+	 * Waits until all committed grants of a user have their places in the log. Then `read` and `history` show their topics,
+	 * and what is emitted comes after them. Call it after a transaction that gave grants, and before you emit something that
+	 * the user must see although the topic has `history: 'since-granted'`.
+	 *
+	 * @returns false when the log is behind by more than a second; nothing is lost by it
+	 */
+	settle(userID: string): Promise<boolean>;
 	/**
 	 * Ends the streams of a session on every server, and forgets its clients. The same as
 	 * `SELECT pg_notify('logline_sessions', session)`, which a trigger of your sessions table can send.

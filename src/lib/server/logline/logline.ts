@@ -2,6 +2,7 @@ import { createRegistry, LoglineError, TopicRegistry } from '../../protocol/inde
 import type { Topic, Viewer } from '../../protocol/index.ts';
 import { acceptEvents } from '../log/accept.ts';
 import { readHistory, readHistoryPage } from '../log/history.ts';
+import { settleGrants } from '../log/grants/read-grants.ts';
 import { checkGrant, giveGrant, takeGrant } from '../log/grants/write-grants.ts';
 import { insertIntoOutbox } from '../log/outbox.ts';
 import type { Appended, NewEvent, Transaction } from '../log/types.ts';
@@ -155,11 +156,13 @@ export function createLogline(options: LoglineOptions): Logline {
 		async grant(scope, userID, { source, tx } = {}) {
 			checkGrant(topics, { scope, userID, source });
 			await giveGrant(running().pool, schema, { scope, userID, source }, tx);
+			if (!tx) await settleGrants(running().pool, userID);
 		},
 		async revoke(scope, userID, { source, tx } = {}) {
 			checkGrant(topics, { scope, userID, source });
 			await takeGrant(running().pool, schema, { scope, userID, source }, tx);
 		},
+		settle: (userID) => settleGrants(running().pool, userID),
 		async endSession(session) {
 			const { streams, background } = running();
 			// At once, even if the listener of this process is away.

@@ -1,4 +1,5 @@
 import { arrayLiteral } from '../../database/array-literal.ts';
+import { pause } from '../../database/persist.ts';
 import type { Queryable } from '../../database/queryable.ts';
 
 /** What the log knows of a user's grants, as one snapshot. */
@@ -11,7 +12,7 @@ export interface UserGrants {
 	position: bigint;
 }
 
-/** How often and how long a reader waits for a revoke that is committed, but not yet in the log. Milliseconds. */
+/** How often and how long to wait for a change that is committed, but not yet in the log. Milliseconds. */
 const PATIENCE = { times: 20, ms: 50 };
 
 /** A revoke waits for its place in the log for too long. It has the code of a lock that was not available: try again. */
@@ -56,7 +57,7 @@ export async function readGrants(
 			if (attempt === PATIENCE.times || signal?.aborted) throw new GrantsUnsettled();
 			// The trigger that should have told the relay may be switched off.
 			if (attempt === PATIENCE.times / 2) await noteLosses(on, userId);
-			await new Promise((resolve) => setTimeout(resolve, PATIENCE.ms));
+			await pause(PATIENCE.ms, signal);
 			continue;
 		}
 		const open = new Map<string, bigint>();
@@ -67,6 +68,27 @@ export async function readGrants(
 		}
 		return { open, closed, position: BigInt(found!.position) };
 	}
+}
+
+/**
+ * Waits until every committed grant of a user has its place in the log. Usually this takes a few milliseconds.
+ *
+ * @returns false when the log is behind: after a second, a grant still had no place
+ */
+export async function settleGrants(on: Queryable, userId: string): Promise<boolean> {
+	for (let attempt = 1; attempt <= PATIENCE.times; attempt++) {
+		const [found] = await on.query<{ waits: boolean }>(
+			`SELECT EXISTS (
+				SELECT FROM grants AS g WHERE g.user_id = $1 AND NOT EXISTS (
+					SELECT FROM grant_history AS h
+					WHERE h.user_id = g.user_id AND h.scope = g.scope AND h.until_id IS NULL)
+			) AS waits`,
+			[userId]
+		);
+		if (!found!.waits) return true;
+		await pause(PATIENCE.ms);
+	}
+	return false;
 }
 
 /** Notes the pairs of a user that have no grant any more, as the trigger on `grants` does. */
