@@ -1,5 +1,6 @@
 /**
- * The log's own tables. They refer to no table of the app. The descriptions that psql shows (`COMMENT ON`) are in
+ * The log's own tables: what is written, and who may see it. How far people and programs have read is in
+ * log-readers.server.ts, who is present in log-presence.server.ts. They refer to no table of the app. The descriptions that psql shows (`COMMENT ON`) are in
  * migrations/log/, because drizzle-kit cannot write comments. The reasons are here. The file name ends in `.server.ts`: a
  * page that imports it by mistake then fails the build, so the schema never reaches the browser.
  */
@@ -19,6 +20,9 @@ import {
 	uniqueIndex,
 	uuid
 } from 'drizzle-orm/pg-core';
+
+export * from './log-presence.server.ts';
+export * from './log-readers.server.ts';
 
 const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' });
 const moment = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });
@@ -62,6 +66,9 @@ export const outbox = pgTable(
 		userId: user('user_id'),
 		data: jsonb('data').notNull(),
 		key: text('key'),
+		/** Who writes, and in which epoch: see producers. Both or none. */
+		producer: text('producer'),
+		epoch: bigint('epoch', { mode: 'bigint' }),
 		createdAt: moment('created_at')
 			.notNull()
 			.default(sql`clock_timestamp()`),
@@ -74,17 +81,25 @@ export const outbox = pgTable(
 );
 
 /**
- * Outbox rows that the log refused. The table has no constraints, so that every row can be set aside. The bounds of `events`
- * and `outbox` are in migrations/log/0001_append.sql, each with its hint.
+ * What was set aside, so that the rest could go on: outbox rows that the log refused, and events that a consumer could not
+ * handle. The table has no constraints, so that every row can be set aside. The bounds of `events` and `outbox` are in
+ * migrations/log/0001_append.sql, each with its hint.
  */
 export const deadLetters = pgTable('dead_letters', {
 	id: bigint('id', { mode: 'bigint' }).primaryKey().generatedAlwaysAsIdentity(),
-	tx: xid8('tx').notNull(),
-	n: id('n').notNull(),
+	/** Of the outbox row; null: a consumer set the event aside. */
+	tx: xid8('tx'),
+	n: id('n'),
+	/** The consumer that could not handle the event; null: an outbox row. */
+	consumer: text('consumer'),
+	/** The event that the consumer could not handle. */
+	eventId: id('event_id'),
 	topic: text('topic').notNull(),
 	userId: user('user_id'),
 	data: jsonb('data').notNull(),
 	key: text('key'),
+	producer: text('producer'),
+	epoch: bigint('epoch', { mode: 'bigint' }),
 	createdAt: moment('created_at').notNull(),
 	error: text('error').notNull(),
 	setAsideAt: moment('set_aside_at')
@@ -99,6 +114,17 @@ export const deadLetters = pgTable('dead_letters', {
 export const eventKeys = pgTable('event_keys', {
 	key: text('key').primaryKey(),
 	eventId: id('event_id').notNull()
+});
+
+/**
+ * The highest epoch that each producer has written in. The log refuses an older one, so a worker from before a deploy cannot
+ * write beside its successor. Compared and raised under the log's lock.
+ */
+export const producers = pgTable('producers', {
+	name: text('name').primaryKey(),
+	epoch: bigint('epoch', { mode: 'bigint' }).notNull(),
+	/** When the epoch was first seen. */
+	since: moment('since').notNull().defaultNow()
 });
 
 /** Results of batches, so that a writer whose connection broke at commit can ask again with the same key. */
@@ -241,6 +267,8 @@ export const topics = pgTable('topics', {
 	retention: text('retention'),
 	/** How many of the newest events a new client gets; null: all. */
 	replay: integer('replay'),
+	/** False: a signal. It is never an event of the log. */
+	durable: boolean('durable').notNull().default(true),
 	description: text('description'),
 	/** Regular expressions of the pattern's topics and of its scopes, for the checks of the database. */
 	topicRegex: text('topic_regex').notNull(),
@@ -253,7 +281,9 @@ export const logTopics = pgTable(
 	'log_topics',
 	{
 		topic: text('topic').primaryKey(),
-		pattern: text('pattern').notNull()
+		pattern: text('pattern').notNull(),
+		/** Id of the event `$ended`, after which nothing is accepted; null: the topic has not ended. */
+		endedId: id('ended_id')
 	},
 	(t) => [index('log_topics_pattern_idx').on(t.pattern, t.topic)]
 );
