@@ -52,11 +52,22 @@ test('it is one when the client had been caught up before', () => {
 	const found = outOfOrder((journal) => {
 		journal.connects(9);
 		see(journal, 1, 3);
-		journal.caughtUp(['a']);
+		journal.caughtUp({ topics: ['a'], cursor: '9' });
 		journal.connects(9);
 		see(journal, 2);
 	});
 	expect(found).toHaveLength(1);
+});
+
+test('it is none when a failover has set the cursor back to before the subscription', () => {
+	const found = outOfOrder((journal) => {
+		journal.connects(0);
+		see(journal, 1, 3);
+		journal.caughtUp({ topics: ['a'], cursor: '9' });
+		journal.connects(8);
+		see(journal, 2);
+	});
+	expect(found).toEqual([]);
 });
 
 test('it is one on the connection on which the later event came', () => {

@@ -1,4 +1,4 @@
-import type { Gap } from '../../src/lib/protocol/index.ts';
+import type { CaughtUp, Gap } from '../../src/lib/protocol/index.ts';
 
 /** A `gap` that a reader received. */
 export interface ToldGap {
@@ -25,10 +25,15 @@ export interface Track {
 	readonly gaps: ToldGap[];
 	/** Connections that began with a cursor below the ids received: they broke off inside old history. */
 	readonly setBack: { cursor: number; place: number }[];
-	/** Number of events it had received when a connection began before it was first caught up: its history starts anew. */
+	/**
+	 * Number of events it had received when a connection began with which its history starts anew: before it was first caught
+	 * up, or at a cursor from before the subscription, to which a failover with loss has set it back.
+	 */
 	readonly restarts: number[];
-	/** True after its first `caught-up`. */
-	caughtUp: boolean;
+	/**
+	 * Cursor of its first `caught-up`. The subscription's own position is not after it. Infinity: it was not caught up yet.
+	 */
+	caughtUp: number;
 	/** When the server is first known to have served the subscription, in milliseconds since 1970. */
 	servedAt: number | null;
 	/**
@@ -79,7 +84,7 @@ export class Journal {
 			gaps: [],
 			setBack: [],
 			restarts: [],
-			caughtUp: false,
+			caughtUp: Infinity,
 			servedAt: null,
 			open: true
 		};
@@ -99,12 +104,12 @@ export class Journal {
 	}
 
 	/** It received `caught-up` for these topics. */
-	caughtUp(topics: readonly string[]): void {
+	caughtUp({ topics, cursor }: Pick<CaughtUp, 'topics' | 'cursor'>): void {
 		this.caughtUpAt = performance.now();
 		for (const topic of topics) {
 			this.#served(topic);
 			const track = this.#current.get(topic);
-			if (track) track.caughtUp = true;
+			if (track) track.caughtUp = Math.min(track.caughtUp, Number(cursor));
 		}
 	}
 
@@ -128,7 +133,7 @@ export class Journal {
 		this.connections++;
 		for (const { ids, setBack, restarts, caughtUp } of this.#current.values()) {
 			if (cursor < (ids.at(-1) ?? 0)) setBack.push({ cursor, place: ids.length });
-			if (!caughtUp) restarts.push(ids.length);
+			if (cursor < caughtUp) restarts.push(ids.length);
 		}
 	}
 

@@ -50,7 +50,7 @@ export class PlainReader implements Reader {
 		source.addEventListener(CONTROL.keepAlive, (event) => this.#moveTo(event.lastEventId));
 		source.addEventListener(CONTROL.caughtUp, (event) => {
 			this.#moveTo(event.lastEventId);
-			this.journal.caughtUp((JSON.parse(String(event.data)) as CaughtUp).topics);
+			this.journal.caughtUp(JSON.parse(String(event.data)) as CaughtUp);
 		});
 		source.addEventListener(CONTROL.gap, (event) => {
 			this.journal.told(JSON.parse(String(event.data)) as Gap);

@@ -136,7 +136,7 @@ export class RawReader implements Reader {
 		if (id !== null) this.#cursor = id;
 		this.#behind = this.cursor < this.#began ? this.#cursor : null;
 		if (data === null) return;
-		if (event === CONTROL.caughtUp) this.journal.caughtUp((JSON.parse(data) as CaughtUp).topics);
+		if (event === CONTROL.caughtUp) this.journal.caughtUp(JSON.parse(data) as CaughtUp);
 		else if (event === CONTROL.gap) this.#passGap(JSON.parse(data) as Gap);
 		else if (event === CONTROL.signedOut) this.journal.falseAlarms.push(`${event} ${data}`);
 		const topic = this.#topics.get(event);

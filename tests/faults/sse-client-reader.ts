@@ -69,7 +69,7 @@ export class SSEClientReader implements Reader {
 			keepAliveTimeout: SILENCE_MS,
 			eventSource: WithCookie,
 			onGap: (gap) => journal.told(gap),
-			onCaughtUp: ({ topics }) => journal.caughtUp(topics),
+			onCaughtUp: (caughtUp) => journal.caughtUp(caughtUp),
 			onSignedOut: (reason) => journal.falseAlarms.push(`signed-out ${reason}`)
 		});
 	}
