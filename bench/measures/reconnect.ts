@@ -26,7 +26,7 @@ export const reconnect: Measure = {
 			stage.say(`${CLIENTS} clients reconnect at once, each ${BEHIND} events behind`);
 			const results = await interleave(stage, [
 				{ name: 'Logline', role: 'ours', round: () => ours(stage, url) },
-				{ name: 'node:http, none behind', role: 'limit', round: bare }
+				{ name: 'node:http, none behind', role: 'limit', round: () => bare(stage, url) }
 			]);
 			const head = { measure: 'reconnect', better: 'lower', unit: 'ms' } as const;
 			return [
@@ -175,23 +175,38 @@ function writeForOthers(sql: Sql): { stop(): Promise<void> } {
 	};
 }
 
-async function bare(): Promise<Figures> {
+/**
+ * The herd connects to a bare server, while Logline serves the other clients. What they then wait for is what the machine
+ * takes: the herd itself and a server share its cores with Postgres.
+ */
+async function bare(stage: Stage, url: string): Promise<Figures> {
+	const sql = openClient(url, { max: 2, name: 'bench' });
+	const logline = await startLogline(stage.program, url);
 	const served: Served = await startPeer('bare.mjs', eventStream('/'));
 	const herd = startLoad();
+	const others = startLoad();
 	try {
-		const { port, handshake, pid } = served;
-		const cpu = await cpuSeconds(pid);
-		const opened = await herd.open({
-			port,
-			handshake,
-			count: CLIENTS,
-			first: 0,
-			atOnce: CLIENTS
-		});
-		const cpuMs = ((await cpuSeconds(pid)) - cpu) * 1000;
-		return { 'all live': opened.lastMs / 1000, CPU: cpuMs / CLIENTS };
+		const logs = subscribe({ topics: ['logs'] });
+		const those = { handshake: logs, count: OTHERS, first: CLIENTS, atOnce: 50 };
+		await others.open({ port: logline.port, ...those });
+		const writer = writeForOthers(sql);
+		await pause(500);
+		await others.record();
+		const cpu = await cpuSeconds(served.pid);
+		const { port, handshake } = served;
+		const all = { port, handshake, count: CLIENTS, first: 0, atOnce: CLIENTS };
+		const opened = await herd.open(all);
+		const cpuMs = ((await cpuSeconds(served.pid)) - cpu) * 1000;
+		const during = await others.latencies();
+		await writer.stop();
+		return {
+			'all live': opened.lastMs / 1000,
+			'others p99': during.p99,
+			CPU: cpuMs / CLIENTS
+		};
 	} finally {
-		await herd.stop();
-		await served.stop();
+		await Promise.all([herd.stop(), others.stop()]);
+		await Promise.all([served.stop(), logline.stop()]);
+		await sql.end();
 	}
 }

@@ -68,3 +68,17 @@ test('while reads hang, the queue has a bound, and one more is told that Postgre
 	end(numbers(500));
 	expect((await Promise.all(asked.slice(0, -1))).length).toBe(20_000);
 });
+
+test('those who get their value together leave room for others', async () => {
+	const ask = sharedRead(async (keys: readonly number[]) => keys);
+	let went = 0;
+	let most = 0;
+	const asked = numbers(200).map((n) => ask(n).then(() => went++));
+	while (went < 200) {
+		const before = went;
+		await new Promise((resolve) => setImmediate(resolve));
+		most = Math.max(most, went - before);
+	}
+	await Promise.all(asked);
+	expect(most).toBeLessThanOrEqual(16);
+});

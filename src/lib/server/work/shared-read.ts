@@ -1,5 +1,7 @@
 import { detached } from './detached.ts';
 
+const nextTurn = () => new Promise<void>((resolve) => setImmediate(resolve));
+
 /** Someone who waits for the value of a key. */
 interface Waiting<Key, Value> {
 	key: Key;
@@ -14,6 +16,12 @@ const MOST = 500;
  * Keys that may wait. Requests whose clients have gone stay in the queue, so their number alone does not bound it.
  */
 const MOST_WAITING = 20_000;
+
+/**
+ * How many get their value in one turn of the event loop. Each goes on at once, with work of its own. Other clients would
+ * wait for all of it.
+ */
+const PER_TURN = 8;
 
 /** Reads at a time: the next one begins while the last one's answer is on its way. */
 const AT_ONCE = 2;
@@ -47,7 +55,10 @@ export function sharedRead<Key, Value>(
 		schedule();
 		try {
 			const values = await read(some.map(({ key }) => key));
-			some.forEach(({ resolve }, i) => resolve(values[i]!));
+			for (const [i, { resolve }] of some.entries()) {
+				if (i > 0 && i % PER_TURN === 0) await nextTurn();
+				resolve(values[i]!);
+			}
 		} catch (error) {
 			for (const { reject } of some) reject(error);
 		} finally {
