@@ -52,8 +52,7 @@ export async function answerStream(
 ): Promise<void> {
 	try {
 		response.setHeader('content-security-policy', NO_PAGE);
-		const stream = await open(running(), request);
-		await sendStream(stream, response);
+		await openAndSend(running(), request, response);
 	} catch (error) {
 		const failure = failureOf(error);
 		if (!failure) findApp()?.logger.error({ err: error }, 'a request failed');
@@ -61,6 +60,10 @@ export async function answerStream(
 		else send(jsonRefusal(failure ?? ourFault()), response);
 	}
 }
+
+/** Not async: an async function would keep the Response in memory while the stream is open. */
+const openAndSend = (app: App, request: IncomingMessage, response: ServerResponse) =>
+	open(app, request).then((stream) => sendStream(stream, response));
 
 async function open(app: App, request: IncomingMessage): Promise<Response> {
 	const { auth, logline } = app;

@@ -12,7 +12,7 @@ import { DirectStream, type Outlet } from './direct-stream.ts';
  * @returns resolves when everything has been sent, or when the client has disconnected
  * @see https://www.rfc-editor.org/rfc/rfc9112.html#section-6.3 the last rule: a body without a length
  */
-export async function sendStream(response: Response, out: ServerResponse): Promise<void> {
+export function sendStream(response: Response, out: ServerResponse): Promise<void> {
 	const { body, headers, status } = response;
 	if (!(body instanceof DirectStream)) throw new TypeError('The response is no stream of ours');
 	const direct = out.req.httpVersion === '1.1';
@@ -24,7 +24,14 @@ export async function sendStream(response: Response, out: ServerResponse): Promi
 	out.setHeaders(headers);
 	out.statusCode = status;
 	body.shortCut(new SocketOutlet(out, direct));
-	const reader = body.getReader();
+	return pass(body.getReader(), out);
+}
+
+/** A separate function, so that an open stream keeps only its reader in memory. */
+async function pass(
+	reader: ReadableStreamDefaultReader<Uint8Array>,
+	out: ServerResponse
+): Promise<void> {
 	for (;;) {
 		const { done, value } = await reader.read();
 		if (done) break;

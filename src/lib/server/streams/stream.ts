@@ -84,7 +84,7 @@ export function produceStream(
 		(_emit, sink) => {
 			const subscriber = replayMissedMessages(parts, sink, replay);
 			connections.open(connection, { subscriber, sink });
-			return () => subscriber.end();
+			return endOf(subscriber);
 		},
 		{
 			retryMs,
@@ -95,6 +95,9 @@ export function produceStream(
 		}
 	);
 }
+
+/** A separate function, so that an open stream does not keep its request in memory. */
+const endOf = (subscriber: Subscriber) => () => subscriber.end();
 
 /**
  * Responds to a client that has events of a user who is not signed in here any more. An EventSource cannot read a status:
