@@ -1,35 +1,29 @@
 /**
- * The log's own tables: what is written, and who may see it. How far people and programs have read is in
- * log-readers.server.ts, who is present in log-presence.server.ts. They refer to no table of the app. The descriptions that psql shows (`COMMENT ON`) are in
- * migrations/log/, because drizzle-kit cannot write comments. The reasons are here. The file name ends in `.server.ts`: a
- * page that imports it by mistake then fails the build, so the schema never reaches the browser.
+ * The log's own tables: what is written. Those in log/ say who may see it, who has read how far, and what is kept. They refer
+ * to no table of the app. The descriptions that psql shows (`COMMENT ON`) are in migrations/log/, because drizzle-kit cannot
+ * write comments. The reasons are here. The file name ends in `.server.ts`: a page that imports it by mistake then fails the
+ * build, so the schema never reaches the browser.
  */
 import { sql } from 'drizzle-orm';
 import {
 	bigint,
 	bigserial,
 	boolean,
-	customType,
 	index,
 	integer,
 	jsonb,
 	pgTable,
 	primaryKey,
 	text,
-	timestamp,
-	uniqueIndex,
 	uuid
 } from 'drizzle-orm/pg-core';
+import { id, moment, user, xid8 } from './log/columns.server.ts';
 
-export * from './log-presence.server.ts';
-export * from './log-readers.server.ts';
-
-const xid8 = customType<{ data: string }>({ dataType: () => 'xid8' });
-const moment = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });
-/** Ids of events are decimal strings in JSON: they can be larger than a safe `number`, and JSON has no bigint. */
-const id = (name: string) => bigint(name, { mode: 'bigint' });
-/** Id of a user, as the app made it: text, 1 to 200 octets. */
-const user = (name: string) => text(name);
+export * from './log/clients.server.ts';
+export * from './log/grants.server.ts';
+export * from './log/presence.server.ts';
+export * from './log/readers.server.ts';
+export * from './log/retention.server.ts';
 
 /**
  * The log. Partitioned by range of id (the migration adds PARTITION BY, which drizzle-kit cannot express). `user_id` has no
@@ -157,104 +151,6 @@ export const logHoles = pgTable('log_holes', {
 });
 
 /**
- * How far the history of a topic has been trimmed. It moves before anything is deleted, so that a reader that misses an
- * event can always see the reason.
- */
-export const topicHorizons = pgTable(
-	'topic_horizons',
-	{
-		topic: text('topic').notNull(),
-		/** `user_id` of the trimmed events; '': events for everyone. No user has this id. */
-		audience: text('audience').notNull(),
-		horizon: id('horizon').notNull()
-	},
-	(t) => [
-		primaryKey({ columns: [t.topic, t.audience] }),
-		// For the check with each page whether something was trimmed that this server has not read yet. Usually there is
-		// nothing.
-		index('topic_horizons_horizon_idx').on(t.horizon)
-	]
-);
-
-/** How far the retention job has processed a topic, so that it reads each event once. */
-export const retentionProgress = pgTable('retention_progress', {
-	topic: text('topic').primaryKey(),
-	done: id('done').notNull(),
-	/** The rule that the job applied. With another rule it starts again. */
-	rule: text('rule').notNull()
-});
-
-/**
- * The oldest time in each block of ids, for each topic that is kept for a time. Times in the log do not rise with the ids,
- * and an index on time would cost every insert.
- */
-export const retentionBlocks = pgTable(
-	'retention_blocks',
-	{
-		topic: text('topic').notNull(),
-		block: id('block').notNull(),
-		/** Greatest id of the topic that was seen in the block. */
-		last: id('last').notNull(),
-		oldest: moment('oldest').notNull()
-	},
-	(t) => [
-		primaryKey({ columns: [t.topic, t.block] }),
-		// Of thousands of topics, the few that have something to trim.
-		index('retention_blocks_oldest_idx').on(t.oldest)
-	]
-);
-
-/**
- * What each client is subscribed to. `session_id` has no foreign key on purpose: the log does not know the app's sessions.
- * The rows of a session are deleted when the log hears that it has ended, and in any case 30 days after the last use.
- */
-export const topicSubscriptions = pgTable(
-	'topic_subscriptions',
-	{
-		sessionId: text('session_id').notNull(),
-		/** '' is the one unnamed client of a session. */
-		clientId: text('client_id').notNull(),
-		topic: text('topic').notNull(),
-		/** How many times this client has added the topic. */
-		n: integer('n').notNull(),
-		/** Position of the subscription in the log: the topic is safe at a cursor that is not before it. */
-		since: id('since').notNull(),
-		/**
-		 * Every event after this id was owed at first. It is the start of the replay window, where a catch-up that broke off
-		 * continues.
-		 */
-		begin: id('begin')
-			.notNull()
-			.default(sql`0`),
-		/** The horizon of the topic at first: trimming up to this id is no gap for the client. */
-		trimmed: id('trimmed')
-			.notNull()
-			.default(sql`0`),
-		createdAt: moment('created_at').notNull().defaultNow(),
-		/** When the client was last connected. Updated once a day. */
-		seenAt: moment('seen_at').notNull().defaultNow()
-	},
-	(t) => [
-		primaryKey({ columns: [t.sessionId, t.clientId, t.topic, t.n] }),
-		index('topic_subscriptions_seen_at_idx').on(t.seenAt)
-	]
-);
-
-/**
- * Sessions of which subscriptions were deleted because they were old or too many. An unknown client that sends bare topic
- * names may be the client that had them.
- */
-export const forgottenClients = pgTable(
-	'forgotten_clients',
-	{
-		sessionId: text('session_id').primaryKey(),
-		/** When a client of the session was last forgotten. The row is kept for 400 days: no cookie lives longer. */
-		since: moment('since').notNull().defaultNow()
-	},
-	(t) => [index('forgotten_clients_since_idx').on(t.since)]
-);
-
-/**
  * What the servers know of the declared topics, for the database and for people who read it. Each server writes its
  * declarations when it starts.
  */
@@ -287,74 +183,3 @@ export const logTopics = pgTable(
 	},
 	(t) => [index('log_topics_pattern_idx').on(t.pattern, t.topic)]
 );
-
-/**
- * Who may see what, as the app says it. The app owns the rows: it inserts and deletes them. Triggers note which pairs have
- * changed, and the log compares them later: see grantHistory.
- */
-export const grants = pgTable(
-	'grants',
-	{
-		/** Beginning of topics that ends with a parameter: `rooms/42`. */
-		scope: text('scope').notNull(),
-		userId: user('user_id').notNull(),
-		/** Who says it. Two sources may give the same grant; it lasts until both have taken it back. */
-		source: text('source').notNull().default(''),
-		createdAt: moment('created_at').notNull().defaultNow()
-	},
-	(t) => [
-		primaryKey({ columns: [t.userId, t.scope, t.source] }),
-		index('grants_scope_idx').on(t.scope)
-	]
-);
-
-/**
- * From which event to which a user could see a scope. Only the holder of the log's lock writes it, together with the events
- * `$granted` and `$revoked`, whose ids it has. So who could see what is a fact of the log, and not a race.
- */
-export const grantHistory = pgTable(
-	'grant_history',
-	{
-		userId: user('user_id').notNull(),
-		scope: text('scope').notNull(),
-		/** Id of the event `$granted`. */
-		fromId: id('from_id').notNull(),
-		/** Id of the event `$revoked`; null: the grant lasts. */
-		untilId: id('until_id')
-	},
-	(t) => [
-		primaryKey({ columns: [t.userId, t.fromId] }),
-		uniqueIndex('grant_history_open_idx')
-			.on(t.userId, t.scope)
-			.where(sql`until_id IS NULL`),
-		index('grant_history_until_idx').on(t.userId, t.untilId)
-	]
-);
-
-/** Pairs that may have lost their last grant, until the log has compared them. */
-export const grantLosses = pgTable(
-	'grant_losses',
-	{
-		n: bigint('n', { mode: 'bigint' }).primaryKey().generatedAlwaysAsIdentity(),
-		/** Null: all pairs, after a TRUNCATE. */
-		scope: text('scope'),
-		userId: user('user_id')
-	},
-	(t) => [index('grant_losses_scope_idx').on(t.scope)]
-);
-
-/**
- * The servers that run, with the streams that each has open. A server writes its row every few seconds. One row for all of
- * its streams, in a table that writes no WAL: twenty thousand streams cost a statement. What it says is up to ten seconds old.
- */
-export const logServers = pgTable('log_servers', {
-	server: uuid('server').primaryKey(),
-	/** Host and process id. */
-	name: text('name').notNull(),
-	startedAt: moment('started_at').notNull(),
-	seenAt: moment('seen_at').notNull(),
-	/** Id up to which the server has read the log. */
-	tail: id('tail').notNull(),
-	/** Arrays of user, client, state, position and topics. */
-	streams: jsonb('streams').notNull()
-});

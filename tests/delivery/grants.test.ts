@@ -1,56 +1,20 @@
 /** Streams of topics that depend on grants: rooms that somebody joins and leaves while streams are open, slow or away. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { Roster } from '../../src/lib/server/streams/roster.ts';
-import { openScene, type Scene } from '../support/scene.ts';
-import type { StreamClient } from '../support/stream-client.ts';
+import {
+	ALL_ROOMS,
+	type GrantedScene,
+	openGrantedScene,
+	ROOM,
+	story,
+	tells
+} from '../support/granted-scene.ts';
 import { until } from '../support/until.ts';
 
-let scene: Scene;
+let scene: GrantedScene;
 beforeEach(async () => {
-	scene = await openScene();
+	scene = await openGrantedScene();
 });
 afterEach(() => scene.close());
-
-const ROOM = (n: number | string) => `rooms/${n}/messages`;
-const ALL_ROOMS = 'topics=rooms/*/messages';
-
-const grant = async (scope: string, user = scene.user.id) => {
-	await scene.server.app.logline.grant(scope, user);
-	await settled();
-};
-const revoke = async (scope: string, user = scene.user.id) => {
-	await scene.server.app.logline.revoke(scope, user);
-	await settled();
-};
-/** Resolves when every change of grants is in the log, and the servers have read it. */
-async function settled(): Promise<void> {
-	await until(
-		async () => {
-			const [row] = await scene.sql`select
-				(select count(*) from outbox) + (select count(*) from grant_losses) as waiting,
-				(select coalesce(max(id), 0) from events)::text as head`;
-			return Number(row!.waiting) === 0 && scene.server.app.health().head === row!.head;
-		},
-		{ what: 'grants are in the log' }
-	);
-}
-
-/** What a client got, in order: events as `topic data`, and what it was told of topics. */
-const story = (client: StreamClient) =>
-	client.received.flatMap(({ event, data }) => {
-		if (event === 'keep-alive' || event === 'caught-up') return [];
-		if (event === 'denied') {
-			const { topic, reason } = data as { topic: string; reason: string };
-			return [`denied ${topic} ${reason}`];
-		}
-		if (event === 'subscribed') return [`subscribed ${(data as { topic: string }).topic}`];
-		return [`${event} ${String(data)}`];
-	});
-const tells = (client: StreamClient, ...lines: string[]) =>
-	until(() => story(client).length >= lines.length, { what: lines.join(', ') }).then(
-		() => expect(story(client)).toEqual(lines),
-		() => expect(story(client)).toEqual(lines)
-	);
 
 describe('a stream that is open', () => {
 	test('gets a room with its history as soon as its user is granted it, and nothing after the user has lost it', async () => {
@@ -58,13 +22,13 @@ describe('a stream that is open', () => {
 		await scene.insert(ROOM(2), 'never');
 		const client = scene.open(ALL_ROOMS);
 		await client.caughtUp();
-		await grant('rooms/1');
+		await scene.grant('rooms/1');
 		await scene.insert(ROOM(1), 'live');
 		await tells(client, `subscribed ${ROOM(1)}`, `${ROOM(1)} before`, `${ROOM(1)} live`);
-		await revoke('rooms/1');
+		await scene.revoke('rooms/1');
 		await scene.insert(ROOM(1), 'after');
 		await scene.insert('a', 'x');
-		await grant('rooms/2');
+		await scene.grant('rooms/2');
 		await tells(
 			client,
 			`subscribed ${ROOM(1)}`,
@@ -81,7 +45,7 @@ describe('a stream that is open', () => {
 		const client = scene.open(`topics=a&topics=${ROOM(1)}`);
 		await client.caughtUp();
 		await scene.insert('a', 1);
-		await grant('rooms/1');
+		await scene.grant('rooms/1');
 		await scene.insert(ROOM(1), 'live');
 		await tells(
 			client,
@@ -99,7 +63,7 @@ describe('a stream that is open', () => {
 		await client.caughtUp();
 		const cursor = BigInt(client.cursor);
 		// `subscribed`, the old events, and what follows: cut after each of them.
-		await grant('rooms/1');
+		await scene.grant('rooms/1');
 		await until(() => client.of(ROOM(1)).length === 3, { what: 'the history' });
 		const [granted] =
 			await scene.sql`select max(id)::text as id from events where topic = '$granted'`;
@@ -121,7 +85,7 @@ describe('a stream that is open', () => {
 		await scene.insert('clubs/1/news', 'secret');
 		const client = scene.open('topics=clubs/*/news&client=me');
 		await client.caughtUp();
-		await grant('clubs/1');
+		await scene.grant('clubs/1');
 		await scene.insert('clubs/1/news', 'welcome');
 		await tells(client, 'subscribed clubs/1/news', 'clubs/1/news welcome');
 		const anew = scene.open('topics=clubs/*/news&client=other');
@@ -133,7 +97,7 @@ describe('a stream that is open', () => {
 		await scene.insert('desks/1/lines', 1, 2, 3, 4, 5);
 		const client = scene.open('topics=desks/*/lines&client=me');
 		await client.caughtUp();
-		await grant('desks/1');
+		await scene.grant('desks/1');
 		await tells(client, 'subscribed desks/1/lines', ...[3, 4, 5].map((n) => `desks/1/lines ${n}`));
 		client.close();
 		// It had nothing of it when it was cut, and much has been written since.
@@ -148,12 +112,12 @@ describe('a stream that is open', () => {
 		await scene.insert(log(7, 1), 'one');
 		const client = scene.open('topics=orgs/*/projects/*/log');
 		await client.caughtUp();
-		await grant('orgs/7');
+		await scene.grant('orgs/7');
 		await tells(client, `subscribed ${log(7, 1)}`, `${log(7, 1)} one`);
 		await scene.insert(log(7, 2), 'new');
 		await scene.insert(log(8, 2), 'not mine');
-		await grant('orgs/7/projects/2');
-		await revoke('orgs/7');
+		await scene.grant('orgs/7/projects/2');
+		await scene.revoke('orgs/7');
 		await scene.insert(log(7, 1), 'lost');
 		await scene.insert(log(7, 2), 'kept');
 		await tells(
@@ -169,10 +133,10 @@ describe('a stream that is open', () => {
 
 	test('on another server loses the room as well', async () => {
 		const other = await scene.addServer();
-		await grant('rooms/1');
+		await scene.grant('rooms/1');
 		const client = scene.open(ALL_ROOMS, { server: other });
 		await client.caughtUp();
-		await revoke('rooms/1');
+		await scene.revoke('rooms/1');
 		await scene.insert(ROOM(1), 'after');
 		await scene.insert('a', 'x');
 		const [row] = await scene.sql`select max(id)::text as head from events`;
@@ -184,14 +148,14 @@ describe('a stream that is open', () => {
 	});
 
 	test('that is slow is sent nothing more of a room that its user has lost, not even older events', async () => {
-		await grant('rooms/1');
+		await scene.grant('rooms/1');
 		const text = 'x'.repeat(20_000);
 		await scene.sql`insert into events (topic, data) select ${ROOM(1)}, to_jsonb(i || ${text}) from generate_series(1, 3000) i`;
-		await settled();
+		await scene.settled();
 		const client = scene.open(`${ALL_ROOMS}&topics=a`);
 		await until(() => client.of(ROOM(1)).length > 20, { what: 'it receives' });
 		client.pause();
-		await revoke('rooms/1');
+		await scene.revoke('rooms/1');
 		await scene.insert('a', 'x');
 		client.resume();
 		await client.arrived('a', 30_000);
@@ -203,7 +167,7 @@ describe('a stream that is open', () => {
 
 describe('a client that was away', () => {
 	test('gets what came meanwhile of the rooms that it kept, and the whole of a new one', async () => {
-		await grant('rooms/1');
+		await scene.grant('rooms/1');
 		await scene.insert(ROOM(1), 'one');
 		await scene.insert(ROOM(2), 'old');
 		const client = scene.open(`${ALL_ROOMS}&client=me`);
@@ -211,7 +175,7 @@ describe('a client that was away', () => {
 		const { cursor } = client;
 		client.close();
 		await scene.insert(ROOM(1), 'two');
-		await grant('rooms/2');
+		await scene.grant('rooms/2');
 		await scene.insert(ROOM(2), 'new');
 		const again = scene.open(`${ALL_ROOMS}&client=me`, { lastEventID: cursor });
 		await again.caughtUp();
@@ -220,18 +184,18 @@ describe('a client that was away', () => {
 	});
 
 	test('is told that a room was lost meanwhile, and gets its history again if it was granted again', async () => {
-		await grant('rooms/1');
-		await grant('rooms/2');
+		await scene.grant('rooms/1');
+		await scene.grant('rooms/2');
 		await scene.insert(ROOM(1), 'one');
 		await scene.insert(ROOM(2), 'zwei');
 		const client = scene.open(`${ALL_ROOMS}&client=me`);
 		await client.caughtUp();
 		const { cursor } = client;
 		client.close();
-		await revoke('rooms/1');
-		await revoke('rooms/2');
+		await scene.revoke('rooms/1');
+		await scene.revoke('rooms/2');
 		await scene.insert(ROOM(1), 'hidden then');
-		await grant('rooms/1');
+		await scene.grant('rooms/1');
 		const again = scene.open(`${ALL_ROOMS}&client=me`, { lastEventID: cursor });
 		await again.caughtUp();
 		expect(story(again)).toEqual([
@@ -244,7 +208,7 @@ describe('a client that was away', () => {
 	});
 
 	test('and comes between a revoke and its place in the log is shown nothing of the room', async () => {
-		await grant('rooms/1');
+		await scene.grant('rooms/1');
 		await scene.insert(ROOM(1), 'secret');
 		const client = await scene.sql.begin(async (tx) => {
 			await tx`select logline_lock()`;
@@ -260,7 +224,7 @@ describe('a client that was away', () => {
 	});
 
 	test('and comes between a revoke and a grant that the log never saw apart keeps its room', async () => {
-		await grant('rooms/1');
+		await scene.grant('rooms/1');
 		await scene.insert(ROOM(1), 'one');
 		const before = scene.open(`${ALL_ROOMS}&client=me`);
 		await before.caughtUp();
@@ -294,114 +258,5 @@ describe('a client that was away', () => {
 		const waits = scene.open(ALL_ROOMS);
 		await waits.caughtUp();
 		expect(story(waits)).toEqual([]);
-	});
-});
-
-describe('a page', () => {
-	test('shows a room to its members only, and a club since they joined', async () => {
-		const { logline } = scene.server.app;
-		await scene.insert(ROOM(1), 'one');
-		await scene.insert('clubs/1/news', 'secret');
-		await expect(logline.read(scene.user, [ROOM(1)] as never)).rejects.toMatchObject({
-			status: 403
-		});
-		await grant('rooms/1');
-		await grant('clubs/1');
-		await scene.insert('clubs/1/news', 'open');
-		const { events } = await logline.read(scene.user, [ROOM(1), 'clubs/1/news'] as never);
-		expect(events.map(({ data }) => data)).toEqual(['one', 'open']);
-		const history = await logline.history(scene.user, 'clubs/1/news');
-		expect(history.events.map(({ json }) => json)).toEqual(['"open"']);
-		expect(history.oldest).toBe(history.events[0]!.id);
-		await revoke('rooms/1');
-		await expect(logline.history(scene.user, ROOM(1))).rejects.toMatchObject({ status: 403 });
-	});
-});
-
-describe('who grants is told what is wrong', () => {
-	test.each(['rooms', 'rooms/', 'rooms/1/messages', 'rooms/../x', 'rooms/%2f', 'house/1', ''])(
-		'with the scope "%s"',
-		async (scope) => {
-			const { logline } = scene.server.app;
-			await expect(logline.grant(scope, 'ann')).rejects.toMatchObject({ code: 'invalid_scope' });
-		}
-	);
-
-	test('with nobody', async () => {
-		const { logline } = scene.server.app;
-		await expect(logline.grant('rooms/1', '')).rejects.toMatchObject({ code: 'invalid_user' });
-	});
-});
-
-test('the database says who is connected, and that a user has received an event', async () => {
-	await grant('rooms/1');
-	await scene.insert(ROOM(1), 'one');
-	const client = scene.open(`${ALL_ROOMS}&client=me`);
-	await client.caughtUp();
-	const { streams, hub, pool } = scene.server.app.logline.parts;
-	await new Roster(streams.connections, () => hub.tail).write(pool);
-	const [row] =
-		await scene.sql`select *, position::text, ids_behind::int from logline_clients where client_id = 'me'`;
-	expect(row).toMatchObject({
-		user_id: scene.user.id,
-		state: 'live',
-		position: String(hub.tail),
-		ids_behind: 0,
-		topics: [ROOM(1)]
-	});
-	const gates =
-		await scene.sql`select gate, passes from logline_explain(${client.of(ROOM(1))[0]!.id}, ${scene.user.id})`;
-	// It could not see the topic yet when the event was appended.
-	expect(gates.filter(({ passes }) => passes !== true).map(({ gate }) => gate)).toEqual([]);
-});
-
-test('a grant in a transaction is given with its commit, and not without', async () => {
-	const { logline } = scene.server.app;
-	const client = scene.open(ALL_ROOMS);
-	await client.caughtUp();
-	await scene.sql
-		.begin(async (tx) => {
-			await logline.grant('rooms/1', scene.user.id, { tx });
-			throw new Error('no');
-		})
-		.catch(() => undefined);
-	await scene.sql.begin(async (tx) => {
-		await logline.grant('rooms/2', scene.user.id, { tx });
-		await logline.append([{ topic: ROOM(2), data: 'welcome' }], tx);
-	});
-	await tells(client, `subscribed ${ROOM(2)}`, `${ROOM(2)} welcome`);
-	await scene.sql.begin((tx) => logline.revoke('rooms/2', scene.user.id, { tx }));
-	await tells(client, `subscribed ${ROOM(2)}`, `${ROOM(2)} welcome`, `denied ${ROOM(2)} revoked`);
-});
-
-describe('what is emitted after a grant comes after it, so that a member of a club sees it', () => {
-	const CLUB = 'clubs/1/news';
-
-	test('when the grant was given by itself', async () => {
-		const { logline } = scene.server.app;
-		for (let n = 1; n <= 20; n++) {
-			await logline.grant(`clubs/${n}`, scene.user.id);
-			await logline.append([{ topic: `clubs/${n}/news`, data: 'welcome' }]);
-			expect((await logline.history(scene.user, `clubs/${n}/news`)).events).toHaveLength(1);
-		}
-	});
-
-	test('when the grant was given in a transaction, and the log has settled', async () => {
-		const { logline } = scene.server.app;
-		await scene.sql.begin((tx) => logline.grant('clubs/1', scene.user.id, { tx }));
-		expect(await logline.settle(scene.user.id)).toBe(true);
-		await logline.append([{ topic: CLUB, data: 'welcome' }]);
-		expect((await logline.history(scene.user, CLUB)).events).toHaveLength(1);
-	});
-
-	test('and the caller is told when the log is behind', async () => {
-		const { logline } = scene.server.app;
-		const held = scene.sql.begin(async (tx) => {
-			await tx`INSERT INTO events (topic, data) VALUES ('a', '1')`;
-			await scene.sql`INSERT INTO grants (scope, user_id) VALUES ('clubs/1', ${scene.user.id})`;
-			expect(await logline.settle(scene.user.id)).toBe(false);
-		});
-		await held;
-		await until(() => logline.settle(scene.user.id), { what: 'the log has settled' });
 	});
 });

@@ -1,13 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import { SSEBody } from '../../src/lib/server/sse/body.ts';
+import { numbers } from '../support/numbers.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 import type { StreamClient } from '../support/stream-client.ts';
 import { until } from '../support/until.ts';
 
 let scene: Scene;
 afterEach(() => scene.close());
-
-const numbers = (count: number) => Array.from({ length: count }, (_, i) => i + 1);
 
 /** Inserts `count` events of about `bytes` each in one statement. */
 async function insertMany(topic: string, count: number, bytes: number): Promise<void> {

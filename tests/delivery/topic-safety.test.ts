@@ -1,14 +1,11 @@
-import { readState } from '../support/app-server.ts';
 import { afterEach, describe, expect, test } from 'vitest';
 import { EventStream, type Block } from '../faults/event-stream.ts';
-import { startProxy } from '../support/proxy.ts';
+import { numbers } from '../support/numbers.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 import { until } from '../support/until.ts';
 
 let scene: Scene;
 afterEach(() => scene.close());
-
-const numbers = (count: number, from = 1) => Array.from({ length: count }, (_, i) => i + from);
 
 /** A client that was live on `a`, while `b` had a history that it never requested. */
 async function liveOnA(): Promise<string> {
@@ -181,74 +178,6 @@ test('a second tab with other topics does not disturb the first', async () => {
 	expect(other.data('b')).toEqual([2]);
 });
 
-test('a page that was rendered at a position gets what came after it, and nothing before', async () => {
-	scene = await openScene();
-	await scene.insert('a', 1, 2);
-	const { app } = scene.server;
-	await until(() => app.health().head === '2');
-	const rendered = await readState(app, scene.user, ['a', 'b']);
-	expect(rendered.events.map((event) => event.data)).toEqual([1, 2]);
-	await scene.insert('b', 3);
-	await scene.insert('a', 4);
-	const client = scene.open('topics=a&topics=b&client=page', { lastEventID: rendered.cursor });
-	await client.caughtUp();
-	expect(client.data('a', 'b')).toEqual([3, 4]);
-});
-
-test('a topic with a replay window begins with its last events', async () => {
-	scene = await openScene();
-	await scene.insert('recent', ...numbers(10));
-	const client = scene.open('topics=recent');
-	await client.caughtUp();
-	expect(client.data('recent')).toEqual([8, 9, 10]);
-	client.close();
-	// All missed events are owed, whatever the replay window.
-	await scene.insert('recent', 11, 12, 13, 14, 15);
-	const again = scene.open('topics=recent', { lastEventID: client.cursor });
-	await again.caughtUp();
-	expect(again.data('recent')).toEqual([11, 12, 13, 14, 15]);
-});
-
-test('a replay window whose first catch-up breaks off, at any byte, is not forgotten, and nothing that came since is lost', async () => {
-	scene = await openScene({ maxConnectionsPerUser: 1000 });
-	await scene.insert('a', 1, 2, 3);
-	const recent = numbers(20);
-	await scene.insert('recent', ...recent);
-	await scene.insert('a', 4);
-	const proxy = await startProxy(scene.server.port);
-	const at = {
-		...scene.server,
-		stream: (query: string) => `http://127.0.0.1:${proxy.port}/?${query}`
-	};
-	try {
-		let complete = false;
-		for (let cut = 1; !complete; cut += 13) {
-			const query = `topics=a&topics=recent&client=cut${cut}`;
-			const owed = recent.slice(-3);
-			proxy.cutAfter(cut);
-			const first = scene.open(query, { server: at });
-			await until(() => first.ended || first.of('caught-up').length > 0);
-			complete = !first.ended;
-			first.close();
-			proxy.cutAfter(Infinity);
-			recent.push(recent.length + 1);
-			await scene.insert('recent', recent.length);
-			const again = scene.open(query, { lastEventID: first.cursor });
-			await again.caughtUp();
-			const seen = new Set([...first.data('recent'), ...again.data('recent')]);
-			// A client that received no id begins anew.
-			const begun = first.cursor === '' ? recent.slice(-3) : [...owed, recent.length];
-			expect([...seen].sort((x, y) => Number(x) - Number(y))).toEqual(
-				expect.arrayContaining(begun)
-			);
-			expect(seen.size).toBe(begun.length);
-			again.close();
-		}
-	} finally {
-		await proxy.close();
-	}
-});
-
 test('a replay that breaks off again and again goes on after what was handled, and comes to its end', async () => {
 	const cursor = await liveOnA();
 	const seen: unknown[] = [];
@@ -288,41 +217,6 @@ test('what is trimmed between two attempts is told, and what was trimmed before 
 	await third.caughtUp();
 	expect(third.data('gap')).toEqual([{ topic: 'b', after: '8', oldest: '13' }]);
 	expect(third.data('b')).toEqual(numbers(8, 13));
-});
-
-test('a cursor is read as client libraries spell it, and what they add wins over what the page began with', async () => {
-	scene = await openScene();
-	await scene.insert('a', 1, 2, 3, 4);
-	const ways: [query: string, header: string | undefined, missed: number[]][] = [
-		['lastEventId=2', undefined, [3, 4]],
-		['lastEventID=2', undefined, [3, 4]],
-		// The page began at 1. Its library has a later cursor and appends it.
-		['lastEventID=1&lastEventId=3', undefined, [4]],
-		['lastEventID=1&lastEventId=2', '3', [4]],
-		// The cursor of the page, followed by the one that the library appends: as parameters, and as headers with one name.
-		['lastEventId=1&lastEventId=3', undefined, [4]],
-		['lastEventID=1&lastEventID=3', undefined, [4]],
-		['', '1, 3', [4]],
-		['', '1, ', [2, 3, 4]]
-	];
-	for (const [query, lastEventID, missed] of ways) {
-		const client = scene.open(`topics=a&client=x&${query}`, { lastEventID });
-		await client.caughtUp();
-		expect(client.data('a')).toEqual(missed);
-		client.close();
-	}
-});
-
-test('a cursor that this log never issued is told, and everything is sent', async () => {
-	scene = await openScene();
-	await scene.insert('a', 1, 2, 3);
-	const client = scene.open('topics=a', { lastEventID: '999' });
-	await client.caughtUp();
-	expect(client.of('gap').map((event) => event.data)).toEqual([
-		{ topic: 'a', after: '999', oldest: '1' }
-	]);
-	expect(client.data('a')).toEqual([1, 2, 3]);
-	expect(client.cursor).toBe('3');
 });
 
 test('what the log does for itself cannot be asked for', async () => {

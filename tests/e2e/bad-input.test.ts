@@ -1,6 +1,7 @@
 import { describe, expect, it } from 'vitest';
 import { form, PASSWORD, signUp } from './account.ts';
-import { SIGNED_IN, SIGNED_OUT } from './refusals.ts';
+import { SIGNED_IN } from './refusals/signed-in.ts';
+import { SIGNED_OUT } from './refusals/signed-out.ts';
 import { Stage } from './stage.ts';
 
 const stage = Stage.forEachTest({ browser: false });

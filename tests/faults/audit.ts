@@ -5,7 +5,7 @@ import type { Journal } from './journal.ts';
 import type { Ledger } from './ledger.ts';
 
 /** What must never happen, each with the cases found. */
-export const FINDINGS = [
+const FINDINGS = [
 	'lost',
 	'lost without a word',
 	'doubled',

@@ -1,4 +1,4 @@
-import { FINDINGS, type Findings } from './audit.ts';
+import type { Findings } from './audit.ts';
 import type { Journal } from './journal.ts';
 import type { Ledger } from './ledger.ts';
 
@@ -24,7 +24,7 @@ export function report(work: Work, findings: Findings): string {
 	const { ledger, journals, faults, deeds } = work;
 	const sum = (count: (journal: Journal) => number) =>
 		journals.reduce((total, journal) => total + count(journal), 0);
-	const lines = [
+	return [
 		...table(`done (seed ${work.seed}, ${work.seconds} s)`, [
 			['events tried', ledger.facts.size],
 			['acknowledged', ledger.count('acknowledged')],
@@ -40,22 +40,26 @@ export function report(work: Work, findings: Findings): string {
 		]),
 		...table('faults', [...faults].sort()),
 		...table('what came of them', [...deeds].sort()),
-		...table(
-			'found',
-			FINDINGS.map((finding) => [finding, findings[finding].length])
-		)
-	];
-	for (const finding of FINDINGS) {
-		const cases = findings[finding];
+		...found(findings)
+	].join('\n');
+}
+
+/** Returns the findings as lines: a table, and examples. */
+export function found(findings: Findings): string[] {
+	const all = Object.entries(findings);
+	const lines = table(
+		'found',
+		all.map(([finding, cases]) => [finding, cases.length])
+	);
+	for (const [finding, cases] of all) {
 		for (const text of cases.slice(0, EXAMPLES)) lines.push(`${finding}: ${text}`);
 		if (cases.length > EXAMPLES) lines.push(`${finding}: … ${cases.length - EXAMPLES} more`);
 	}
-	return lines.join('\n');
+	return lines;
 }
 
-export function isClean(findings: Findings): boolean {
-	return FINDINGS.every((finding) => findings[finding].length === 0);
-}
+export const isClean = (findings: Findings): boolean =>
+	Object.values(findings).every((cases) => cases.length === 0);
 
 /** Returns a table as lines. */
 export function table(

@@ -1,11 +1,10 @@
 /** Retention by time: the time of each event counts, whatever the times of the events around it. */
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
-import { createRegistry, type TopicDefinition } from '../../src/lib/protocol/index.ts';
 import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { trimLog } from '../../src/lib/server/log/retention/retention.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
-import { TEST_TOPICS } from '../support/app-server.ts';
+import { keep, type Retentions } from '../support/retention.ts';
 
 let database: TestDatabase;
 let sql: Sql;
@@ -27,16 +26,8 @@ beforeEach(async () => {
 });
 
 /** Trims with these retentions. */
-async function trim(retentions: Record<string, TopicDefinition['retention']>): Promise<number> {
-	const registry = createRegistry([
-		Object.fromEntries(
-			[...TEST_TOPICS].map(([topic, definition]) => [
-				topic,
-				{ ...definition, retention: retentions[topic] }
-			])
-		)
-	]);
-	return (await trimLog(connection, registry))!;
+async function trim(retentions: Retentions): Promise<number> {
+	return (await trimLog(connection, keep(retentions)))!;
 }
 
 /** Inserts events that are `minutes` old. */

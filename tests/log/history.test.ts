@@ -73,3 +73,16 @@ test('a first state of hundreds of topics has the newest few events of each, and
 		Array.from({ length: 900 }, (_, i) => 2141 + i)
 	);
 });
+
+test('history is paged from the newest, with private events among everyone’s', async () => {
+	await sql`insert into events (topic, data) select 'c', to_jsonb(i) from generate_series(1, 5) as i`;
+	await sql`insert into events (topic, user_id, data) values ('c', 'me', '6')`;
+	await sql`insert into events (topic, user_id, data) values ('c', 'other', '7')`;
+	const query = { userId: 'me', topic: 'c', limit: 4 };
+	const first = await readHistoryPage(on, { ...query, before: null });
+	expect(first.events.map((event) => event.json)).toEqual(['6', '5', '4', '3']);
+	const before = BigInt(first.events[3]!.id);
+	const second = await readHistoryPage(on, { ...query, before });
+	expect(second.events.map((event) => event.json)).toEqual(['2', '1']);
+	expect(second.events[1]!.id).toBe(second.oldest);
+});

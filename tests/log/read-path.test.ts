@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openClient, type Sql } from '../../src/app/driver-client.ts';
+import { openClient } from '../../src/app/driver-client.ts';
 import { type Queryable } from '../../src/lib/server/index.ts';
 import { READ_BY_INDEX } from '../../src/lib/server/database/read-by-index.ts';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { readHistoryPage } from '../../src/lib/server/log/history.ts';
-import { PageSize } from '../../src/lib/server/log/page-size.ts';
 import {
 	readAfter,
 	readOldest,
@@ -12,7 +11,20 @@ import {
 	readWindowStart,
 	readWindowStarts
 } from '../../src/lib/server/log/read.ts';
-import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { createTestDatabase } from '../support/database.ts';
+import {
+	BEFORE,
+	DROPPING_MS,
+	EVENTS,
+	from,
+	GIVEN,
+	HEAD,
+	LIMIT,
+	makeLongLog,
+	MAKING_MS,
+	page,
+	type LongLog
+} from './long-log.ts';
 import {
 	argumentsOf,
 	buffers,
@@ -21,7 +33,6 @@ import {
 	expectNoWaste,
 	nodes,
 	noting,
-	planOf as measure,
 	read,
 	rowsOf,
 	scans,
@@ -30,58 +41,19 @@ import {
 	type Statement
 } from './plans.ts';
 
-/** Number of events. With 10000000 it takes minutes and 3 GB; docs/decisions/008-replay-index.md has the figures. */
-const GIVEN = process.env.LOGLINE_READ_PATH_EVENTS;
-const EVENTS = Number(GIVEN ?? 60_000);
-/** Rows of one INSERT. */
-const BATCH = 100_000;
-/** Where the second partition begins. Events are on both sides of it. */
-const SECOND = 5_000_000;
-const BEFORE = Math.max(0, SECOND - EVENTS / 2);
-const HEAD = BigInt(BEFORE + EVENTS);
-/** "busy" is only for everyone, "mail" only private. In the other topics, a fifth is for everyone. */
 const TOPICS = ['busy', 'mail', ...Array.from({ length: 18 }, (_, i) => `t${i}`)];
-const USERS = 1000;
 
-let database: TestDatabase;
-let sql: Sql;
-
-beforeAll(
-	async () => {
-		database = await createTestDatabase();
-		sql = openClient(database.url, { max: 1, name: 'test read path', settings: READ_BY_INDEX });
-		if (BEFORE > 0) await sql`select setval('events_id_seq', ${BEFORE})`;
-		for (let from = 1; from <= EVENTS; from += BATCH) {
-			await sql`
-				insert into events (topic, user_id, data)
-				select topic, case when topic = 'busy' or (topic <> 'mail' and h % 5 = 0) then null else (h / 5 % ${USERS}::int + 1)::text end,
-					jsonb_build_object('n', i, 'text', repeat('x', 60))
-				from (
-					select i, hashint8(i) & 2147483647 as h,
-						case when i % 2 = 0 then 'busy' when i / 2 % 19 = 18 then 'mail' else 't' || i / 2 % 19 end as topic
-					from generate_series(${from}::bigint, ${Math.min(EVENTS, from + BATCH - 1)}::bigint) as i
-				) as numbered`;
-		}
-		await sql`vacuum analyze events`;
-		if (GIVEN) await tellSizes();
-	},
-	120_000 + EVENTS / 10
-);
-
-afterAll(async () => {
-	await sql.end();
-	await database.drop();
-}, 120_000);
-
-/** Runs the statement until Postgres uses its final plan, and returns that plan. */
-async function planOf(what: string, read: (on: Queryable) => Promise<unknown>): Promise<Plan> {
-	const { plan, ms } = await measure(sql, read);
-	if (GIVEN) tell(what, plan, ms);
-	return plan;
-}
+let log: LongLog;
+beforeAll(async () => {
+	log = await makeLongLog(
+		`case when i % 2 = 0 then 'busy' when i / 2 % 19 = 18 then 'mail' else 't' || i / 2 % 19 end`
+	);
+	if (GIVEN) await tellSizes();
+}, MAKING_MS);
+afterAll(() => log.drop(), DROPPING_MS);
 
 async function tellSizes(): Promise<void> {
-	const [row] = await sql`
+	const [row] = await log.sql`
 		select version(), pg_size_pretty(sum(pg_table_size(inhrelid))) as table,
 			pg_size_pretty(sum(pg_indexes_size(inhrelid))) as indexes,
 			(select string_agg(relname || ' ' || pg_size_pretty(pg_relation_size(oid)), ', ' order by relname)
@@ -91,26 +63,22 @@ async function tellSizes(): Promise<void> {
 	console.log(`${EVENTS} events:`, row);
 }
 
-const from = (topics: readonly string[], after: bigint) =>
-	topics.map((topic) => ({ topic, after }));
-const limit = 256;
-const page = () => new PageSize({ most: limit, bytes: 1_048_576 });
 /** About the events of a day while a client is away. */
 const DAY = BigInt(Math.round(EVENTS / 100));
 
 test('catching up from a day ago, with eight topics, costs no more than the rows that are sent', async () => {
 	const topics = TOPICS.slice(0, 8);
 	const query = { userId: '8', starts: from(topics, HEAD - DAY), to: HEAD, size: page() };
-	const plan = await planOf('a day-old cursor, 8 topics', (on) => readPage(on, query));
-	expect(plan['Actual Rows']).toBe(limit);
+	const plan = await log.planOf('a day-old cursor, 8 topics', (on) => readPage(on, query));
+	expect(plan['Actual Rows']).toBe(LIMIT);
 	expectNoMoreThanSent(plan, 2 * topics.length);
 });
 
 test('catching up from a day ago, with twenty topics, costs a few pages of rows', async () => {
 	const query = { userId: '8', starts: from(TOPICS, HEAD - DAY), to: HEAD, size: page() };
-	const plan = await planOf('a day-old cursor, 20 topics', (on) => readPage(on, query));
-	expect(plan['Actual Rows']).toBe(limit);
-	expectFewPages(plan, 2 * TOPICS.length, limit);
+	const plan = await log.planOf('a day-old cursor, 20 topics', (on) => readPage(on, query));
+	expect(plan['Actual Rows']).toBe(LIMIT);
+	expectFewPages(plan, 2 * TOPICS.length, LIMIT);
 });
 
 test.each(['t7', 'mail', 'busy'])(
@@ -118,10 +86,10 @@ test.each(['t7', 'mail', 'busy'])(
 	async (added) => {
 		const others = TOPICS.filter((topic) => topic !== added).slice(0, 7);
 		const starts = [...from(others, HEAD - DAY), { topic: added, after: 0n }];
-		const plan = await planOf(`the new topic ${added} beside 7`, (on) =>
+		const plan = await log.planOf(`the new topic ${added} beside 7`, (on) =>
 			readPage(on, { userId: '8', starts, to: HEAD, size: page() })
 		);
-		expect(plan['Actual Rows']).toBe(limit);
+		expect(plan['Actual Rows']).toBe(LIMIT);
 		expectNoMoreThanSent(plan, 2 * starts.length);
 	}
 );
@@ -132,16 +100,16 @@ test.each([
 ])('a page for %s costs no more than the rows that are sent', async (who, after) => {
 	const topics = ['busy', 't7', 'nobody'];
 	const query = { userId: '8', starts: from(topics, after), to: HEAD, size: page() };
-	const plan = await planOf(`${who}, 3 topics`, (on) => readPage(on, query));
-	expect(plan['Actual Rows']).toBe(limit);
+	const plan = await log.planOf(`${who}, 3 topics`, (on) => readPage(on, query));
+	expect(plan['Actual Rows']).toBe(LIMIT);
 	expectNoMoreThanSent(plan, 2 * topics.length);
 });
 
 test('a page for a client that is a little behind costs no more than what came in meanwhile', async () => {
 	const topics = ['busy', 't7', 'nobody'];
 	const query = { userId: '8', starts: from(topics, HEAD - 600n), to: HEAD, size: page() };
-	const plan = await planOf('a little behind, 3 topics', (on) => readPage(on, query));
-	expect(plan['Actual Rows']).toBe(limit);
+	const plan = await log.planOf('a little behind, 3 topics', (on) => readPage(on, query));
+	expect(plan['Actual Rows']).toBe(LIMIT);
 	// For so few ids, Postgres may also read all of them by the primary key.
 	for (const scan of scans(plan)) {
 		expect(rowsOf(scan) + (scan['Rows Removed by Filter'] ?? 0)).toBeLessThanOrEqual(600);
@@ -151,7 +119,7 @@ test('a page for a client that is a little behind costs no more than what came i
 
 test('a user who has missed nothing costs no rows at all', async () => {
 	const query = { userId: '4711', starts: from(['mail'], 0n), to: HEAD, size: page() };
-	const plan = await planOf('mail for somebody who has none', (on) => readPage(on, query));
+	const plan = await log.planOf('mail for somebody who has none', (on) => readPage(on, query));
 	expectNoWaste(plan);
 	expect(read(plan)).toBe(0);
 	expect(buffers(plan)).toBeLessThan(40);
@@ -159,10 +127,10 @@ test('a user who has missed nothing costs no rows at all', async () => {
 
 test('where the newest few of a rare topic begin, and which is its oldest, is found without looking at others', async () => {
 	const newest = { userId: '8', topic: 't7', last: 10 };
-	const plan = await planOf('the newest 10 of t7', (on) => readWindowStart(on, newest));
+	const plan = await log.planOf('the newest 10 of t7', (on) => readWindowStart(on, newest));
 	expectNoWaste(plan);
 	expect(read(plan)).toBeLessThanOrEqual(2 * (11 + 1));
-	const oldest = await planOf('the oldest of a topic without events', (on) =>
+	const oldest = await log.planOf('the oldest of a topic without events', (on) =>
 		readOldest(on, { userId: '8', topic: 'nobody' })
 	);
 	expectNoWaste(oldest);
@@ -170,9 +138,9 @@ test('where the newest few of a rare topic begin, and which is its oldest, is fo
 });
 
 test('a page of history, newest first, costs no more than the rows that are sent', async () => {
-	const query = { userId: '8', topic: 'busy', before: BigInt(BEFORE + EVENTS / 2), limit };
-	const plan = await planOf('history of busy', (on) => readHistoryPage(on, query));
-	expect(plan['Actual Rows']).toBe(limit);
+	const query = { userId: '8', topic: 'busy', before: BigInt(BEFORE + EVENTS / 2), limit: LIMIT };
+	const plan = await log.planOf('history of busy', (on) => readHistoryPage(on, query));
+	expect(plan['Actual Rows']).toBe(LIMIT);
 	expectNoMoreThanSent(plan, 2);
 });
 
@@ -255,7 +223,7 @@ describe('a statement that a connection has run since the log was small costs no
 		for (const node of nodes(plan)) {
 			if (node['Relation Name']) expect(node['Rows Removed by Filter'] ?? 0).toBe(0);
 		}
-		expect(read(plan)).toBeLessThanOrEqual(ranges > 0 ? 3 * limit : limit + 20);
-		expect(buffers(plan)).toBeLessThan(1.25 * limit + 100 + 10 * ranges);
+		expect(read(plan)).toBeLessThanOrEqual(ranges > 0 ? 3 * LIMIT : LIMIT + 20);
+		expect(buffers(plan)).toBeLessThan(1.25 * LIMIT + 100 + 10 * ranges);
 	});
 });

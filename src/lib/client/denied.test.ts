@@ -1,51 +1,27 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import {
+	bring,
+	deny,
+	driven,
+	driveEachTest,
+	handled,
+	lose,
+	open,
+	record,
+	ROOM,
+	ROOMS
+} from '../../../tests/client/driven-client.ts';
 import { DrivenEventSource } from '../../../tests/client/driven-event-source.ts';
-import { SSEClient, type SSEClientOptions } from './index.ts';
 
 interface Topics {
 	news: unknown;
 	'rooms/[room]/messages': unknown;
 }
 
-const ROOMS = 'rooms/*/messages';
-const ROOM = 'rooms/42/messages';
 const OTHER = 'rooms/7/messages';
 
-let handled: string[];
-const record = (_: unknown, { id, topic }: { id: string; topic: string }) => {
-	handled.push(`${topic}:${id}`);
-};
-
-function connect(options: Partial<SSEClientOptions<Topics>> = {}) {
-	return new SSEClient<Topics>('/api/events', {
-		topics: { [ROOMS]: record },
-		eventSource: DrivenEventSource,
-		...options
-	});
-}
-
-const open = () => DrivenEventSource.last.open();
-const bring = (topic = ROOM) =>
-	DrivenEventSource.last.emit('subscribed', '', { topic, pattern: ROOMS });
-const deny = (topic: string, reason: string) =>
-	DrivenEventSource.last.emit('denied', '', { topic, reason });
-
-/** Drops the newest connection and waits for the next one. */
-function lose(): DrivenEventSource {
-	DrivenEventSource.last.fail();
-	vi.advanceTimersByTime(30_000);
-	return open();
-}
-
-beforeEach(() => {
-	vi.useFakeTimers();
-	DrivenEventSource.all = [];
-	handled = [];
-});
-afterEach(() => {
-	vi.useRealTimers();
-	vi.restoreAllMocks();
-});
+driveEachTest();
+const connect = driven<Topics>({ [ROOMS]: record });
 
 describe('a topic that the viewer may not see any more', () => {
 	it('is told, and its history is handled again when the viewer may see it again', () => {

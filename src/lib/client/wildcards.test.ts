@@ -1,9 +1,19 @@
 import { EventSource } from 'eventsource';
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
+import {
+	bring,
+	driven,
+	driveEachTest,
+	handled,
+	lose,
+	open,
+	ROOM,
+	ROOMS
+} from '../../../tests/client/driven-client.ts';
 import { DrivenEventSource } from '../../../tests/client/driven-event-source.ts';
 import { frame, StreamServer } from '../../../tests/client/stream-server.ts';
 import { until } from '../../../tests/support/until.ts';
-import { SSEClient, type EventInfo, type SSEClientOptions } from './index.ts';
+import { SSEClient, type EventInfo } from './index.ts';
 
 interface Topics {
 	news: unknown;
@@ -11,45 +21,15 @@ interface Topics {
 	'orgs/[org]/projects/[project]/log': unknown;
 }
 
-const ROOMS = 'rooms/*/messages';
-const ROOM = 'rooms/42/messages';
-
-/** `handler topic:id(params)` in the order of the calls. */
-let handled: string[];
+/** Notes `handler topic:id(params)`. */
 const record =
 	(handler: string) =>
 	(_: unknown, { id, topic, params }: EventInfo) => {
 		handled.push(`${handler} ${topic}:${id}(${params.join()})`);
 	};
 
-function connect(options: Partial<SSEClientOptions<Topics>> = {}) {
-	return new SSEClient<Topics>('/api/events', {
-		topics: { [ROOMS]: record('all') },
-		eventSource: DrivenEventSource,
-		...options
-	});
-}
-
-const open = () => DrivenEventSource.last.open();
-const bring = (topic = ROOM, pattern = ROOMS) =>
-	DrivenEventSource.last.emit('subscribed', '', { topic, pattern });
-
-/** Drops the newest connection and waits for the next one. */
-function lose(): DrivenEventSource {
-	DrivenEventSource.last.fail();
-	vi.advanceTimersByTime(30_000);
-	return open();
-}
-
-beforeEach(() => {
-	vi.useFakeTimers();
-	DrivenEventSource.all = [];
-	handled = [];
-});
-afterEach(() => {
-	vi.useRealTimers();
-	vi.restoreAllMocks();
-});
+driveEachTest();
+const connect = driven<Topics>({ [ROOMS]: record('all') });
 
 describe('a wildcard', () => {
 	it('hands out the events of each topic that it brings, with the topic and what stands for the stars', () => {

@@ -1,25 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import { AnsweringServer } from '../../../tests/client/answering-server.ts';
 import { DrivenEventSource } from '../../../tests/client/driven-event-source.ts';
 import { EventsContext, type EventsData } from './events.context.svelte.ts';
-
-/** A server that responds when the test says so. */
-class Server {
-	readonly requests: unknown[] = [];
-	readonly #waiting: ((response: Response | Error) => void)[] = [];
-
-	fetch: typeof fetch = (_input, init) => {
-		this.requests.push(JSON.parse(String(init?.body)));
-		return new Promise((resolve, reject) => {
-			this.#waiting.push((answer) => (answer instanceof Error ? reject(answer) : resolve(answer)));
-		});
-	};
-
-	answer(answer: Response | Error): void {
-		const next = this.#waiting.shift();
-		if (!next) throw new Error('nobody asked');
-		next(answer);
-	}
-}
 
 const line = (id: number, text: string, isMe = false) => ({
 	id: String(id),
@@ -48,7 +30,7 @@ const open: EventsContext[] = [];
 
 function start(data: Partial<EventsData> = {}) {
 	DrivenEventSource.all = [];
-	const server = new Server();
+	const server = new AnsweringServer();
 	let reloaded = 0;
 	const events = new EventsContext(
 		{ events: [], cursor: '0', ...data },

@@ -9,8 +9,9 @@ import { until } from '../../support/until.ts';
 import { audit, readLog } from '../audit.ts';
 import { Injector } from '../injector.ts';
 import { Ledger } from '../ledger.ts';
-import { readOptions, USAGE, type Options } from '../options.ts';
+import { runChecker, type Run } from '../program.ts';
 import { Random } from '../random.ts';
+import { isClean } from '../report.ts';
 import { SETTLE_MS, within } from '../timing.ts';
 import { Writers } from '../writers.ts';
 import { auditGrants, auditProbes, readRoomLog } from './audit.ts';
@@ -22,7 +23,7 @@ import { changeGrants, Gifts } from './granter.ts';
 import { Heads } from './heads.ts';
 import { PLACES } from './places.ts';
 import { probe, type Probe } from './prober.ts';
-import { isClean, report } from './report.ts';
+import { report } from './report.ts';
 import { RoomsWorld } from './world.ts';
 
 /** How many change grants, and how many probe, at the same time; and their longest pause in milliseconds. */
@@ -36,19 +37,12 @@ const WRITERS = {
 };
 
 let world: RoomsWorld | null = null;
-let closing: Promise<void> | null = null;
-const close = () => (closing ??= world?.close() ?? Promise.resolve());
 
-async function check({ seed, durationMs, only, verbose }: Options): Promise<boolean> {
+async function check(run: Run): Promise<boolean> {
+	const { seed, durationMs, only, tell, deed } = run;
 	const random = new Random(seed);
 	const ledger = new Ledger();
 	const findings = noRoomFindings();
-	const started = performance.now();
-	const tell = (line: string) => {
-		if (verbose) console.log(`${((performance.now() - started) / 1000).toFixed(1)} s  ${line}`);
-	};
-	const deeds = new Map<string, number>();
-	const deed = (what: string, count = 1) => void deeds.set(what, (deeds.get(what) ?? 0) + count);
 
 	await sweepServers();
 	const { sql, users, origin } = await open(random);
@@ -122,10 +116,10 @@ async function check({ seed, durationMs, only, verbose }: Options): Promise<bool
 		journals,
 		probes,
 		faults: injector.counts,
-		deeds
+		deeds: run.deeds
 	};
 	console.log(report(work, findings));
-	if (!isClean(findings) || verbose) for (const app of world!.apps) console.log(app.output);
+	if (!isClean(findings) || run.verbose) for (const app of world!.apps) console.log(app.output);
 	return isClean(findings);
 }
 
@@ -146,33 +140,4 @@ const atRest = (sql: RoomsWorld['sql']) =>
 		{ what: 'outbox and losses are empty', timeoutMs: SETTLE_MS, everyMs: 50 }
 	);
 
-async function main(): Promise<number> {
-	let options: Options;
-	try {
-		options = readOptions(process.argv.slice(2));
-	} catch (error) {
-		console.error(`${error instanceof Error ? error.message : String(error)}\n${USAGE}`);
-		return 2;
-	}
-	console.log(`seed ${options.seed}, ${options.durationMs / 1000} s`);
-	try {
-		return (await check(options)) ? 0 : 1;
-	} finally {
-		await close();
-	}
-}
-
-function end(code: number): void {
-	void close().finally(() => process.exit(code));
-}
-
-// However it ends, no child process may remain.
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => end(130));
-process.once('uncaughtException', (error) => {
-	console.error(error);
-	end(1);
-});
-main().then(end, (error: unknown) => {
-	console.error(error);
-	end(1);
-});
+runChecker(check, () => world?.close() ?? Promise.resolve());

@@ -1,7 +1,7 @@
 import { noFindings, type Findings } from '../audit.ts';
 
 /** What the oracle finds besides the findings of the checker. */
-export const ROOM_FINDINGS = [
+const ROOM_FINDINGS = [
 	/** An event whose topic was not visible at any moment from the event to its delivery. */
 	'leaked',
 	/** An event that was appended after a revoke had committed. */

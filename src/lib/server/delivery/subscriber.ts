@@ -1,6 +1,8 @@
-import { CONTROL, maySee, type Gap } from '../../protocol/index.ts';
+import { CONTROL, maySee } from '../../protocol/index.ts';
 import { PageSize, Turn } from '../log/page-size.ts';
+import { Gaps } from './gaps.ts';
 import type { Hub, Member } from './hub.ts';
+import { OwedTopics } from './owed-topics.ts';
 import { join, WRITE_BYTES, type Chunk, type Encoder, type Sink } from './sink.ts';
 import type {
 	ChangingTopics,
@@ -22,13 +24,10 @@ const PAGE = { first: 256, least: 16, most: 2048, bytes: 2 * WRITE_BYTES, turn: 
 export class Subscriber implements Member {
 	readonly userId: string;
 	readonly #changing: ChangingTopics | null;
-	/** Topic → every event after this id is owed. Ids up to the position are done, whatever is here. */
-	readonly #starts: Map<string, bigint>;
-	/** Sorted. null: they have changed since they were last asked for. */
-	#topics: readonly string[] | null = null;
+	readonly #owed: OwedTopics;
+	readonly #gaps: Gaps;
 	readonly #hub: Hub;
 	readonly #read: PageReader;
-	readonly #oldest: OldestReader;
 	readonly #encoder: Encoder;
 	readonly #sink: Sink;
 	readonly #limits: SubscriberLimits;
@@ -43,10 +42,6 @@ export class Subscriber implements Member {
 	/** The cursor that the client had when its newest topics began. Their older events must not move it back. */
 	#restore: bigint;
 	readonly #size = new PageSize(PAGE);
-	/** Per topic: the horizon that the client was told of, or does not need to be told of. */
-	#told: Map<string, bigint> | null = null;
-	/** Topics whose history begins with the next page. null: none. */
-	#newTopics: readonly string[] | null;
 
 	constructor(
 		parts: {
@@ -61,16 +56,14 @@ export class Subscriber implements Member {
 	) {
 		this.#hub = parts.hub;
 		this.#read = parts.read;
-		this.#oldest = parts.oldest;
+		this.#gaps = new Gaps(parts.oldest, subscription);
 		this.#encoder = parts.encoder;
 		this.#sink = parts.sink;
 		this.#limits = parts.limits;
 		this.#subscription = subscription;
-		this.#newTopics = subscription.newTopics ?? null;
-		this.#told = subscription.told?.size ? new Map(subscription.told) : null;
-		this.#starts = new Map(subscription.starts.map(({ topic, after }) => [topic, after]));
+		this.#owed = new OwedTopics(subscription.starts);
 		this.#cursor = this.#restore = subscription.cursor;
-		this.#position = this.#least();
+		this.#position = this.#owed.least ?? this.#cursor;
 		this.userId = subscription.userId;
 		this.#changing = subscription.changing ?? null;
 		if (this.#changing) this.#changing.onChange = (before) => this.#mayChange(before);
@@ -78,12 +71,12 @@ export class Subscriber implements Member {
 
 	/** The topics that it carries, sorted. */
 	get topics(): readonly string[] {
-		return (this.#topics ??= [...this.#starts.keys()].sort());
+		return this.#owed.names;
 	}
 
 	/** @returns true when it carries the topic */
 	carries(topic: string): boolean {
-		return this.#starts.has(topic);
+		return this.#owed.has(topic);
 	}
 
 	/** Every event of its topics up to this id has been handed to the socket. */
@@ -162,20 +155,17 @@ export class Subscriber implements Member {
 		const change = await changing.next(this.#signal());
 		if (!change || this.#over()) return;
 		for (const { topic } of change.denied) {
-			this.#starts.delete(topic);
-			this.#told?.delete(topic);
+			this.#owed.drop(topic);
+			this.#gaps.forget(topic);
 		}
-		this.#topics = null;
 		this.#tell(CONTROL.denied, change.denied);
 		this.#tell(CONTROL.subscribed, change.subscribed);
 		if (change.begun.length > 0) {
 			// What was done up to the position is done for the other topics only.
-			for (const [topic, after] of this.#starts)
-				this.#starts.set(topic, later(after, this.#position));
-			for (const { topic, after } of change.begun) this.#starts.set(topic, after);
-			this.#newTopics = [...(this.#newTopics ?? []), ...change.begun.map(({ topic }) => topic)];
+			this.#owed.begin(change.begun, this.#position);
+			this.#gaps.begin(change.begun.map(({ topic }) => topic));
 			this.#restore = this.#cursor;
-			this.#position = this.#least();
+			this.#position = this.#owed.least ?? this.#cursor;
 		}
 		await this.#hub.reached(change.atLeast, this.#signal());
 	}
@@ -230,13 +220,6 @@ export class Subscriber implements Member {
 		return (this.#abort ??= new AbortController()).signal;
 	}
 
-	/** The position of a subscriber that has done nothing of its topics. */
-	#least(): bigint {
-		let least: bigint | null = null;
-		for (const after of this.#starts.values()) if (least === null || after < least) least = after;
-		return least ?? this.#cursor;
-	}
-
 	#announce(subscription: Subscription, position: bigint): void {
 		this.#subscription = null;
 		this.#sink.write(
@@ -277,49 +260,22 @@ export class Subscriber implements Member {
 
 	async #page(to: bigint): Promise<{ events: Framed[]; upTo: bigint }> {
 		const done = this.#position;
-		const owed = (event: Framed) => {
-			const start = this.#starts.get(event.topic);
-			return start !== undefined && event.id > start && maySee(this.userId, event);
-		};
-		const newTopics = this.#newTopics;
-		this.#newTopics = null;
+		const owed = (event: Framed) => this.#owed.include(event) && maySee(this.userId, event);
+		const begun = this.#gaps.takeNew();
 		const recent = this.#hub.window.read(done, to, owed, WRITE_BYTES);
 		if (recent) return recent;
-		const wanted: { topic: string; after: bigint }[] = [];
-		for (const [topic, start] of this.#starts) {
-			if (start < to) wanted.push({ topic, after: later(start, done) });
-		}
+		const wanted = this.#owed.between(done, to);
 		const { userId } = this;
 		const signal = this.#signal();
 		const size = this.#size;
 		const page = await this.#read({ userId, starts: wanted, to, size, signal });
-		await this.#tellGaps(wanted, page.horizons, newTopics);
+		for await (const gap of this.#gaps.find(wanted, page.horizons, begun)) {
+			this.#tell(CONTROL.gap, [gap]);
+		}
 		return {
 			events: page.events.map((event) => this.#hub.frame(event)),
 			upTo: page.more && page.last !== null ? page.last : to
 		};
-	}
-
-	/**
-	 * Sends `gap` for each topic that has lost events which the client needs.
-	 *
-	 * A topic that continues from a cursor below its horizon has lost events: the client gets a `gap`. A topic that begins
-	 * with this request has lost nothing by earlier trimming: its history is what was kept.
-	 */
-	async #tellGaps(
-		starts: readonly { topic: string; after: bigint }[],
-		horizons: ReadonlyMap<string, bigint>,
-		newTopics: readonly string[] | null
-	): Promise<void> {
-		for (const { topic, after } of starts) {
-			const horizon = horizons.get(topic) ?? 0n;
-			if (after >= horizon || horizon <= (this.#told?.get(topic) ?? 0n)) continue;
-			(this.#told ??= new Map()).set(topic, horizon);
-			if (newTopics?.includes(topic)) continue;
-			const oldest = await this.#oldest({ userId: this.userId, topic, after, horizon });
-			const gap: Gap = { topic, after: after.toString(), oldest: oldest?.toString() ?? null };
-			this.#sink.write(this.#encoder.control(CONTROL.gap, gap));
-		}
 	}
 
 	/**

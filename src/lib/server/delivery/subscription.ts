@@ -2,10 +2,16 @@ import type { Denied, Gap, Subscribed } from '../../protocol/index.ts';
 import type { Page } from '../log/page.ts';
 import type { PageSize } from '../log/page-size.ts';
 
+/** Where a topic begins: every event after `after` is owed. */
+export interface Start {
+	topic: string;
+	after: bigint;
+}
+
 /** Reads from the log what a user may see. The reader retries passing errors itself, so a rejection is final. */
 export type PageReader = (query: {
 	userId: string;
-	starts: readonly { topic: string; after: bigint }[];
+	starts: readonly Start[];
 	to: bigint;
 	size: PageSize;
 	signal: AbortSignal;
@@ -31,7 +37,7 @@ export interface TopicChange {
 	/** Topics that a wildcard has brought. */
 	subscribed: readonly Subscribed[];
 	/** Where the topics begin that are new. */
-	begun: readonly { topic: string; after: bigint }[];
+	begun: readonly Start[];
 	/** The replay must reach at least this id before the change counts as done. */
 	atLeast: bigint;
 }
@@ -55,8 +61,7 @@ export interface ChangingTopics {
 /** What a subscriber must deliver. */
 export interface Subscription {
 	userId: string;
-	/** Where each topic begins: every event after `after` is owed. */
-	starts: readonly { topic: string; after: bigint }[];
+	starts: readonly Start[];
 	/** Cursor of the client. 0: it has none. */
 	cursor: bigint;
 	/** The replay must reach at least this id before the client gets `caught-up`. */

@@ -6,13 +6,13 @@ import {
 	serverFull,
 	sessionOver,
 	sessionUnchecked,
-	tooManyStreams,
-	tooOften
+	tooManyStreams
 } from './connection-refusals.ts';
 import type { Subscriber } from '../delivery/subscriber.ts';
 import { Connection, type Asker, type Stream } from './connection.ts';
 import { attend } from './attend.ts';
-import { OpenRate } from './open-rate.ts';
+import { BySession } from './by-session.ts';
+import { Openings } from './openings.ts';
 import { Tally } from './tally.ts';
 import type { SignedInViewer } from './viewer.ts';
 
@@ -29,11 +29,6 @@ export interface ConnectionLimits {
 	recheckAll: boolean;
 }
 
-/** How many openings per minute a user gets for each stream that the user may have. The same number may come at once. */
-const OPENINGS = 6;
-/** Minimum openings per minute, whatever the limit of streams: a page whose topics change opens a new stream each time. */
-const LEAST_OPENINGS = 60;
-
 /** How often all sessions are checked, in milliseconds. A notification is only a hint and can be missed. */
 const RECHECK_MS = 60_000;
 
@@ -45,13 +40,11 @@ export class Connections {
 	readonly #limits: ConnectionLimits;
 	readonly #held = new Set<Connection>();
 	readonly #perUser = new Tally();
-	readonly #bySession = new Map<string, Set<Connection>>();
+	readonly #bySession = new BySession();
 	/** Connections of which it is not known yet who asks. */
 	readonly #unknown = new Set<Connection>();
 	readonly #recheck: (sessions: string[]) => void;
-	readonly #rate: OpenRate;
-	/** Session id → when it may open a stream again. These users opened too many streams and are refused without a query. */
-	readonly #refused = new Map<string, number>();
+	readonly #openings: Openings;
 	#recheckAt = Infinity;
 	#timer: NodeJS.Timeout | undefined;
 	#closed = false;
@@ -64,8 +57,7 @@ export class Connections {
 	constructor(limits: ConnectionLimits, recheck: (sessions: string[]) => void) {
 		this.#limits = limits;
 		this.#recheck = recheck;
-		const perMinute = Math.max(LEAST_OPENINGS, OPENINGS * limits.maxConnectionsPerUser);
-		this.#rate = new OpenRate({ perMinute, atOnce: perMinute });
+		this.#openings = new Openings(limits.maxConnectionsPerUser);
 	}
 
 	get size(): number {
@@ -81,7 +73,7 @@ export class Connections {
 
 	/** Ids of the sessions that have connections in this process. */
 	get sessions(): string[] {
-		return [...this.#bySession.keys()];
+		return this.#bySession.sessions;
 	}
 
 	/**
@@ -101,7 +93,7 @@ export class Connections {
 
 	/** @returns ids of the clients of a session that have a connection in this process */
 	clientsOf(sessionID: string): string[] {
-		return [...(this.#bySession.get(sessionID) ?? [])].map(({ clientID }) => clientID);
+		return this.#bySession.of(sessionID).map(({ clientID }) => clientID);
 	}
 
 	start(): void {
@@ -124,7 +116,7 @@ export class Connections {
 		const connection = new Connection(asker);
 		this.#held.add(connection);
 		if (asker.sessionID === null) this.#unknown.add(connection);
-		else this.#addToSession(asker.sessionID, connection);
+		else this.#bySession.add(asker.sessionID, connection);
 		return connection;
 	}
 
@@ -140,17 +132,12 @@ export class Connections {
 		if (this.#unknown.delete(connection)) {
 			if (!connection.learnSession(session)) throw sessionOver();
 			this.#makeRoom(session, connection);
-			this.#addToSession(session, connection);
+			this.#bySession.add(session, connection);
 		} else if (connection.sessionID !== session) {
 			throw new TypeError('authenticate returned another session than the one it was called for');
 		}
 		const { maxConnectionsPerUser } = this.#limits;
-		const now = Date.now();
-		const wait = this.#rate.take(userId, now);
-		if (wait > 0) {
-			this.#refused.set(session, now + wait);
-			throw tooOften(wait);
-		}
+		this.#openings.count(userId, session);
 		const mine = () => this.#perUser.of(userId);
 		if (mine() >= maxConnectionsPerUser) this.#replace(session, connection);
 		if (mine() >= maxConnectionsPerUser) throw tooManyStreams(maxConnectionsPerUser);
@@ -167,18 +154,11 @@ export class Connections {
 	 * @throws LoglineError `too_many_connections` (429)
 	 */
 	#makeRoom(sessionID: string, asker: Asker): void {
-		const refused = (this.#refused.get(sessionID) ?? 0) - Date.now();
-		if (refused > 0) throw tooOften(refused);
+		this.#openings.check(sessionID);
 		const { maxConnectionsPerUser } = this.#limits;
-		const count = () => this.#bySession.get(sessionID)?.size ?? 0;
+		const count = () => this.#bySession.count(sessionID);
 		if (count() >= maxConnectionsPerUser) this.#replace(sessionID, asker);
 		if (count() >= maxConnectionsPerUser) throw tooManyStreams(maxConnectionsPerUser);
-	}
-
-	#addToSession(sessionID: string, connection: Connection): void {
-		const others = this.#bySession.get(sessionID);
-		if (others) others.add(connection);
-		else this.#bySession.set(sessionID, new Set([connection]));
 	}
 
 	/**
@@ -203,9 +183,7 @@ export class Connections {
 		if (connection.userId !== null) this.#perUser.add(connection.userId, -1);
 		this.#unknown.delete(connection);
 		const { sessionID } = connection;
-		const ofSession = sessionID === null ? undefined : this.#bySession.get(sessionID);
-		ofSession?.delete(connection);
-		if (sessionID !== null && ofSession?.size === 0) this.#bySession.delete(sessionID);
+		if (sessionID !== null) this.#bySession.delete(sessionID, connection);
 		if (this.#held.size === 0) this.#onEmpty?.();
 	}
 
@@ -216,7 +194,7 @@ export class Connections {
 
 	/** Ends the connections of a session and sends the reason. */
 	endSession(sessionID: string, reason: string): void {
-		for (const connection of [...(this.#bySession.get(sessionID) ?? [])]) {
+		for (const connection of this.#bySession.of(sessionID)) {
 			if (connection.stream) {
 				connection.stream.subscriber.finish(CONTROL.signedOut, { reason });
 			} else {
@@ -228,7 +206,7 @@ export class Connections {
 
 	/** Ends the streams of a session, so that their clients come back and are authenticated again. */
 	sendAway(sessionID: string): void {
-		for (const connection of [...(this.#bySession.get(sessionID) ?? [])]) {
+		for (const connection of this.#bySession.of(sessionID)) {
 			if (connection.stream) connection.stream.subscriber.end();
 			else this.#refuse(connection, sessionUnchecked());
 		}
@@ -236,7 +214,7 @@ export class Connections {
 
 	/** The session was used: its connections may stay open until the new expiry. */
 	prolong(sessionID: string, expiresAt: number): void {
-		for (const connection of this.#bySession.get(sessionID) ?? []) {
+		for (const connection of this.#bySession.of(sessionID)) {
 			connection.sessionExpiresAt = expiresAt;
 		}
 	}
@@ -278,7 +256,7 @@ export class Connections {
 	/** Ends the other connections of the same client: it has connected again and does not read the old ones. */
 	#replace(sessionID: string, asker: Asker): void {
 		if (asker.clientID === '') return;
-		for (const old of [...(this.#bySession.get(sessionID) ?? [])]) {
+		for (const old of this.#bySession.of(sessionID)) {
 			if (old.clientID === asker.clientID && old !== asker) this.#destroy(old);
 		}
 	}
@@ -311,10 +289,7 @@ export class Connections {
 		for (const sessionID of due) this.prolong(sessionID, Infinity);
 		if (now >= this.#recheckAt) {
 			this.#recheckAt = now + RECHECK_MS;
-			this.#rate.prune(now);
-			for (const [session, until] of this.#refused) {
-				if (until <= now) this.#refused.delete(session);
-			}
+			this.#openings.prune(now);
 			if (this.#limits.recheckAll) {
 				this.#recheck(this.sessions);
 				return;

@@ -1,7 +1,6 @@
 /** Tables of the log that say who is present now. They write no WAL: after a crash they are empty, and are written again. */
-import { index, jsonb, pgTable, primaryKey, text, timestamp, uuid } from 'drizzle-orm/pg-core';
-
-const moment = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });
+import { index, jsonb, pgTable, primaryKey, text, uuid } from 'drizzle-orm/pg-core';
+import { moment } from './columns.server.ts';
 
 /**
  * Incarnations of servers. What a server wrote counts until the lease is over, by the clock of the database. A server that

@@ -1,8 +1,6 @@
 /** Tables of the log that say how far programs and people have read. */
-import { bigint, index, integer, pgTable, primaryKey, text, timestamp } from 'drizzle-orm/pg-core';
-
-const moment = (name: string) => timestamp(name, { withTimezone: true, mode: 'date' });
-const id = (name: string) => bigint(name, { mode: 'bigint' });
+import { index, integer, pgTable, primaryKey, text } from 'drizzle-orm/pg-core';
+import { id, moment } from './columns.server.ts';
 
 /**
  * How far each consumer has handled each of its topics. The transaction that handles events locks these rows and moves them:
