@@ -22,6 +22,7 @@ export type { Health } from './logline/health.ts';
 export type { StreamLimits } from './streams/limits.ts';
 export type { StreamAsked } from './streams/open.ts';
 export type { Authenticate, ReadSessions, SignedInViewer } from './streams/viewer.ts';
+export type { WatchedEvent, WatchOptions } from './streams/watch.ts';
 export { errorResponse, failureOf, refusalHeaders } from './streams/refusal.ts';
 export { historyJson, type HistoryPage } from './log/history.ts';
 export type { SSEBody } from './sse/body.ts';

@@ -12,6 +12,7 @@ import type { Appended, NewEvent, Transaction } from '../log/types.ts';
 import type { StreamAsked } from '../streams/open.ts';
 import type { SubscribeListener } from '../streams/streams.ts';
 import type { Authenticate, SignedInViewer } from '../streams/viewer.ts';
+import type { WatchedEvent, WatchOptions } from '../streams/watch.ts';
 import type { Health } from './health.ts';
 import type { Log } from './log.ts';
 
@@ -135,6 +136,21 @@ export interface Logline {
 		topic: string,
 		options?: { before?: bigint | null; limit?: number }
 	): Promise<HistoryPage>;
+	/**
+	 * Yields the events of some topics or wildcards for a viewer, by the rules of a stream, for as long as the loop lasts:
+	 *
+	 * ```ts
+	 * const { events, cursor } = await logline.read(viewer, ['orders']);
+	 * for await (const { data } of logline.watch(['orders'], { viewer, after: cursor })) …
+	 * ```
+	 *
+	 * @throws (the loop) LoglineError `unauthorized`: the session has ended; `watch_ended`: begin again after the last id;
+	 *   `too_many_connections` and whatever else refuses a stream
+	 */
+	watch<K extends Topic>(
+		topics: readonly K[],
+		options: WatchOptions
+	): AsyncGenerator<WatchedEvent<K>, void, void>;
 	/**
 	 * Lets a user see the topics of a scope: `grant('rooms/42', user.id)`. Open streams follow at once. The grant takes its
 	 * place in the log after the transaction has committed, between the events before and after it. Without `tx`, this

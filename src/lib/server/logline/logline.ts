@@ -11,6 +11,7 @@ import { checkSchemaName, DEFAULT_SCHEMA } from '../schema/schema-name.ts';
 import { encodeBlock } from '../sse/frames.ts';
 import { requireTopics } from '../streams/carried.ts';
 import { DEFAULT_LIMITS } from '../streams/limits.ts';
+import { watch } from '../streams/watch.ts';
 import { consoleLogger } from '../work/logger.ts';
 import { stopInOrder } from '../work/stop-in-order.ts';
 import { UnderWay } from '../work/under-way.ts';
@@ -153,6 +154,8 @@ export function createLogline(options: LoglineOptions): Logline {
 			const query = { userId: viewer.id, topic, before, after, limit };
 			return readHistoryPage(running().history, query);
 		},
+		watch: (names, options) =>
+			watch((asked, viewer) => running().streams.open(asked, viewer), names, options),
 		async grant(scope, userID, { source, tx } = {}) {
 			checkGrant(topics, { scope, userID, source });
 			await giveGrant(running().pool, schema, { scope, userID, source }, tx);

@@ -25,6 +25,11 @@ export interface StreamAsked {
 	 * openings is refused before anything is read. null: the request has no session. Absent: not known.
 	 */
 	session?: string | null | undefined;
+	/**
+	 * False: the caller answers for the cursor, so nothing about the client is stored, and the cursor counts for topics of
+	 * wildcards, too. Default true.
+	 */
+	recorded?: boolean;
 }
 
 /** What an opening needs besides the parts: where it is counted, and who is told of it. */
@@ -49,7 +54,8 @@ export async function openStream(
 	authenticate: Authenticate
 ): Promise<Response> {
 	const { parts, connections } = opening;
-	const wanted = parseStreamRequest(asked, asked.headers, parts.limits);
+	const { recorded = true } = asked;
+	const wanted = { ...parseStreamRequest(asked, asked.headers, parts.limits), recorded };
 	if (asked.session === null) return withoutSession(parts, wanted);
 	const { clientID } = wanted;
 	const connection = connections.take({ sessionID: asked.session ?? null, clientID });
@@ -108,7 +114,7 @@ async function prepare(
 	{ parts, connections }: Opening,
 	connection: Connection,
 	viewer: SignedInViewer,
-	wanted: StreamRequest,
+	wanted: StreamRequest & { recorded: boolean },
 	changing: GrantedTopics | null
 ): Promise<ReplayRequest> {
 	const name: ClientName = { sessionID: viewer.session, clientID: connection.clientID };
@@ -128,19 +134,22 @@ async function prepare(
 		wanted.topics.filter(({ topic }) => findRequested(parts.topics, topic)),
 		standing
 	);
-	const safety = analyzeTopics(client, topics, standing.cursor, valid);
+	const { recorded } = wanted;
+	const safety = analyzeTopics({ ...client, recorded }, topics, standing.cursor, valid);
 	const { tail } = parts.hub;
 	const { starts, begun: newTopics } = await connection.during(
 		placeStarts(parts, viewer, carried, safety, client, cursor, tail)
 	);
 	const wildcards = names.filter(isWildcard).map((topic) => ({ topic, after: tail }));
-	const since = await connection.during(
-		setTopicSubscription(
-			parts,
-			{ ...name, viewer, topics, safety, starts: [...starts, ...wildcards], client },
-			connections.clientsOf(viewer.session)
-		)
-	);
+	const since = recorded
+		? await connection.during(
+				setTopicSubscription(
+					parts,
+					{ ...name, viewer, topics, safety, starts: [...starts, ...wildcards], client },
+					connections.clientsOf(viewer.session)
+				)
+			)
+		: 0n;
 	if (client.stale) await connection.during(touchClient(parts.pool, name));
 	const from = cursor ?? 0n;
 	const atLeast = [since, safety.atLeast, carried.position, from].reduce((a, b) => (a > b ? a : b));

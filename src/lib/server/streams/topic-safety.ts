@@ -28,6 +28,8 @@ export interface KnownClient {
 	rows: readonly SubscriptionRow[];
 	/** Rows of some clients of this session were deleted. A client without rows may be one of them. */
 	forgotten?: boolean;
+	/** False: the caller answers for its cursor, and has no rows. Default true. */
+	recorded?: boolean;
 }
 
 /** A subscription to record. */
@@ -78,7 +80,7 @@ export interface TopicSafety {
  * @param valid false: this log did not issue the cursor, so it is valid for no topic
  */
 export function analyzeTopics(
-	{ rows, forgotten = false }: KnownClient,
+	{ rows, forgotten = false, recorded = true }: KnownClient,
 	requested: readonly RequestedTopic[],
 	cursor: bigint | null,
 	valid = true
@@ -103,7 +105,7 @@ export function analyzeTopics(
 	for (const wanted of requested) {
 		const { topic } = wanted;
 		const row = isKnown(wanted);
-		const isRendered = isStart && !isWildcard(topic);
+		const isRendered = isStart && !(recorded && isWildcard(topic));
 		if (!row) {
 			const since = cursor === null || !valid || isRendered ? 'origin' : 'now';
 			safety.missing.push({ ...wanted, since });

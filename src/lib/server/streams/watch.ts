@@ -1,0 +1,97 @@
+import { randomUUID } from 'node:crypto';
+import {
+	CONTROL,
+	LoglineError,
+	type Denied,
+	type Gap,
+	type PayloadOf,
+	type SSETopicsMap,
+	type Topic
+} from '../../protocol/index.ts';
+import { readBlocks } from '../sse/read-blocks.ts';
+import type { StreamAsked } from './open.ts';
+import type { Authenticate, SignedInViewer } from './viewer.ts';
+
+/** What a watch is asked for. */
+export interface WatchOptions {
+	/** Whose events. The watch ends with the viewer's session. */
+	viewer: SignedInViewer;
+	/**
+	 * Only events after this id: the cursor that `read` returned, or the greatest id of an earlier watch. Absent: the
+	 * whole history comes first.
+	 */
+	after?: string | undefined;
+	/** Ends the watch. */
+	signal?: AbortSignal | undefined;
+	/** History that was asked for is no longer there. */
+	onGap?: ((gap: Gap) => void) | undefined;
+	/** The viewer may not or no longer see a topic. The others go on. */
+	onDenied?: ((denied: Denied) => void) | undefined;
+	/** Everything up to now has been yielded; what follows is live. */
+	onCaughtUp?: (() => void) | undefined;
+}
+
+/** An event, as a watch yields it. */
+export type WatchedEvent<K extends Topic> = {
+	[P in K]: {
+		id: string;
+		/** Of a wildcard: the topic that it brought. */
+		topic: P extends `${string}*${string}` ? string : P;
+		data: PayloadOf<P, SSETopicsMap>;
+	};
+}[K];
+
+/**
+ * Yields events for a part of the server, by the rules of a stream: it *is* one, with its place in the limits, and this
+ * function is its client. A slow loop costs no memory: the stream then reads on from the log.
+ *
+ * @param open opens a stream
+ * @throws LoglineError `unauthorized` (401): the session has ended; `watch_ended` (503): the server shuts down, or the stream
+ *   has reached its maximum age. Begin again after the greatest id. Also what opening a stream throws.
+ */
+export async function* watch<K extends Topic>(
+	open: (asked: StreamAsked, authenticate: Authenticate) => Promise<Response>,
+	topics: readonly K[],
+	options: WatchOptions
+): AsyncGenerator<WatchedEvent<K>, void, void> {
+	const { viewer, after, signal, onGap, onDenied, onCaughtUp } = options;
+	if (signal?.aborted) return;
+	const searchParams = new URLSearchParams({ client: `watch-${randomUUID()}` });
+	for (const topic of topics) searchParams.append('topics', topic);
+	if (after !== undefined && after !== '0') searchParams.append('lastEventID', after);
+	const asked = { searchParams, headers: new Headers(), session: viewer.session };
+	const response = await open({ ...asked, recorded: false, gone: signal }, () => viewer);
+	const reader = response.body!.getReader();
+	const cancel = () => void reader.cancel();
+	signal?.addEventListener('abort', cancel, { once: true });
+	// It may have been aborted while the stream opened.
+	if (signal?.aborted) cancel();
+	try {
+		for await (const { id, event, data } of readBlocks(reader)) {
+			if (event === null || event === CONTROL.keepAlive || event === CONTROL.subscribed) continue;
+			if (event === CONTROL.gap) onGap?.(JSON.parse(data) as Gap);
+			else if (event === CONTROL.denied) onDenied?.(JSON.parse(data) as Denied);
+			else if (event === CONTROL.caughtUp) onCaughtUp?.();
+			else if (event === CONTROL.signedOut) {
+				throw new LoglineError(
+					'unauthorized',
+					(JSON.parse(data) as { reason: string }).reason,
+					401
+				);
+			} else if (event === CONTROL.timeout) break;
+			else if (id !== null) {
+				yield { id, topic: event, data: JSON.parse(data) as unknown } as WatchedEvent<K>;
+			}
+		}
+		if (signal?.aborted) return;
+		throw new LoglineError(
+			'watch_ended',
+			'The server shuts down, or the watch has reached its maximum age. Begin again after the greatest id.',
+			503,
+			1
+		);
+	} finally {
+		signal?.removeEventListener('abort', cancel);
+		await reader.cancel();
+	}
+}
