@@ -38,6 +38,8 @@ export default {
 		},
 		// SvelteKit's own check is off: `handle` checks every request, JSON too (src/http/origin.ts).
 		csrf: { trustedOrigins: ['*'] },
+		// For `query.live` in the example src/routes/(demo)/examples/board. Nothing else uses it.
+		experimental: { remoteFunctions: true },
 		alias: {
 			// The library by the names that it has in other people's apps.
 			'logline/client': 'src/lib/client/index.ts',
