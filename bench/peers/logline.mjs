@@ -10,7 +10,7 @@ let pace;
 
 function emit(count) {
 	const events = Array.from({ length: count }, () => ({ topic: TOPIC, data: payload() }));
-	globalThis[KEY].append(events).catch((error) => {
+	globalThis[KEY].logline.append(events).catch((error) => {
 		console.error('The benchmark could not append:', error);
 		process.exit(1);
 	});
