@@ -8,6 +8,7 @@ import { catchUp } from './measures/catch-up.ts';
 import { fanOut } from './measures/fan-out.ts';
 import { hub } from './measures/hub.ts';
 import { latency } from './measures/latency.ts';
+import { manyTopics } from './measures/many-topics.ts';
 import { memory } from './measures/memory.ts';
 import { outbox } from './measures/outbox.ts';
 import { reconnect } from './measures/reconnect.ts';
@@ -25,7 +26,8 @@ const MEASURES: readonly Measure[] = [
 	hub,
 	reconnect,
 	memory,
-	catchUp
+	catchUp,
+	manyTopics
 ];
 
 const HELP = `npm run bench -- [options]
