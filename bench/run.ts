@@ -5,6 +5,7 @@ import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { appends } from './measures/appends.ts';
 import { catchUp } from './measures/catch-up.ts';
+import { doorChecks } from './measures/door-checks.ts';
 import { fanOut } from './measures/fan-out.ts';
 import { hub } from './measures/hub.ts';
 import { latency } from './measures/latency.ts';
@@ -27,7 +28,8 @@ const MEASURES: readonly Measure[] = [
 	reconnect,
 	memory,
 	catchUp,
-	manyTopics
+	manyTopics,
+	doorChecks
 ];
 
 const HELP = `npm run bench -- [options]
