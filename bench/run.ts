@@ -7,6 +7,7 @@ import { appends } from './measures/appends.ts';
 import { catchUp } from './measures/catch-up.ts';
 import { doorChecks } from './measures/door-checks.ts';
 import { fanOut } from './measures/fan-out.ts';
+import { grants } from './measures/grants.ts';
 import { hub } from './measures/hub.ts';
 import { latency } from './measures/latency.ts';
 import { manyTopics } from './measures/many-topics.ts';
@@ -29,7 +30,8 @@ const MEASURES: readonly Measure[] = [
 	memory,
 	catchUp,
 	manyTopics,
-	doorChecks
+	doorChecks,
+	grants
 ];
 
 const HELP = `npm run bench -- [options]
