@@ -14,6 +14,7 @@ import { manyTopics } from './measures/many-topics.ts';
 import { memory } from './measures/memory.ts';
 import { outbox } from './measures/outbox.ts';
 import { reconnect } from './measures/reconnect.ts';
+import { rooms } from './measures/rooms.ts';
 import { readConditions } from './report/conditions.ts';
 import { writeReport } from './report/report.ts';
 import { build } from './stage/logline.ts';
@@ -31,7 +32,8 @@ const MEASURES: readonly Measure[] = [
 	catchUp,
 	manyTopics,
 	doorChecks,
-	grants
+	grants,
+	rooms
 ];
 
 const HELP = `npm run bench -- [options]
