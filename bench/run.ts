@@ -5,12 +5,16 @@ import { existsSync } from 'node:fs';
 import { parseArgs } from 'node:util';
 import { appends } from './measures/appends.ts';
 import { catchUp } from './measures/catch-up.ts';
+import { doorChecks } from './measures/door-checks.ts';
 import { fanOut } from './measures/fan-out.ts';
+import { grants } from './measures/grants.ts';
 import { hub } from './measures/hub.ts';
 import { latency } from './measures/latency.ts';
+import { manyTopics } from './measures/many-topics.ts';
 import { memory } from './measures/memory.ts';
 import { outbox } from './measures/outbox.ts';
 import { reconnect } from './measures/reconnect.ts';
+import { rooms } from './measures/rooms.ts';
 import { readConditions } from './report/conditions.ts';
 import { writeReport } from './report/report.ts';
 import { build } from './stage/logline.ts';
@@ -25,7 +29,11 @@ const MEASURES: readonly Measure[] = [
 	hub,
 	reconnect,
 	memory,
-	catchUp
+	catchUp,
+	manyTopics,
+	doorChecks,
+	grants,
+	rooms
 ];
 
 const HELP = `npm run bench -- [options]

@@ -11,6 +11,7 @@ import { Writer } from '../../src/lib/server/log/append.ts';
 import { arrayLiteral } from '../../src/lib/server/database/array-literal.ts';
 import { Relay } from '../../src/lib/server/log/relay.ts';
 import { now } from '../stage/clock.ts';
+import { backendSeconds } from '../stage/postgres.ts';
 import { quantile } from '../stage/statistics.ts';
 
 /** How to append. */
@@ -21,6 +22,8 @@ export interface Order {
 	url: string;
 	/** Number of concurrent callers. Each waits for its own append before the next. */
 	callers: number;
+	/** Way "writer": each event is a message in a random one of so many rooms. Absent: all have one topic. */
+	rooms?: number;
 	warmUpMs: number;
 	measureMs: number;
 }
@@ -31,6 +34,8 @@ export interface Told {
 	perSecond: number;
 	p50: number;
 	p99: number;
+	/** CPU time of the database's backends per event, in microseconds. NaN: they are not on this machine. */
+	backendMicros: number;
 	/** Time from the last answer until everything was in the log, in milliseconds. */
 	behind: number;
 }
@@ -59,11 +64,13 @@ const INSERT_AND_NOTIFY = `WITH inserted AS (INSERT INTO plain_events (topic, da
 	SELECT id, pg_notify('plain_events', id::text) FROM inserted`;
 
 const doors: Record<Way, (order: Order) => Promise<Door> | Door> = {
-	writer: async ({ url, callers }) => {
+	writer: async ({ url, callers, rooms }) => {
+		const topic = () =>
+			rooms === undefined ? TOPIC : `rooms/${Math.floor(Math.random() * rooms)}/messages`;
 		const listener = await listen(url, 'logline_events');
 		const writer = new Writer(new SoleConnection(url, { name: 'bench writer' }));
 		return {
-			append: () => writer.append([encodeEvent({ topic: TOPIC, data: data() })]),
+			append: () => writer.append([encodeEvent({ topic: topic(), data: data() })]),
 			rowsPerAppend: 1,
 			callers,
 			settle: async () => {},
@@ -194,11 +201,13 @@ async function work(order: Order): Promise<Told> {
 		})
 	);
 	await new Promise((resolve) => setTimeout(resolve, order.warmUpMs));
+	const cpu = await backendSeconds(order.url);
 	measuring = true;
 	const from = now();
 	await new Promise((resolve) => setTimeout(resolve, order.measureMs));
 	const took = now() - from;
 	measuring = false;
+	const spent = ((await backendSeconds(order.url)) ?? NaN) - (cpu ?? NaN);
 	over = true;
 	await Promise.all(calls);
 	const answered = now();
@@ -212,6 +221,7 @@ async function work(order: Order): Promise<Told> {
 		perSecond: (times.length * door.rowsPerAppend * 1000) / took,
 		p50: quantile(sorted, 0.5),
 		p99: quantile(sorted, 0.99),
+		backendMicros: (spent * 1e6) / (times.length * door.rowsPerAppend),
 		behind
 	};
 }

@@ -75,7 +75,7 @@ export class Client {
 	}
 
 	#greet(bytes: Buffer): void {
-		this.#greeting = (this.#greeting + bytes.toString('latin1')).slice(-4096);
+		this.#greeting += bytes.toString('latin1');
 		if (this.#step === 0 && !/^HTTP\/1.1 (200|101)/.test(this.#greeting.slice(0, 12))) {
 			if (!this.#greeting.startsWith('HTTP/1.1 ') && this.#greeting.length < 12) return;
 			if (this.#greeting.startsWith('HTTP/')) return this.#lose('refused');
@@ -84,7 +84,11 @@ export class Client {
 			const step = this.#handshake.steps[this.#step];
 			if (!step) break;
 			const at = this.#greeting.indexOf(step.wait);
-			if (at < 0) return;
+			if (at < 0) {
+				// Cut only after the search: what is awaited may be long before the end of a read.
+				this.#greeting = this.#greeting.slice(-4096);
+				return;
+			}
 			this.#greeting = this.#greeting.slice(at + step.wait.length);
 			if (step.send) this.#socket.write(Buffer.from(step.send, 'base64'));
 			this.#step++;

@@ -4,7 +4,7 @@ import type { Handshake } from '../load/protocol.ts';
 import { startLogline, subscribe } from '../stage/logline.ts';
 import { interleave, type Figures, type Measure, type Row, type Stage } from '../stage/measure.ts';
 import { createPeople } from '../stage/postgres.ts';
-import { eventStream, startPeer, type NodeServed } from '../stage/server.ts';
+import { eventStream, settledMemory, startPeer, type NodeServed } from '../stage/server.ts';
 
 const CLIENTS = 5000;
 /** Clients opened and closed before, so that one-time allocations are not counted. */
@@ -92,9 +92,9 @@ async function round(
 		const warm = startLoad();
 		await warm.open({ port, handshake, count: WARM_UP, first: 0, atOnce: 100 });
 		await warm.stop();
-		const before = await settled(served);
+		const before = await settledMemory(served);
 		await load.open({ port, handshake, count: CLIENTS, first: 0, atOnce: 100 });
-		const after = await settled(served);
+		const after = await settledMemory(served);
 		const perClient = (figure: keyof NodeJS.MemoryUsage) =>
 			(after[figure] - before[figure]) / CLIENTS / 1024;
 		return {
@@ -105,19 +105,5 @@ async function round(
 	} finally {
 		await load.stop();
 		await served.stop();
-	}
-}
-
-/**
- * Returns the memory when two consecutive collections give nearly the same result: connections need a moment to open and
- * close.
- */
-async function settled(served: NodeServed): Promise<NodeJS.MemoryUsage> {
-	let last = await served.memory();
-	for (;;) {
-		await new Promise((resolve) => setTimeout(resolve, 500));
-		const next = await served.memory();
-		if (Math.abs(next.heapUsed - last.heapUsed) < 100_000) return next;
-		last = next;
 	}
 }

@@ -3,26 +3,34 @@
  * for its memory. The application itself is as it is.
  */
 import { memory } from './harness.mjs';
-import { payload, TOPIC } from './payload.mjs';
+import { message, payload, TOPIC } from './payload.mjs';
 
 const KEY = Symbol.for('logline.app');
 let pace;
 
-function emit(count) {
-	const events = Array.from({ length: count }, () => ({ topic: TOPIC, data: payload() }));
-	globalThis[KEY].append(events).catch((error) => {
+const random = (count) => Math.floor(Math.random() * count);
+
+/** One event: in a random room, for a random user, or for everyone. */
+function event({ rooms, users } = {}) {
+	if (rooms) return { topic: `rooms/${random(rooms)}/messages`, data: message() };
+	return { topic: TOPIC, data: payload(), ...(users ? { userId: `bench-${random(users)}` } : {}) };
+}
+
+function emit(count, to) {
+	const events = Array.from({ length: count }, () => event(to));
+	globalThis[KEY].logline.append(events).catch((error) => {
 		console.error('The benchmark could not append:', error);
 		process.exit(1);
 	});
 }
 
-process.on('message', (message) => {
-	if (message.type === 'emit') emit(message.count);
-	if (message.type === 'pace') {
+process.on('message', (asked) => {
+	if (asked.type === 'emit') emit(asked.count);
+	if (asked.type === 'pace') {
 		clearInterval(pace);
-		if (message.everyMs > 0) pace = setInterval(() => emit(1), message.everyMs);
+		if (asked.everyMs > 0) pace = setInterval(() => emit(1, asked.to), asked.everyMs);
 	}
-	if (message.type === 'memory') process.send({ type: 'memory', ...memory() });
+	if (asked.type === 'memory') process.send({ type: 'memory', ...memory() });
 });
 process.on('disconnect', () => process.exit());
 process.channel.unref();

@@ -6,14 +6,26 @@ let count = 0;
 
 /** The payload; the time it is made (milliseconds on the machine's monotonic clock) follows the mark. */
 export function payload() {
-	const sentAt = (Number(process.hrtime.bigint()) / 1e6).toFixed(3);
 	return {
 		id: `n-${++count}`,
 		type: 'info',
-		message: `^${sentAt} ${PADDING}`,
+		message: text(),
 		timestamp: new Date().toISOString()
 	};
 }
+
+/** The same as a message in a room. */
+export function message() {
+	return {
+		type: 'message',
+		room: 'Harbour',
+		user: { id: 'bench-0', name: 'bench-0' },
+		text: text(),
+		timestamp: new Date().toISOString()
+	};
+}
+
+const text = () => `^${(Number(process.hrtime.bigint()) / 1e6).toFixed(3)} ${PADDING}`;
 
 /** Name of the topic or event everywhere. */
 export const TOPIC = 'notifications';

@@ -37,13 +37,18 @@ export async function readConditions(options: { descriptors: number }): Promise<
 
 /** Node raises its own limit to the maximum allowed, so that maximum is checked. */
 async function checkDescriptors(needed: number): Promise<void> {
-	const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '');
-	const allowed = /^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1];
-	if (allowed !== undefined && Number(allowed) < needed) {
+	const allowed = await allowedDescriptors();
+	if (allowed < needed) {
 		throw new Error(
 			`A process may open ${allowed} files here; the benchmark needs ${needed}. Raise the limit first: ulimit -Hn ${needed} (as root), or LimitNOFILE in the service.`
 		);
 	}
+}
+
+/** Returns how many files a process may open here. Where this is not known, Infinity. */
+export async function allowedDescriptors(): Promise<number> {
+	const limits = await readFile('/proc/self/limits', 'utf8').catch(() => '');
+	return Number(/^Max open files\s+\S+\s+(\d+)/m.exec(limits)?.[1] ?? Infinity);
 }
 
 async function commit(): Promise<string> {

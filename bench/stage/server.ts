@@ -54,6 +54,20 @@ export function nodeServed(child: Child, port: number, handshake: Handshake): No
 	};
 }
 
+/**
+ * Returns the memory when two consecutive collections give nearly the same result: connections need a moment to open and
+ * close.
+ */
+export async function settledMemory(served: NodeServed): Promise<NodeJS.MemoryUsage> {
+	let last = await served.memory();
+	for (;;) {
+		await new Promise((resolve) => setTimeout(resolve, 500));
+		const next = await served.memory();
+		if (Math.abs(next.heapUsed - last.heapUsed) < 100_000) return next;
+		last = next;
+	}
+}
+
 /** Starts one of `peers/*.mjs`, which chooses a port itself. */
 export async function startPeer(file: string, handshake: Handshake): Promise<NodeServed> {
 	const path = new URL(`../peers/${file}`, import.meta.url).pathname;
