@@ -2,7 +2,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { type Queryable } from '../../src/lib/server/index.ts';
 import { READ_BY_INDEX } from '../../src/lib/server/database/read-by-index.ts';
-import { readHorizons } from '../../src/lib/server/log/horizons.ts';
+import { readEdges } from '../../src/lib/server/log/horizons.ts';
 import { PageSize } from '../../src/lib/server/log/page-size.ts';
 import { readPage, readWindowStarts } from '../../src/lib/server/log/read.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
@@ -115,14 +115,14 @@ test('where the newest few events of 500 topics begin is found without looking a
 	expect(buffers(plan)).toBeLessThan(1.25 * read(plan) + 20 * topics.length);
 });
 
-test('the horizons of 1,000 topics are found without looking at those of others', async () => {
+test('the edges of 1,000 topics are found without looking at those of others', async () => {
 	await sql`
 		insert into topic_horizons (topic, audience, horizon)
 		select 'r' || t, case when u = 0 then '' else u::text end, t + u
 		from generate_series(0, 1999) as t, generate_series(0, 50) as u where t % 2 = 0`;
 	await sql`vacuum analyze topic_horizons`;
 	const query = { userId: '8', topics: rooms(1000) };
-	const plan = await measured('the horizons of 1,000 topics', (on) => readHorizons(on, query));
+	const plan = await measured('the edges of 1,000 topics', (on) => readEdges(on, query));
 	const scan = nodes(plan).find((node) => node['Relation Name'] === 'topic_horizons')!;
 	expect(scan['Index Name']).toBe('topic_horizons_topic_audience_pk');
 	expect(scan['Rows Removed by Filter'] ?? 0).toBe(0);

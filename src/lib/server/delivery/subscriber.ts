@@ -1,5 +1,6 @@
 import { CONTROL, maySee, type Gap } from '../../protocol/index.ts';
 import { PageSize, Turn } from '../log/page-size.ts';
+import { withEnds } from './ended.ts';
 import type { Hub, Member } from './hub.ts';
 import { join, WRITE_BYTES, type Chunk, type Encoder, type Sink } from './sink.ts';
 import type {
@@ -106,6 +107,7 @@ export class Subscriber implements Member {
 			if (first) {
 				this.#tell(CONTROL.denied, first.denied);
 				this.#tell(CONTROL.subscribed, first.subscribed);
+				this.#tell(CONTROL.ended, first.ended);
 				this.#tell(CONTROL.gap, first.gaps);
 				await this.#hub.reached(first.atLeast, this.#signal());
 			}
@@ -168,6 +170,7 @@ export class Subscriber implements Member {
 		this.#topics = null;
 		this.#tell(CONTROL.denied, change.denied);
 		this.#tell(CONTROL.subscribed, change.subscribed);
+		this.#tell(CONTROL.ended, change.ended);
 		if (change.begun.length > 0) {
 			// What was done up to the position is done for the other topics only.
 			for (const [topic, after] of this.#starts)
@@ -294,10 +297,9 @@ export class Subscriber implements Member {
 		const size = this.#size;
 		const page = await this.#read({ userId, starts: wanted, to, size, signal });
 		await this.#tellGaps(wanted, page.horizons, newTopics);
-		return {
-			events: page.events.map((event) => this.#hub.frame(event)),
-			upTo: page.more && page.last !== null ? page.last : to
-		};
+		const upTo = page.more && page.last !== null ? page.last : to;
+		const events = page.events.map((event) => this.#hub.frame(event));
+		return { events: withEnds(this.#encoder, events, wanted, page.ended, upTo), upTo };
 	}
 
 	/**
