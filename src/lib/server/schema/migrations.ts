@@ -1819,14 +1819,18 @@ COMMENT ON FUNCTION logline_refuse_ended(text, text) IS 'Raises an error for a t
 CREATE OR REPLACE FUNCTION logline_meet_topics(p_topics text[]) RETURNS void
 LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
 DECLARE
+	ended text;
+	any_declared boolean;
 	met text;
 	declared text;
 BEGIN
-	SELECT topic INTO met FROM log_topics WHERE topic = ANY (p_topics) AND ended_id IS NOT NULL LIMIT 1;
-	IF FOUND THEN
-		PERFORM logline_refuse_ended(met, 'events');
+	SELECT (SELECT topic FROM log_topics WHERE topic = ANY (p_topics) AND ended_id IS NOT NULL LIMIT 1),
+		EXISTS (SELECT FROM topics)
+	INTO ended, any_declared;
+	IF ended IS NOT NULL THEN
+		PERFORM logline_refuse_ended(ended, 'events');
 	END IF;
-	IF NOT EXISTS (SELECT FROM topics) THEN
+	IF NOT any_declared THEN
 		RETURN;
 	END IF;
 	FOREACH met IN ARRAY p_topics LOOP
