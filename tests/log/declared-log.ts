@@ -46,6 +46,9 @@ afterEach(async () => {
 	for (const writer of writers.splice(0)) await writer.close();
 });
 
+/** Returns the URL, for connections of the test's own. */
+export const databaseUrl = (): string => database.url;
+
 /** The writer of a server. */
 export function openWriter(): Writer {
 	const writer = new Writer(new SoleConnection(database.url, { name: 'writer' }));

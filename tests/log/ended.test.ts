@@ -1,10 +1,13 @@
 /** Topics that end: nothing stands behind the end, whoever writes. */
+import { drizzle } from 'drizzle-orm/postgres-js';
 import { describe, expect, test } from 'vitest';
+import { openClient } from '../../src/app/driver-client.ts';
 import { encodeEvent } from '../../src/lib/server/log/accept.ts';
 import { endTopic } from '../../src/lib/server/log/end-topic.ts';
 import { insertIntoOutbox } from '../../src/lib/server/log/outbox.ts';
 import { queryable } from '../support/queryable.ts';
 import {
+	databaseUrl,
 	eventsOf,
 	freshTopic,
 	moved,
@@ -54,6 +57,12 @@ describe('a topic that has ended', () => {
 		await expect(
 			sql.begin((tx) => insertIntoOutbox(tx, 'public', [encodeEvent({ topic, data: 4 })]))
 		).rejects.toMatchObject({ code: 'topic_ended', status: 409 });
+		const client = openClient(databaseUrl(), { max: 1, name: 'test drizzle' });
+		const byDrizzle = drizzle(client).transaction((tx) =>
+			insertIntoOutbox(tx, 'public', [encodeEvent({ topic, data: 5 })])
+		);
+		await expect(byDrizzle).rejects.toMatchObject({ code: 'topic_ended', status: 409 });
+		await client.end();
 		expect(await eventsOf(topic)).toEqual([[first!.id, 'last']]);
 		expect(await ends(topic)).toEqual([ended]);
 		await insert(other, 'goes on');
