@@ -1,9 +1,8 @@
 /** Each server reads the log at its own speed: a client may know more of the log than the server it connects to. */
 import { afterEach, expect, test, vi } from 'vitest';
-import { Tailer } from '../../src/lib/server/log/tail.ts';
-import type { AppServer } from '../support/app-server.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 import { until } from '../support/until.ts';
+import { addLateServer } from './held-tailer.ts';
 
 let scene: Scene;
 afterEach(async () => {
@@ -11,27 +10,9 @@ afterEach(async () => {
 	await scene.close();
 });
 
-/** Adds a server that does not look at the log until it is released. */
-async function addLateServer(): Promise<{ server: AppServer; release(): void }> {
-	const { begin, wake } = Tailer.prototype;
-	const begun = vi.spyOn(Tailer.prototype, 'begin').mockImplementation(begin);
-	const late = () => begun.mock.contexts[0] as Tailer | undefined;
-	const held = vi.spyOn(Tailer.prototype, 'wake').mockImplementation(function (this: Tailer) {
-		if (this !== late()) wake.call(this);
-	});
-	const server = await scene.addServer();
-	return {
-		server,
-		release: () => {
-			held.mockRestore();
-			late()?.wake();
-		}
-	};
-}
-
 test('who comes to a server that has not read so far is not set back, and is sent nothing again', async () => {
 	scene = await openScene();
-	const { server, release } = await addLateServer();
+	const { server, release } = await addLateServer(scene);
 	const client = scene.open('topics=a&client=x');
 	await client.caughtUp();
 	for (const n of [1, 2, 3])

@@ -1,6 +1,6 @@
 /** As read-path.test.ts, for streams of hundreds of topics. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { readHorizons } from '../../src/lib/server/log/horizons.ts';
+import { readEdges } from '../../src/lib/server/log/horizons.ts';
 import { readPage, readWindowStarts } from '../../src/lib/server/log/read.ts';
 import {
 	DROPPING_MS,
@@ -71,14 +71,14 @@ test('where the newest few events of 500 topics begin is found without looking a
 	expect(buffers(plan)).toBeLessThan(1.25 * read(plan) + 20 * topics.length);
 });
 
-test('the horizons of 1,000 topics are found without looking at those of others', async () => {
+test('the edges of 1,000 topics are found without looking at those of others', async () => {
 	await log.sql`
 		insert into topic_horizons (topic, audience, horizon)
 		select 'r' || t, case when u = 0 then '' else u::text end, t + u
 		from generate_series(0, 1999) as t, generate_series(0, 50) as u where t % 2 = 0`;
 	await log.sql`vacuum analyze topic_horizons`;
 	const query = { userId: '8', topics: rooms(1000) };
-	const plan = await log.planOf('the horizons of 1,000 topics', (on) => readHorizons(on, query));
+	const plan = await log.planOf('the edges of 1,000 topics', (on) => readEdges(on, query));
 	const scan = nodes(plan).find((node) => node['Relation Name'] === 'topic_horizons')!;
 	expect(scan['Index Name']).toBe('topic_horizons_topic_audience_pk');
 	expect(scan['Rows Removed by Filter'] ?? 0).toBe(0);

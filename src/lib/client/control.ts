@@ -1,4 +1,4 @@
-import type { CaughtUp, Denied, DeniedReason, Gap, Subscribed } from '../protocol/index.ts';
+import type { CaughtUp, Denied, DeniedReason, Ended, Gap, Subscribed } from '../protocol/index.ts';
 import { isReserved, parseCursor, TOPIC_NAME, WILDCARD_NAME } from '../protocol/index.ts';
 
 const DENIED_REASONS: Readonly<Record<DeniedReason, true>> = {
@@ -63,6 +63,15 @@ export function readSubscribed(data: unknown): Subscribed | null {
 	if (typeof topic !== 'string' || !TOPIC_NAME.test(topic) || isReserved(topic)) return null;
 	if (typeof pattern !== 'string' || !WILDCARD_NAME.test(pattern)) return null;
 	return { topic, pattern };
+}
+
+/**
+ * Parses the data of `ended`.
+ *
+ * @returns null when the data has another form
+ */
+export function readEnded(data: unknown): Ended | null {
+	return isRecord(data) && typeof data.topic === 'string' ? { topic: data.topic } : null;
 }
 
 /** Parses the data of `signed-out`. */

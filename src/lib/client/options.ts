@@ -1,4 +1,12 @@
-import type { CaughtUp, Denied, Gap, PayloadOf, SSETopicsMap, TopicOf } from '../protocol/index.ts';
+import type {
+	CaughtUp,
+	Denied,
+	Ended,
+	Gap,
+	PayloadOf,
+	SSETopicsMap,
+	TopicOf
+} from '../protocol/index.ts';
 import type { EventSourceConstructor } from './source.ts';
 import type { TopicHandler } from './subscriptions.ts';
 
@@ -85,6 +93,11 @@ export interface SSEClientOptions<TTopics = SSETopicsMap> {
 	 * is removed.
 	 */
 	onDenied?: (denied: Denied) => void;
+	/**
+	 * A topic has ended: all its events have been handled, and no more will come. Called once for each topic. The topic stays
+	 * in the set until it is removed.
+	 */
+	onEnded?: (ended: Ended) => void;
 	/** All history has arrived; the following events are live. Called once per connection. */
 	onCaughtUp?: (info: CaughtUp) => void;
 	/** The session ended. The client has closed and stays closed until `connect()`. */

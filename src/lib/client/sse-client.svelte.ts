@@ -1,6 +1,14 @@
 import { CONTROL, type SSETopicsMap } from '../protocol/index.ts';
 import { untrack } from 'svelte';
-import { isID, readCaughtUp, readDenied, readGap, readReason, readSubscribed } from './control.ts';
+import {
+	isID,
+	readCaughtUp,
+	readDenied,
+	readEnded,
+	readGap,
+	readReason,
+	readSubscribed
+} from './control.ts';
 import { Cursor } from './cursor.ts';
 import { Link, type LinkStatus, type LinkTarget } from './link.ts';
 import type { SSEClientOptions, TopicsUpdate } from './options.ts';
@@ -45,6 +53,8 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	/** Id of the user whose events these are. */
 	#user: string | null;
 	readonly #received = new Map<string, number>();
+	/** Topics whose end was told: the server tells it on each connection. */
+	readonly #ended = new Set<string>();
 
 	/**
 	 * @param url address of the stream, relative or absolute
@@ -233,6 +243,12 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			if (!denied) return reportMalformed(name);
 			this.#subscriptions.deny(denied);
 			call(() => this.#options.onDenied?.(denied));
+		} else if (name === CONTROL.ended) {
+			const ended = readEnded(data);
+			if (!ended) return reportMalformed(name);
+			if (!this.#subscriptions.has(ended.topic) || this.#ended.has(ended.topic)) return;
+			this.#ended.add(ended.topic);
+			call(() => this.#options.onEnded?.(ended));
 		} else if (name === CONTROL.signedOut) {
 			const reason = readReason(data);
 			this.#link.close(new Error(`Signed out: ${reason}`));

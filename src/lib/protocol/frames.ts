@@ -11,6 +11,8 @@ export const CONTROL = {
 	denied: 'denied',
 	/** `{topic, pattern}`: a wildcard has brought a topic. Sent before the first event of the topic. */
 	subscribed: 'subscribed',
+	/** `{topic}`: the topic has ended, and this was its last event. Told on every connection that carries it. */
+	ended: 'ended',
 	/** Carries the position of the connection, so that the cursor of an idle client does not grow old. */
 	keepAlive: 'keep-alive',
 	/** `{reason}`: the session ended. It is the last event of the response. */
@@ -60,6 +62,11 @@ export type DeniedReason = 'forbidden' | 'revoked' | 'unknown' | 'too_many';
 export interface Denied {
 	topic: string;
 	reason: DeniedReason;
+}
+
+/** Data of `ended`. The topic stays readable, and brings nothing more. */
+export interface Ended {
+	topic: string;
 }
 
 /** Data of `subscribed`. */

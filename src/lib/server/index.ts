@@ -1,6 +1,6 @@
 /** The server API. */
 import type { PayloadOf, SSETopicsMap, Topic } from '../protocol/index.ts';
-import type { Appended, Transaction } from './log/types.ts';
+import type { Appended, Producer, Transaction } from './log/types.ts';
 import { running } from './logline/running.ts';
 import type { SSEBody } from './sse/body.ts';
 import * as record from './streams/record.ts';
@@ -28,7 +28,7 @@ export { historyJson, type HistoryPage } from './log/history.ts';
 export type { SSEBody } from './sse/body.ts';
 export * from './sse/produce-sse.ts';
 export { sendStream, bindToSocket } from './sse/node-outlet.ts';
-export type { Appended, NewEvent, Transaction } from './log/types.ts';
+export type { Appended, NewEvent, Producer, Transaction } from './log/types.ts';
 export type { TopicSafetyRequest, TopicSubscriptionRequest } from './streams/record.ts';
 export type { ReplayRequest } from './streams/stream.ts';
 export type { Queryable } from './database/queryable.ts';
@@ -48,6 +48,8 @@ export interface HistoryEmitOptions<K extends Topic> {
 	 * At most 200 characters. If the key was ever used before, nothing is added, and the id of the first event is returned.
 	 */
 	key?: string;
+	/** Who writes, when writers follow each other. See {@link Producer}. */
+	producer?: Producer;
 }
 
 /**

@@ -1,6 +1,8 @@
 import { CONTROL, type Gap } from '../../protocol/index.ts';
+import { ENDED } from '../log/end-topic.ts';
 import type { LogEvent } from '../log/types.ts';
 import { Groups, type Attached, type Member } from './groups.ts';
+import { endedTopic, frameEnded } from './ended.ts';
 import { divide, type Portion } from './portion.ts';
 import type { Encoder } from './sink.ts';
 import { Watchers, type Watcher } from './watchers.ts';
@@ -75,8 +77,11 @@ export class Hub {
 		return this.#groups.size;
 	}
 
+	/** The end of a topic becomes a frame of that topic: whoever carries it gets it, after its last event. */
 	frame(event: LogEvent): Framed {
 		const { id, topic, userId } = event;
+		const ended = topic === ENDED ? endedTopic(event) : null;
+		if (ended !== null) return frameEnded(this.#encoder, ended, id);
 		return { id, topic, userId, frame: encode(this.#encoder, event) };
 	}
 

@@ -2,7 +2,7 @@ import type { Logger } from '../work/logger.ts';
 import { readPersistently } from '../database/persist.ts';
 import type { Queryable } from '../database/queryable.ts';
 import { Trouble } from '../work/trouble.ts';
-import { readHorizons } from '../log/horizons.ts';
+import { readEdges } from '../log/horizons.ts';
 import { EventRefused } from '../log/page.ts';
 import { readPage } from '../log/read.ts';
 import type { PageReader } from './subscription.ts';
@@ -30,8 +30,7 @@ export function createPageReader(history: Queryable, logger: Logger): PageReader
 			const page = await readPage(on, query);
 			const topics = query.starts.map(({ topic }) => topic);
 			// Read the horizons after the rows. A concurrent trim moves the horizon before it deletes, so this read sees it.
-			const horizons = await readHorizons(on, { userId: query.userId, topics });
-			return { ...page, horizons };
+			return { ...page, ...(await readEdges(on, { userId: query.userId, topics })) };
 		};
 		const passing = (error: unknown) => error instanceof EventRefused;
 		return (await readPersistently(read, { signal, trouble, passing })) ?? NOTHING;
@@ -44,5 +43,6 @@ const NOTHING = {
 	last: null,
 	more: false,
 	missing: false,
-	horizons: new Map()
+	horizons: new Map(),
+	ended: new Map()
 };

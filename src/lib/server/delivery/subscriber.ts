@@ -1,5 +1,6 @@
 import { CONTROL, maySee } from '../../protocol/index.ts';
 import { PageSize, Turn } from '../log/page-size.ts';
+import { withEnds } from './ended.ts';
 import { Gaps } from './gaps.ts';
 import type { Hub, Member } from './hub.ts';
 import { OwedTopics } from './owed-topics.ts';
@@ -99,6 +100,7 @@ export class Subscriber implements Member {
 			if (first) {
 				this.#tell(CONTROL.denied, first.denied);
 				this.#tell(CONTROL.subscribed, first.subscribed);
+				this.#tell(CONTROL.ended, first.ended);
 				this.#tell(CONTROL.gap, first.gaps);
 				await this.#hub.reached(first.atLeast, this.#signal());
 			}
@@ -160,6 +162,7 @@ export class Subscriber implements Member {
 		}
 		this.#tell(CONTROL.denied, change.denied);
 		this.#tell(CONTROL.subscribed, change.subscribed);
+		this.#tell(CONTROL.ended, change.ended);
 		if (change.begun.length > 0) {
 			// What was done up to the position is done for the other topics only.
 			this.#owed.begin(change.begun, this.#position);
@@ -272,10 +275,9 @@ export class Subscriber implements Member {
 		for await (const gap of this.#gaps.find(wanted, page.horizons, begun)) {
 			this.#tell(CONTROL.gap, [gap]);
 		}
-		return {
-			events: page.events.map((event) => this.#hub.frame(event)),
-			upTo: page.more && page.last !== null ? page.last : to
-		};
+		const upTo = page.more && page.last !== null ? page.last : to;
+		const events = page.events.map((event) => this.#hub.frame(event));
+		return { events: withEnds(this.#encoder, events, wanted, page.ended, upTo), upTo };
 	}
 
 	/**

@@ -1,4 +1,5 @@
-import type { Denied, Gap, Subscribed } from '../../protocol/index.ts';
+import type { Denied, Ended, Gap, Subscribed } from '../../protocol/index.ts';
+import type { Edges } from '../log/horizons.ts';
 import type { Page } from '../log/page.ts';
 import type { PageSize } from '../log/page-size.ts';
 
@@ -15,12 +16,7 @@ export type PageReader = (query: {
 	to: bigint;
 	size: PageSize;
 	signal: AbortSignal;
-}) => Promise<
-	Page & {
-		/** How far each topic was trimmed for the user. Read after the events. */
-		horizons: ReadonlyMap<string, bigint>;
-	}
->;
+}) => Promise<Page & Readonly<Edges>>;
 
 /** Reads the oldest event after `after` that a `gap` names, for a topic that was trimmed up to `horizon`. */
 export type OldestReader = (query: {
@@ -36,6 +32,8 @@ export interface TopicChange {
 	denied: readonly Denied[];
 	/** Topics that a wildcard has brought. */
 	subscribed: readonly Subscribed[];
+	/** Topics that begin behind their end. */
+	ended: readonly Ended[];
 	/** Where the topics begin that are new. */
 	begun: readonly Start[];
 	/** The replay must reach at least this id before the change counts as done. */
@@ -82,6 +80,8 @@ export interface Subscription {
 	denied?: readonly Denied[];
 	/** Topics that wildcards brought. Told before their events. */
 	subscribed?: readonly Subscribed[];
+	/** Topics that begin behind their end: there is nothing of them to send. */
+	ended?: readonly Ended[];
 	/** Present when the topics can change. The subscriber ends it. */
 	changing?: ChangingTopics | undefined;
 	/** Epoch of the log, sent in `caught-up`. */

@@ -1,5 +1,5 @@
 import { LoglineError, type PayloadSchema, type TopicRegistry } from '../../protocol/index.ts';
-import type { NewEvent } from './types.ts';
+import type { NewEvent, Producer } from './types.ts';
 
 /** An event that passed every check and is ready to be written. */
 export interface AcceptedEvent {
@@ -8,12 +8,16 @@ export interface AcceptedEvent {
 	/** JSON text. */
 	data: string;
 	key: string | null;
+	/** Absent: any number of writers. */
+	producer?: Producer;
 }
 
 /** Longest topic name, in UTF-8 octets. */
 export const MAX_TOPIC_OCTETS = 200;
 /** Longest user id, in UTF-8 octets. */
 export const MAX_USER_OCTETS = 200;
+/** Longest name of a producer, in UTF-8 octets. */
+export const MAX_PRODUCER_OCTETS = 200;
 /** Longest idempotency key, in characters. */
 export const MAX_KEY_LENGTH = 200;
 /** Largest payload, in characters of JSON. It bounds a page of a replay, and so the memory of a connection. */
@@ -31,7 +35,7 @@ export const MAX_DEPTH = 199;
 /**
  * Checks events before they enter the queue, so that one bad event cannot fail the batch of other callers.
  *
- * @throws LoglineError `unknown_topic`, `invalid_data`, `invalid_key`, `invalid_user`; nothing has been written then
+ * @throws LoglineError `unknown_topic`, `invalid_data`, `invalid_key`, `invalid_user`, `invalid_producer`; nothing has been written then
  */
 export async function acceptEvents(
 	registry: TopicRegistry,
@@ -76,7 +80,7 @@ async function validate(
  * The checks that do not depend on the topic's declaration. Also used for the log's own `$` topics. The tables have the same
  * bounds (migrations/log/0001_append.sql).
  *
- * @throws LoglineError `invalid_topic`, `invalid_key`, `invalid_user`, `invalid_data`
+ * @throws LoglineError `invalid_topic`, `invalid_key`, `invalid_user`, `invalid_data`, `invalid_producer`
  */
 export function encodeEvent(event: NewEvent): AcceptedEvent {
 	const { topic, key = null, userId = null } = event;
@@ -98,7 +102,17 @@ export function encodeEvent(event: NewEvent): AcceptedEvent {
 			`A user id has 1 to ${MAX_USER_OCTETS} octets of UTF-8 and no NUL. Leave it out for everyone.`
 		);
 	}
-	return { topic, userId, data: encodeData(topic, event.data), key };
+	const accepted = { topic, userId, data: encodeData(topic, event.data), key };
+	const { producer } = event;
+	if (!producer) return accepted;
+	const { name } = producer;
+	if (typeof name !== 'string' || !isName(name, MAX_PRODUCER_OCTETS) || !isEpoch(producer.epoch)) {
+		throw new LoglineError(
+			'invalid_producer',
+			`A producer is { name, epoch }: a name of 1 to ${MAX_PRODUCER_OCTETS} octets of UTF-8 without NUL, and a whole number from 0 to 2^53 - 1.`
+		);
+	}
+	return { ...accepted, producer };
 }
 
 /**
@@ -109,6 +123,8 @@ const isText = (text: string) => !text.includes('\0') && !/\p{Surrogate}/u.test(
 
 const isName = (text: string, octets: number) =>
 	text.length > 0 && text.length <= octets && Buffer.byteLength(text) <= octets && isText(text);
+
+const isEpoch = (epoch: unknown) => Number.isSafeInteger(epoch) && Number(epoch) >= 0;
 
 const isKey = (key: string) =>
 	key.length > 0 &&

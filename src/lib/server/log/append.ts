@@ -6,7 +6,8 @@ import { isOutcomeUnknown, mayPass } from '../database/transient.ts';
 import { Trouble } from '../work/trouble.ts';
 import type { AcceptedEvent } from './accept.ts';
 import { AppendQueue, type Entry } from './append-queue.ts';
-import { arrayLiteral } from '../database/array-literal.ts';
+import { appendStatement } from './append-statement.ts';
+import { refusalOf } from './refusal.ts';
 import type { Appended } from './types.ts';
 
 /** Limits of the writer. */
@@ -112,7 +113,7 @@ export class Writer {
 	 * @throws LoglineError, at the latest after `timeoutMs`. `append_timeout` (503): the answer of Postgres was lost or has
 	 *   not come, so the events may or may not be written; try again with a key. In all other cases nothing was written:
 	 *   `log_unavailable` (503) when the log could not be written in time, `log_busy` (503) when too much waits already,
-	 *   `closed` (503) after `close`, `too_many_events` (400).
+	 *   `closed` (503) after `close`, `too_many_events` (400), `topic_ended` (409), `fenced` (409).
 	 */
 	append(events: AcceptedEvent[]): Promise<Appended[]> {
 		if (events.length === 0) return Promise.resolve([]);
@@ -206,10 +207,16 @@ export class Writer {
 
 	/** Entries that are known not to be written return to the head of the queue. Their deadlines do not change. */
 	async #notWritten(batch: Entry[], error: unknown, passes: boolean): Promise<() => void> {
-		if (!passes && batch.length === 1) {
-			return () => batch[0]!.reject(error instanceof Error ? error : new Error(String(error)));
+		if (!passes) {
+			const refusal = refusalOf(error);
+			if (batch.length === 1) {
+				const reason = refusal?.error ?? error;
+				return () => batch[0]!.reject(reason instanceof Error ? reason : new Error(String(reason)));
+			}
+			// When the log says what it refuses, the other callers stay together.
+			const suspects = batch.filter(({ events }) => events.some((one) => refusal?.concerns(one)));
+			for (const entry of suspects.length > 0 ? suspects : batch) entry.alone = true;
 		}
-		if (!passes) for (const entry of batch) entry.alone = true;
 		this.#queue.unshift(batch);
 		this.#expire();
 		if (passes) await pause(this.#failures++);
@@ -244,16 +251,8 @@ export class Writer {
 
 	async #send(key: string, batch: Entry[]): Promise<Appended[]> {
 		const events = batch.length === 1 ? batch[0]!.events : batch.flatMap((entry) => entry.events);
-		const keyed = events.some((event) => event.key !== null);
 		const [row] = await this.#connection.query<{ ids: string; appended: string }>(
-			'SELECT ids::text, appended::text FROM logline_append($1::uuid, $2::text[], $3::text[], $4::text[]::jsonb[], $5::text[])',
-			[
-				key,
-				arrayLiteral(events.map((event) => event.topic)),
-				arrayLiteral(events.map((event) => event.userId)),
-				arrayLiteral(events.map((event) => event.data)),
-				keyed ? arrayLiteral(events.map((event) => event.key)) : null
-			]
+			...appendStatement(key, events)
 		);
 		const ids = row!.ids.slice(1, -1).split(',');
 		const appended = row!.appended.slice(1, -1).split(',');

@@ -1,23 +1,37 @@
 import type { Queryable } from '../database/queryable.ts';
 import { arrayLiteral } from '../database/array-literal.ts';
 
+/** Where topics begin and end. */
+export interface Edges {
+	/** Only topics that have been trimmed, with the largest id that may be missing. */
+	horizons: Map<string, bigint>;
+	/** Only topics that have ended, with the id of their `$ended`. */
+	ended: Map<string, bigint>;
+}
+
 /**
- * Reads how far topics have been trimmed for a user. Call it after the rows of a page have been read: a trim moves the
- * horizon before it deletes. So every event that the page misses is at or below the horizon read afterwards.
- *
- * @returns only topics that have been trimmed, with the largest id that may be missing
+ * Reads how far topics have been trimmed for a user, and which of them have ended. Call it after the rows of a page have been
+ * read: a trim moves the horizon before it deletes. So every event that the page misses is at or below the horizon read
+ * afterwards.
  */
-export async function readHorizons(
+export async function readEdges(
 	on: Queryable,
 	query: { userId: string; topics: readonly string[] }
-): Promise<Map<string, bigint>> {
-	if (query.topics.length === 0) return new Map();
-	const rows = await on.query<{ topic: string; horizon: string }>(
-		`SELECT topic, max(horizon)::text AS horizon FROM topic_horizons
-		WHERE topic = ANY($1::text[]) AND audience IN ('', $2) GROUP BY topic`,
+): Promise<Edges> {
+	const edges: Edges = { horizons: new Map(), ended: new Map() };
+	if (query.topics.length === 0) return edges;
+	const rows = await on.query<{ topic: string; horizon: string | null; ended: string | null }>(
+		`SELECT topic, max(horizon)::text AS horizon, NULL AS ended FROM topic_horizons
+		WHERE topic = ANY($1::text[]) AND audience IN ('', $2) GROUP BY topic
+		UNION ALL
+		SELECT topic, NULL, ended_id::text FROM log_topics WHERE topic = ANY($1::text[]) AND ended_id IS NOT NULL`,
 		[arrayLiteral(query.topics), query.userId]
 	);
-	return new Map(rows.map((row) => [row.topic, BigInt(row.horizon)]));
+	for (const { topic, horizon, ended } of rows) {
+		if (horizon !== null) edges.horizons.set(topic, BigInt(horizon));
+		if (ended !== null) edges.ended.set(topic, BigInt(ended));
+	}
+	return edges;
 }
 
 /**
@@ -44,7 +58,7 @@ export const parseTrimmed = (topics: string | null): readonly string[] =>
 
 /**
  * Reads the largest horizon. Every event after it is still there, in all topics and for all users. Like {@link
- * readHorizons}, call it after the rows have been read.
+ * readEdges}, call it after the rows have been read.
  */
 export async function readLastHorizon(on: Queryable): Promise<bigint> {
 	const [row] = await on.query<{ horizon: string }>(

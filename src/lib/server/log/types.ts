@@ -1,3 +1,14 @@
+/**
+ * One of several writers that follow each other: workers, of which only the newest may write. The log refuses an epoch that is
+ * older than the highest one it has seen of the name.
+ */
+export interface Producer {
+	/** 1 to 200 octets. */
+	name: string;
+	/** A whole number from 0. Whoever takes over gives a higher one than its predecessor. */
+	epoch: number;
+}
+
 /** An event as a writer passes it in. */
 export interface NewEvent {
 	topic: string;
@@ -9,6 +20,8 @@ export interface NewEvent {
 	 * At most 200 characters. If the key was ever used before, nothing is added, and the id of the first event is returned.
 	 */
 	key?: string;
+	/** Who writes. Absent: any number of writers. */
+	producer?: Producer | undefined;
 }
 
 /** The result of an append for each event. */

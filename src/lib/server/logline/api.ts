@@ -8,7 +8,7 @@ import type {
 	Viewer
 } from '../../protocol/index.ts';
 import type { HistoryPage } from '../log/history.ts';
-import type { Appended, NewEvent, Transaction } from '../log/types.ts';
+import type { Appended, NewEvent, Producer, Transaction } from '../log/types.ts';
 import type { StreamAsked } from '../streams/open.ts';
 import type { SubscribeListener } from '../streams/streams.ts';
 import type { Authenticate, SignedInViewer } from '../streams/viewer.ts';
@@ -37,6 +37,8 @@ export interface EmittedEvent<K extends Topic> {
 	 * At most 200 characters. If the key was ever used before, nothing is added, and the id of the first event is returned.
 	 */
 	key?: string | undefined;
+	/** Who writes, when writers follow each other. See {@link Producer}. */
+	producer?: Producer | undefined;
 }
 
 /** An event as `read` returns it. */
@@ -110,13 +112,22 @@ export interface Logline {
 	 *
 	 * @param tx an open transaction of drizzle or postgres.js: the event becomes visible after its commit. The promise then
 	 *   resolves with nothing, because the id is assigned later.
-	 * @throws LoglineError `unknown_topic`, `invalid_data`, `log_busy`, `append_timeout`
+	 * @throws LoglineError `unknown_topic`, `invalid_data`, `log_busy`, `append_timeout`, `topic_ended` (409), `fenced` (409:
+	 *   the producer's epoch is over)
 	 */
 	emit<K extends Topic>(event: EmittedEvent<K>): Promise<Appended>;
 	emit<K extends Topic>(event: EmittedEvent<K>, tx: Transaction): Promise<void>;
 	/** Appends several events, in the given order, all or none. Their topics are checked when it runs. See `emit`. */
 	append(events: NewEvent[]): Promise<Appended[]>;
 	append(events: NewEvent[], tx: Transaction): Promise<void>;
+	/**
+	 * Makes a topic final: `end('rooms/42/messages')`. Later events of it are refused, wherever they come from, and its streams
+	 * are told `ended`. It stays readable. Ending it again changes nothing. Await what you have emitted before.
+	 *
+	 * @param tx an open transaction: the end comes with its commit, behind what the transaction has emitted before
+	 * @throws LoglineError `unknown_topic`, `transaction_lost`
+	 */
+	end(topic: string, tx?: Transaction): Promise<void>;
 	/**
 	 * Reads the first state of a page: the viewer's history of some topics, and the position in the log up to which it is
 	 * complete. A client that starts with this position as its cursor misses no event and gets none twice.

@@ -9,6 +9,7 @@ import { Hub } from '../delivery/hub.ts';
 import { createPageReader } from '../delivery/page-reader.ts';
 import { Writer } from '../log/append.ts';
 import { declareTopics } from '../log/declarations.ts';
+import { readEndedOfMany } from '../log/end-topic.ts';
 import { Relay } from '../log/relay.ts';
 import { Tailer } from '../log/tail.ts';
 import { encoder } from '../sse/frames.ts';
@@ -107,6 +108,9 @@ export async function startLog(options: LogOptions): Promise<Log> {
 		background,
 		history,
 		readClient: sharedRead((clients: readonly ClientAsked[]) => readClientStates(pool, clients)),
+		readEnded: sharedRead((requests: readonly (readonly string[])[]) =>
+			readEndedOfMany(pool, requests)
+		),
 		readPage: createPageReader(history, logger),
 		grantsTrouble: new Trouble(logger, {
 			lasts: 'grants cannot be read; streams wait with what may have changed',

@@ -1,6 +1,7 @@
 import { createRegistry, LoglineError, TopicRegistry } from '../../protocol/index.ts';
 import type { Topic, Viewer } from '../../protocol/index.ts';
 import { acceptEvents } from '../log/accept.ts';
+import { endTopic } from '../log/end-topic.ts';
 import { readHistory, readHistoryPage } from '../log/history.ts';
 import { settleGrants } from '../log/grants/read-grants.ts';
 import { checkGrant, giveGrant, takeGrant } from '../log/grants/write-grants.ts';
@@ -131,11 +132,12 @@ export function createLogline(options: LoglineOptions): Logline {
 		stream: createStreamHandler(() => logline),
 		open: (asked, authenticate) => running().streams.open(asked, authenticate),
 		emit: (async ({ event, ...rest }: EmittedEvent<Topic>, tx?: Transaction) => {
-			const { userID, data, key } = rest;
-			const result = await append([{ topic: event, userId: userID ?? null, data, key }], tx);
+			const { userID, ...given } = rest;
+			const result = await append([{ topic: event, userId: userID ?? null, ...given }], tx);
 			return result?.[0];
 		}) as Logline['emit'],
 		append: append as Logline['append'],
+		end: (topic, tx) => endTopic(running(), schema, topic, tx),
 		async read<K extends Topic>(viewer: Viewer, names: readonly K[]) {
 			const { history, tailer } = running();
 			const epoch = tailer.epoch;

@@ -4,7 +4,7 @@ import type { ChangingTopics, TopicChange } from '../delivery/subscription.ts';
 import type { Watcher } from '../delivery/watchers.ts';
 import { END, readCarried, type Carried } from './carried.ts';
 import type { StreamParts } from './parts.ts';
-import { placeBegun } from './starts.ts';
+import { endedBefore, placeBegun } from './starts.ts';
 
 /**
  * The topics of one stream, as the viewer's grants change. It watches from before it first reads the grants until the stream
@@ -111,7 +111,8 @@ export class GrantedTopics implements ChangingTopics, Watcher {
 					added.map(([topic, { floor, replay, since }]) => ({ topic, floor, replay, asOf: since }))
 				);
 				this.#tooMany = noRoom;
-				return { denied, subscribed, begun, atLeast: carried.position };
+				const ended = await endedBefore(this.#parts.readEnded, begun);
+				return { denied, subscribed, ended, begun, atLeast: carried.position };
 			},
 			{ signal, trouble }
 		);

@@ -8,7 +8,7 @@ import { GrantedTopics } from './granted-topics.ts';
 import type { StreamParts } from './parts.ts';
 import { setTopicSubscription } from './record.ts';
 import { parseStreamRequest, type StreamRequest } from './request.ts';
-import { gapsOf, judgeCursor, placeStarts, topicsFrom } from './starts.ts';
+import { endedBefore, gapsOf, judgeCursor, placeStarts, topicsFrom } from './starts.ts';
 import { produceStream, signedOutStream, type ReplayRequest } from './stream.ts';
 import { touchClient, type ClientName } from './subscriptions.ts';
 import { analyzeTopics } from './topic-safety.ts';
@@ -141,15 +141,18 @@ async function prepare(
 		placeStarts(parts, viewer, carried, safety, client, cursor, tail)
 	);
 	const wildcards = names.filter(isWildcard).map((topic) => ({ topic, after: tail }));
-	const since = recorded
-		? await connection.during(
-				setTopicSubscription(
-					parts,
-					{ ...name, viewer, topics, safety, starts: [...starts, ...wildcards], client },
-					connections.clientsOf(viewer.session)
-				)
-			)
-		: 0n;
+	const [since, ended] = await connection.during(
+		Promise.all([
+			recorded
+				? setTopicSubscription(
+						parts,
+						{ ...name, viewer, topics, safety, starts: [...starts, ...wildcards], client },
+						connections.clientsOf(viewer.session)
+					)
+				: 0n,
+			endedBefore(parts.readEnded, starts)
+		])
+	);
 	if (client.stale) await connection.during(touchClient(parts.pool, name));
 	const from = cursor ?? 0n;
 	const atLeast = [since, safety.atLeast, carried.position, from].reduce((a, b) => (a > b ? a : b));
@@ -166,6 +169,7 @@ async function prepare(
 		gaps,
 		denied,
 		subscribed: subscribedBy(carried),
+		ended,
 		changing: changing ?? undefined,
 		log: log.epoch
 	};

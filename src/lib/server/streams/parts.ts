@@ -24,6 +24,8 @@ export interface StreamParts {
 	history: Queryable;
 	/** Reads what the database knows of a client. Clients that come at the same moment share a statement. */
 	readClient: ReadClientState;
+	/** Reads which of some topics have ended: topic → id of its end. Requests of the same moment share a statement. */
+	readEnded: (topics: readonly string[]) => Promise<ReadonlyMap<string, bigint>>;
 	/** Reads a page of history. One function for all streams, so that it keeps no stream in memory. */
 	readPage: PageReader;
 	/** Reports that grants cannot be read. Shared: an outage is logged once, not once for each stream. */

@@ -1,4 +1,4 @@
-import type { Gap, Viewer } from '../../protocol/index.ts';
+import type { Ended, Gap, Viewer } from '../../protocol/index.ts';
 import type { Queryable } from '../database/queryable.ts';
 import type { KnownClient, RequestedTopic, TopicSafety } from './topic-safety.ts';
 import { readOldest, readWindowStarts, type TopicStart } from '../log/read.ts';
@@ -66,6 +66,22 @@ export async function placeBegun(
 		topic,
 		after: later(begins.get(topic) ?? 0n, floor)
 	}));
+}
+
+/**
+ * Returns the topics that begin behind their end. The others are told of their end where it stands. No later end can be behind
+ * a start: it has a greater id than every event that anybody has.
+ */
+export async function endedBefore(
+	readEnded: StreamParts['readEnded'],
+	starts: readonly TopicStart[]
+): Promise<Ended[]> {
+	if (starts.length === 0) return [];
+	const ended = await readEnded(starts.map(({ topic }) => topic));
+	return starts.flatMap(({ topic, after }) => {
+		const id = ended.get(topic);
+		return id !== undefined && id <= after ? [{ topic }] : [];
+	});
 }
 
 /** Where the topics of a stream begin, and which of their histories begin now. */

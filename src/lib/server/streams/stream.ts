@@ -1,6 +1,7 @@
 import {
 	CONTROL,
 	type Denied,
+	type Ended,
 	type Gap,
 	type Subscribed,
 	type Viewer
@@ -32,6 +33,8 @@ export interface ReplayRequest {
 	denied?: readonly Denied[];
 	/** Topics that wildcards brought. */
 	subscribed?: readonly Subscribed[];
+	/** Topics that begin behind their end. */
+	ended?: readonly Ended[];
 	/** Present when the topics depend on grants. */
 	changing?: ChangingTopics | undefined;
 	/** Epoch, sent in `caught-up`. */

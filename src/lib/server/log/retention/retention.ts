@@ -10,7 +10,7 @@ import { readHead } from '../read.ts';
 const BATCH = 10_000;
 
 /** The log's own topics are needed only to answer questions about the recent past. */
-const OWN = ['$subscribed', '$granted', '$revoked'].map(
+const OWN = ['$subscribed', '$granted', '$revoked', '$ended'].map(
 	(topic): [string, { retention: Retention }] => [topic, { retention: { seconds: 30 * 86_400 } }]
 );
 
