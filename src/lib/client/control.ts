@@ -1,4 +1,11 @@
-import type { CaughtUp, Denied, DeniedReason, Gap, Subscribed } from '../protocol/index.ts';
+import type {
+	CaughtUp,
+	Denied,
+	DeniedReason,
+	Gap,
+	ReadMarker,
+	Subscribed
+} from '../protocol/index.ts';
 import { isReserved, parseCursor, TOPIC_NAME, WILDCARD_NAME } from '../protocol/index.ts';
 
 const DENIED_REASONS: Readonly<Record<DeniedReason, true>> = {
@@ -63,6 +70,18 @@ export function readSubscribed(data: unknown): Subscribed | null {
 	if (typeof topic !== 'string' || !TOPIC_NAME.test(topic) || isReserved(topic)) return null;
 	if (typeof pattern !== 'string' || !WILDCARD_NAME.test(pattern)) return null;
 	return { topic, pattern };
+}
+
+/**
+ * Parses the data of `read`, and the answer to a marker that was moved.
+ *
+ * @returns null when the data has another form
+ */
+export function readMarker(data: unknown): ReadMarker | null {
+	if (!isRecord(data)) return null;
+	const { topic, id, unread } = data;
+	if (typeof topic !== 'string' || !isID(id) || typeof unread !== 'number') return null;
+	return { topic, id, unread };
 }
 
 /** Parses the data of `signed-out`. */

@@ -1,4 +1,12 @@
-import type { CaughtUp, Denied, Gap, PayloadOf, SSETopicsMap, TopicOf } from '../protocol/index.ts';
+import type {
+	CaughtUp,
+	Denied,
+	Gap,
+	PayloadOf,
+	ReadMarker,
+	SSETopicsMap,
+	TopicOf
+} from '../protocol/index.ts';
 import type { EventSourceConstructor } from './source.ts';
 import type { TopicHandler } from './subscriptions.ts';
 
@@ -85,6 +93,12 @@ export interface SSEClientOptions<TTopics = SSETopicsMap> {
 	 * is removed.
 	 */
 	onDenied?: (denied: Denied) => void;
+	/** How far the user has read a topic is known, or has changed: here, in another tab or on another device. */
+	onRead?: (marker: ReadMarker) => void;
+	/** What `logline.unread` returned for this page: the first `readMarkers`. Default: none. */
+	readMarkers?: Readonly<Record<string, ReadMarker>>;
+	/** Address that `markRead` posts to, relative or absolute. Default: `/api/read`. */
+	readURL?: string | URL;
 	/** All history has arrived; the following events are live. Called once per connection. */
 	onCaughtUp?: (info: CaughtUp) => void;
 	/** The session ended. The client has closed and stays closed until `connect()`. */

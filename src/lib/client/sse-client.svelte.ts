@@ -1,10 +1,19 @@
-import { CONTROL, type SSETopicsMap } from '../protocol/index.ts';
+import { CONTROL, type ReadMarker, type SSETopicsMap, type TopicOf } from '../protocol/index.ts';
 import { untrack } from 'svelte';
-import { isID, readCaughtUp, readDenied, readGap, readReason, readSubscribed } from './control.ts';
+import {
+	isID,
+	readCaughtUp,
+	readDenied,
+	readGap,
+	readMarker,
+	readReason,
+	readSubscribed
+} from './control.ts';
 import { Cursor } from './cursor.ts';
 import { Link, type LinkStatus, type LinkTarget } from './link.ts';
 import type { SSEClientOptions, TopicsUpdate } from './options.ts';
-import { Subscriptions } from './subscriptions.ts';
+import { ReadMarkers } from './read-markers.svelte.ts';
+import { isClosed, Subscriptions } from './subscriptions.ts';
 import { streamURL } from './url.ts';
 
 /**
@@ -40,6 +49,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	#suspect = $state(false);
 	#shownCursor = $state<string | null>(null);
 	#counters = $state<Record<string, number>>({});
+	readonly #markers: ReadMarkers;
 
 	readonly #cursor: Cursor;
 	/** Id of the user whose events these are. */
@@ -66,6 +76,12 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			this.#shownCursor = id;
 		});
 		this.#user = options.userID ?? options.start?.userID ?? null;
+		this.#markers = new ReadMarkers({
+			first: options.readMarkers ?? {},
+			url: String(options.readURL ?? '/api/read'),
+			fetch: () => options.fetch ?? globalThis.fetch,
+			onRead: (marker) => call(() => options.onRead?.(marker))
+		});
 		this.#subscriptions = new Subscriptions(options.topics, start);
 		this.#link = new Link(
 			{
@@ -115,6 +131,24 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	get topicCounters(): Record<string, number> {
 		return this.#counters;
 	}
+
+	/**
+	 * Topic → how far the user has read it, on any device. `unread` was counted when the marker was read or moved: events
+	 * that arrive later are those with a greater id.
+	 */
+	get readMarkers(): Readonly<Record<string, ReadMarker>> {
+		return this.#markers.shown;
+	}
+
+	/**
+	 * Says that the user has read a topic, up to an event. A marker only moves forward: an id that is not after it is not sent.
+	 *
+	 * @param id default: the last event of the topic that was handled here
+	 * @returns the marker as it is then; null when nothing of the topic was handled yet
+	 * @throws StreamRefused with the server's reason; any error of `fetch`
+	 */
+	markRead = (topic: TopicOf<TTopics>, id?: string): Promise<ReadMarker | null> =>
+		this.#markers.move(topic, id ?? this.#subscriptions.lastOf(topic));
 
 	/**
 	 * Connects, retries at once when the last attempt failed, or replaces a suspect connection. Continues where the client
@@ -232,7 +266,12 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			const denied = readDenied(data);
 			if (!denied) return reportMalformed(name);
 			this.#subscriptions.deny(denied);
+			if (isClosed(denied)) this.#markers.forget(denied.topic);
 			call(() => this.#options.onDenied?.(denied));
+		} else if (name === CONTROL.read) {
+			const marker = readMarker(data);
+			if (!marker) return reportMalformed(name);
+			this.#markers.take(marker);
 		} else if (name === CONTROL.signedOut) {
 			const reason = readReason(data);
 			this.#link.close(new Error(`Signed out: ${reason}`));

@@ -74,6 +74,11 @@ export class Subscriptions {
 		return this.#of(topic) !== undefined;
 	}
 
+	/** Id of the last handled event of a topic. null: none was handled. */
+	lastOf(topic: string): string | null {
+		return this.#of(topic)?.lastOf(topic) ?? null;
+	}
+
 	/** Passes an event to its handler. */
 	handle(topic: string, id: string, data: unknown): void {
 		const subscription = this.#of(topic);
@@ -161,12 +166,12 @@ export class Subscriptions {
 	 * When the viewer may not see the topic, the last ids are forgotten: if it comes back, its history is handled again.
 	 * Otherwise nobody drops what was handled, and only the rest is handled later.
 	 */
-	deny({ topic: name, reason }: Denied): void {
-		const isClosed = reason === 'forbidden' || reason === 'revoked';
-		if (isClosed) this.forget(name);
+	deny(denied: Denied): void {
+		const { topic: name } = denied;
+		if (isClosed(denied)) this.forget(name);
 		const subscription = this.#current.get(name);
 		if (subscription) this.#renew(subscription);
-		if (!isClosed) for (const wildcard of this.#fitting(name)) wildcard.miss(name);
+		if (!isClosed(denied)) for (const wildcard of this.#fitting(name)) wildcard.miss(name);
 	}
 
 	/** Resets the last id of a topic, or of all topics of a wildcard: what follows is handled, whatever its ids are. */
@@ -220,6 +225,11 @@ export class Subscriptions {
 		this.#counts.set(name, n);
 		return n;
 	}
+}
+
+/** @returns true when the viewer may not see the topic; false: the server does not know it, or has no room for it */
+export function isClosed({ reason }: Denied): boolean {
+	return reason === 'forbidden' || reason === 'revoked';
 }
 
 function isNames(add: TopicChange['add']): add is readonly string[] {

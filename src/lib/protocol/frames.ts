@@ -11,6 +11,8 @@ export const CONTROL = {
 	denied: 'denied',
 	/** `{topic, pattern}`: a wildcard has brought a topic. Sent before the first event of the topic. */
 	subscribed: 'subscribed',
+	/** `{topic, id, unread}`: how far the user has read a topic. Sent at connect, and when a client of the user moves it. */
+	read: 'read',
 	/** Carries the position of the connection, so that the cursor of an idle client does not grow old. */
 	keepAlive: 'keep-alive',
 	/** `{reason}`: the session ended. It is the last event of the response. */
@@ -60,6 +62,20 @@ export type DeniedReason = 'forbidden' | 'revoked' | 'unknown' | 'too_many';
 export interface Denied {
 	topic: string;
 	reason: DeniedReason;
+}
+
+/** The largest number of unread events that is counted. It means: so many or more. */
+export const MAX_UNREAD = 100;
+
+/** Data of `read`: how far a user has read a topic. */
+export interface ReadMarker {
+	topic: string;
+	/** The newest event that the user has read. `0`: none. It only moves forward. */
+	id: string;
+	/**
+	 * Events after it that the user may see, counted when the marker was read or moved. At most {@link MAX_UNREAD}.
+	 */
+	unread: number;
 }
 
 /** Data of `subscribed`. */

@@ -16,6 +16,7 @@ export type {
 	ReadEvent,
 	StreamHandler
 } from './logline/api.ts';
+export type { Reading } from './logline/reading.ts';
 export type { LoglineOptions } from './logline/options.ts';
 export { migrateLog, type LogSchema } from './schema/migrate-log.ts';
 export type { Health } from './logline/health.ts';

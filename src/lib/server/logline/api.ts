@@ -14,6 +14,7 @@ import type { SubscribeListener } from '../streams/streams.ts';
 import type { Authenticate, SignedInViewer } from '../streams/viewer.ts';
 import type { Health } from './health.ts';
 import type { Log } from './log.ts';
+import type { Reading } from './reading.ts';
 
 /** Fits SvelteKit's own type, which version 3 has moved to `@sveltejs/kit/hooks`. */
 export type Handle = (input: {
@@ -72,7 +73,7 @@ export interface GrantOptions {
 }
 
 /** A durable, ordered event log on Postgres, and the streams of this process on it. */
-export interface Logline {
+export interface Logline extends Reading {
 	readonly topics: TopicRegistry;
 	/**
 	 * Waits up to 30 s for the database, creates or upgrades the log's tables (unless `migrate` is false), and connects.

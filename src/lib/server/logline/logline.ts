@@ -19,6 +19,7 @@ import { readHealth } from './health.ts';
 import { createHandle, createStreamHandler } from './kit.ts';
 import { startLog, type Log } from './log.ts';
 import type { LoglineOptions } from './options.ts';
+import { createReading } from './reading.ts';
 import { findRunning, setRunning, unsetRunning } from './running.ts';
 
 /**
@@ -115,6 +116,7 @@ export function createLogline(options: LoglineOptions): Logline {
 	}
 
 	const logline: Logline = {
+		...createReading(running),
 		topics,
 		// A failed start may be tried again.
 		async start() {

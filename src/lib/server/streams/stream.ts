@@ -84,7 +84,11 @@ export function produceStream(
 		(_emit, sink) => {
 			const subscriber = replayMissedMessages(parts, sink, replay);
 			connections.open(connection, { subscriber, sink });
-			return () => subscriber.end();
+			const leave = parts.markers.add(replay.viewer, subscriber);
+			return () => {
+				leave();
+				subscriber.end();
+			};
 		},
 		{
 			retryMs,
