@@ -105,7 +105,7 @@ export class MarkerFeed {
 
 	async #tell(): Promise<number> {
 		let slow = false;
-		let failure: unknown;
+		const failures: unknown[] = [];
 		// What becomes due during the round is told in it, or wakes the next one.
 		for (const rest = [...this.#waiting]; rest.length > 0;) {
 			const batch = new Map<Reader, MarkerAsked[]>();
@@ -120,21 +120,21 @@ export class MarkerFeed {
 					asked += visible.length;
 				} catch (error) {
 					// Grants of one user that cannot be read concern nobody else.
-					failure ??= error;
+					failures.push(error);
 					this.#need(reader, wanted);
 				}
 			}
 			try {
 				slow = (await this.#tellBatch(batch)) || slow;
 			} catch (error) {
-				failure ??= error;
+				failures.push(error);
 				for (const [reader, asked] of batch) {
 					const topics = asked.map(({ topic }) => topic);
 					this.#need(reader, topics);
 				}
 			}
 		}
-		if (failure !== undefined) throw failure;
+		if (failures.length > 0) throw new Error('Markers cannot be read', { cause: failures[0] });
 		return slow ? SLOW_MS : Infinity;
 	}
 
