@@ -330,7 +330,7 @@ describe('logline_emit', () => {
 		const [row] = await sql.begin('isolation level repeatable read', (tx) => [
 			tx`select logline_emit('a', '1') as id`
 		]);
-		expect(row![0]).toEqual({ id: null });
+		expect(row[0]).toEqual({ id: null });
 	});
 
 	test('refuses a topic that is not declared', async () => {

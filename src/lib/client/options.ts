@@ -44,6 +44,11 @@ export interface SSEClientOptions<TTopics = SSETopicsMap> {
 	/** The first topics. A topic whose handler is `undefined` is ignored. */
 	topics: TopicHandlers<TTopics>;
 	/**
+	 * Topic or wildcard, as in `topics` → turns the data of an event, also of an old one, into what the handler expects:
+	 * `{ orders: topics.orders.upcast }`. One that throws counts like a handler that throws. Default: as stored.
+	 */
+	upcast?: { [K in TopicOf<TTopics>]?: ((data: unknown) => PayloadOf<K, TTopics>) | undefined };
+	/**
 	 * Connect automatically: in a component when it is mounted, elsewhere at once, on the server never. Default: true. (A
 	 * client that is created in a component or an effect always closes with it.)
 	 */

@@ -82,7 +82,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			fetch: () => options.fetch ?? globalThis.fetch,
 			onRead: (marker) => call(() => options.onRead?.(marker))
 		});
-		this.#subscriptions = new Subscriptions(options.topics, start);
+		this.#subscriptions = new Subscriptions(options.topics, start, options.upcast);
 		this.#link = new Link(
 			{
 				target: () => this.#target(),

@@ -36,15 +36,19 @@ export class Subscriptions {
 	readonly #counts = new Map<string, number>();
 	/** Topic → the wildcard that brought it on this connection. */
 	readonly #brought = new Map<string, Subscription>();
+	readonly #upcasts: Readonly<Record<string, ((data: unknown) => unknown) | undefined>>;
 
 	/**
+	 * @param upcasts name → turns stored data into what the handler expects
 	 * @param start cursor of the server-rendered state of the page, if any
 	 * @throws Error when a name is not a valid topic name
 	 */
 	constructor(
 		topics: Readonly<Record<string, TopicHandler | undefined>>,
-		start: string | null = null
+		start: string | null = null,
+		upcasts: Readonly<Record<string, ((data: unknown) => unknown) | undefined>> = {}
 	) {
+		this.#upcasts = upcasts;
 		const initial = handlersOf(topics);
 		initial.forEach((_, name) => checkName(name));
 		for (const [name, handler] of initial) {
@@ -84,7 +88,9 @@ export class Subscriptions {
 		const subscription = this.#of(topic);
 		if (!subscription) return;
 		const params = subscription.paramsOf(topic) ?? [];
-		this.#handlers.get(subscription.name)?.(data, { id, topic, params });
+		const { name } = subscription;
+		const upcast = Object.hasOwn(this.#upcasts, name) ? this.#upcasts[name] : undefined;
+		this.#handlers.get(name)?.(upcast ? upcast(data) : data, { id, topic, params });
 	}
 
 	/**

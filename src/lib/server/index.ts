@@ -24,6 +24,7 @@ export type { StreamLimits } from './streams/limits.ts';
 export type { StreamAsked } from './streams/open.ts';
 export type { Authenticate, ReadSessions, SignedInViewer } from './streams/viewer.ts';
 export { errorResponse, failureOf, refusalHeaders } from './streams/refusal.ts';
+export { checkEvents, type CheckedEvents, type Misfit } from './log/check-events.ts';
 export { historyJson, type HistoryPage } from './log/history.ts';
 export type { SSEBody } from './sse/body.ts';
 export * from './sse/produce-sse.ts';

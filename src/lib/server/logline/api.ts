@@ -48,7 +48,10 @@ export type ReadEvent<K extends Topic> = {
 		 * null when the value cannot be serialized into a page (then `json` has it), or when the event cannot be sent at all.
 		 */
 		data: PayloadOf<P, SSETopicsMap>;
-		/** The data as JSON text for `JSON.parse` in the browser. Set only when a page cannot carry the data as a value. */
+		/**
+		 * The data as JSON text for `JSON.parse` in the browser, as it is stored, without `upcast`. Set only when a page cannot
+		 * carry the data as a value.
+		 */
 		json?: string;
 		/** ISO 8601; or the text that Postgres prints, for times that ISO 8601 cannot express. */
 		at: string;

@@ -6,6 +6,7 @@ import { settleGrants } from '../log/grants/read-grants.ts';
 import { checkGrant, giveGrant, takeGrant } from '../log/grants/write-grants.ts';
 import { insertIntoOutbox } from '../log/outbox.ts';
 import type { Appended, NewEvent, Transaction } from '../log/types.ts';
+import { upcastEvents } from '../log/upcast.ts';
 import { migrateLog } from '../schema/migrate-log.ts';
 import { checkSchemaName, DEFAULT_SCHEMA } from '../schema/schema-name.ts';
 import { encodeBlock } from '../sse/frames.ts';
@@ -147,7 +148,8 @@ export function createLogline(options: LoglineOptions): Logline {
 				after: floor
 			}));
 			const { events, cursor } = await readHistory(history, { userId: viewer.id, topics: wanted });
-			return { events: events as ReadEvent<K>[], cursor, log: epoch, userID: viewer.id };
+			const shown = upcastEvents(topics, events, logger);
+			return { events: shown as ReadEvent<K>[], cursor, log: epoch, userID: viewer.id };
 		},
 		async history(viewer, topic, { before = null, limit = 50 } = {}) {
 			const visible = await requireTopics(running(), viewer, [topic]);

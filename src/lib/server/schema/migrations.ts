@@ -2078,6 +2078,32 @@ $$;
 --> statement-breakpoint
 COMMENT ON FUNCTION logline_capture_stop(regclass, text) IS 'Ends what logline_capture() began for this table and topic. The events that it made stay.';
 --> statement-breakpoint
+-- There is no index on time: docs/decisions/028. Times rise with the ids, nearly, so some twenty looks by the primary key find
+-- where a time begins.
+CREATE FUNCTION logline_id_at(p_time timestamptz) RETURNS bigint
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+	low bigint := coalesce((SELECT min(id) FROM events), 0);
+	high bigint := coalesce((SELECT max(id) FROM events), 0) + 1;
+	middle bigint;
+	found bigint;
+	at timestamptz;
+BEGIN
+	WHILE low < high LOOP
+		middle := low + (high - low) / 2;
+		SELECT e.id, e.created_at INTO found, at FROM events AS e WHERE e.id >= middle AND e.id < high ORDER BY e.id LIMIT 1;
+		IF found IS NULL OR at >= p_time THEN
+			high := middle;
+		ELSE
+			low := found + 1;
+		END IF;
+	END LOOP;
+	RETURN low;
+END
+$$;
+--> statement-breakpoint
+COMMENT ON FUNCTION logline_id_at(timestamptz) IS 'Returns about the first id of a time, in a millisecond: WHERE id >= logline_id_at(now() - interval ''1 hour''). Times rise with the ids only nearly: an event that came by the outbox is as old as its write, an import may be of any time. Ask for a little more, and compare created_at, too.';
+--> statement-breakpoint
 -- To count the events of each topic would read the whole log. So this reads some pages of it, and says whether these were all.
 CREATE FUNCTION logline_sizes(p_pages int DEFAULT 2000)
 RETURNS TABLE (topic text, events bigint, bytes bigint, oldest timestamptz, newest timestamptz, exact boolean)
