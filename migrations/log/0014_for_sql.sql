@@ -272,18 +272,29 @@ $$;
 --> statement-breakpoint
 COMMENT ON FUNCTION logline_sizes(int) IS 'Events and octets of data of each topic. It reads at most about so many pages of the log; if the log has more, it estimates from these ("exact" is false), and a topic with few events may be missing.';
 --> statement-breakpoint
+CREATE FUNCTION logline_ends(p_topic text, OUT oldest timestamptz, OUT newest timestamptz)
+LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+	SELECT (
+		SELECT e.created_at FROM events AS e WHERE coalesce(e.user_id, '') = ANY (ARRAY['']) AND e.topic = p_topic
+		ORDER BY coalesce(e.user_id, ''), e.id LIMIT 1
+	), (
+		SELECT e.created_at FROM events AS e WHERE coalesce(e.user_id, '') = ANY (ARRAY['']) AND e.topic = p_topic
+		ORDER BY coalesce(e.user_id, '') DESC, e.id DESC LIMIT 1
+	)
+$$;
+--> statement-breakpoint
+COMMENT ON FUNCTION logline_ends(text) IS 'Returns the times of the first and last event of a topic that are for everyone.';
+--> statement-breakpoint
+-- It names no column of events, so that these can be altered.
 CREATE OR REPLACE VIEW logline_topics AS
 WITH sizes AS MATERIALIZED (SELECT * FROM logline_sizes()), known AS (
 	SELECT t.topic, t.pattern, d.access, d.history, d.retention, d.replay, d.description,
 		(SELECT max(h.horizon) FROM topic_horizons AS h WHERE h.topic = t.topic) AS horizon,
 		s.events, s.bytes, coalesce(s.exact, (SELECT bool_and(exact) FROM sizes), true) AS exact,
-		CASE WHEN s.exact THEN s.oldest ELSE least(s.oldest, (
-			SELECT e.created_at FROM events AS e WHERE coalesce(e.user_id, '') = ANY (ARRAY['']) AND e.topic = t.topic
-			ORDER BY coalesce(e.user_id, ''), e.id LIMIT 1)) END AS oldest,
-		CASE WHEN s.exact THEN s.newest ELSE greatest(s.newest, (
-			SELECT e.created_at FROM events AS e WHERE coalesce(e.user_id, '') = ANY (ARRAY['']) AND e.topic = t.topic
-			ORDER BY coalesce(e.user_id, '') DESC, e.id DESC LIMIT 1)) END AS newest
+		CASE WHEN s.exact THEN s.oldest ELSE least(s.oldest, ends.oldest) END AS oldest,
+		CASE WHEN s.exact THEN s.newest ELSE greatest(s.newest, ends.newest) END AS newest
 	FROM log_topics AS t JOIN topics AS d USING (pattern) LEFT JOIN sizes AS s USING (topic)
+		LEFT JOIN LATERAL logline_ends(t.topic) AS ends ON s.exact IS NOT TRUE
 )
 SELECT topic, pattern, access, history, retention, replay, description, horizon,
 	CASE WHEN exact THEN coalesce(events, 0) ELSE events END AS events,

@@ -172,6 +172,12 @@ test('the largest topics, counted in a small log, and estimated honestly in a la
 	const [estimate] = await sql<{ events: string; bytes: string; exact: boolean }[]>`
 		select events, bytes, exact from logline_sizes(100) where topic = 'rooms/1/messages'`;
 	expect(estimate!.exact).toBe(false);
+	const [ends] = await sql<Record<string, Date>[]>`select * from logline_ends('rooms/1/messages')`;
+	const [real] = await sql<
+		Record<string, Date>[]
+	>`select min(created_at) as oldest, max(created_at) as newest
+		from events where topic = 'rooms/1/messages' and user_id is null`;
+	expect(ends).toEqual(real);
 	expect(Number(estimate!.events) / 20_000).toBeGreaterThan(0.5);
 	expect(Number(estimate!.events) / 20_000).toBeLessThan(1.5);
 });
