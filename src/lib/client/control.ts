@@ -1,4 +1,12 @@
-import type { CaughtUp, Denied, DeniedReason, Ended, Gap, Subscribed } from '../protocol/index.ts';
+import type {
+	CaughtUp,
+	Denied,
+	DeniedReason,
+	Ended,
+	Gap,
+	ReadMarker,
+	Subscribed
+} from '../protocol/index.ts';
 import { isReserved, parseCursor, TOPIC_NAME, WILDCARD_NAME } from '../protocol/index.ts';
 
 const DENIED_REASONS: Readonly<Record<DeniedReason, true>> = {
@@ -72,6 +80,18 @@ export function readSubscribed(data: unknown): Subscribed | null {
  */
 export function readEnded(data: unknown): Ended | null {
 	return isRecord(data) && typeof data.topic === 'string' ? { topic: data.topic } : null;
+}
+
+/**
+ * Parses the data of `read`, and the answer to a marker that was moved.
+ *
+ * @returns null when the data has another form
+ */
+export function readMarker(data: unknown): ReadMarker | null {
+	if (!isRecord(data)) return null;
+	const { topic, id, unread } = data;
+	if (typeof topic !== 'string' || !isID(id) || typeof unread !== 'number') return null;
+	return { topic, id, unread };
 }
 
 /** Parses the data of `signed-out`. */

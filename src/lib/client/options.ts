@@ -4,6 +4,7 @@ import type {
 	Ended,
 	Gap,
 	PayloadOf,
+	ReadMarker,
 	SSETopicsMap,
 	TopicOf
 } from '../protocol/index.ts';
@@ -43,6 +44,11 @@ export interface TopicsUpdate<TTopics = SSETopicsMap> {
 export interface SSEClientOptions<TTopics = SSETopicsMap> {
 	/** The first topics. A topic whose handler is `undefined` is ignored. */
 	topics: TopicHandlers<TTopics>;
+	/**
+	 * Topic or wildcard, as in `topics` → turns the data of an event, also of an old one, into what the handler expects:
+	 * `{ orders: topics.orders.upcast }`. One that throws counts like a handler that throws. Default: as stored.
+	 */
+	upcast?: { [K in TopicOf<TTopics>]?: ((data: unknown) => PayloadOf<K, TTopics>) | undefined };
 	/**
 	 * Connect automatically: in a component when it is mounted, elsewhere at once, on the server never. Default: true. (A
 	 * client that is created in a component or an effect always closes with it.)
@@ -98,6 +104,12 @@ export interface SSEClientOptions<TTopics = SSETopicsMap> {
 	 * in the set until it is removed.
 	 */
 	onEnded?: (ended: Ended) => void;
+	/** How far the user has read a topic is known, or has changed: here, in another tab or on another device. */
+	onRead?: (marker: ReadMarker) => void;
+	/** What `logline.unread` returned for this page: the first `readMarkers`. Default: none. */
+	readMarkers?: Readonly<Record<string, ReadMarker>>;
+	/** Address that `markRead` posts to, relative or absolute. Default: `/api/read`. */
+	readURL?: string | URL;
 	/** All history has arrived; the following events are live. Called once per connection. */
 	onCaughtUp?: (info: CaughtUp) => void;
 	/** The session ended. The client has closed and stays closed until `connect()`. */

@@ -40,6 +40,11 @@ export async function askWhyRefused(
 		await response.body?.cancel();
 		return null;
 	}
+	return refusalOf(response);
+}
+
+/** Reads why the server refused a request. */
+export async function refusalOf(response: Response): Promise<StreamRefused> {
 	const { status } = response;
 	const seconds = Number(response.headers.get('retry-after') ?? NaN);
 	const retryAfter = seconds >= 0 ? Math.min(seconds * 1000, MAX_RETRY_AFTER) : null;

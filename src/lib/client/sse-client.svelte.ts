@@ -1,4 +1,4 @@
-import { CONTROL, type SSETopicsMap } from '../protocol/index.ts';
+import { CONTROL, type ReadMarker, type SSETopicsMap, type TopicOf } from '../protocol/index.ts';
 import { untrack } from 'svelte';
 import {
 	isID,
@@ -6,13 +6,15 @@ import {
 	readDenied,
 	readEnded,
 	readGap,
+	readMarker,
 	readReason,
 	readSubscribed
 } from './control.ts';
 import { Cursor } from './cursor.ts';
 import { Link, type LinkStatus, type LinkTarget } from './link.ts';
 import type { SSEClientOptions, TopicsUpdate } from './options.ts';
-import { Subscriptions } from './subscriptions.ts';
+import { ReadMarkers } from './read-markers.svelte.ts';
+import { isClosed, Subscriptions } from './subscriptions.ts';
 import { streamURL } from './url.ts';
 
 /**
@@ -48,6 +50,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	#suspect = $state(false);
 	#shownCursor = $state<string | null>(null);
 	#counters = $state<Record<string, number>>({});
+	readonly #markers: ReadMarkers;
 
 	readonly #cursor: Cursor;
 	/** Id of the user whose events these are. */
@@ -76,7 +79,13 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			this.#shownCursor = id;
 		});
 		this.#user = options.userID ?? options.start?.userID ?? null;
-		this.#subscriptions = new Subscriptions(options.topics, start);
+		this.#markers = new ReadMarkers({
+			first: options.readMarkers ?? {},
+			url: String(options.readURL ?? '/api/read'),
+			fetch: () => options.fetch ?? globalThis.fetch,
+			onRead: (marker) => call(() => options.onRead?.(marker))
+		});
+		this.#subscriptions = new Subscriptions(options.topics, start, options.upcast);
 		this.#link = new Link(
 			{
 				target: () => this.#target(),
@@ -125,6 +134,24 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	get topicCounters(): Record<string, number> {
 		return this.#counters;
 	}
+
+	/**
+	 * Topic → how far the user has read it, on any device. `unread` was counted when the marker was read or moved: events
+	 * that arrive later are those with a greater id.
+	 */
+	get readMarkers(): Readonly<Record<string, ReadMarker>> {
+		return this.#markers.shown;
+	}
+
+	/**
+	 * Says that the user has read a topic, up to an event. A marker only moves forward: an id that is not after it is not sent.
+	 *
+	 * @param id default: the last event of the topic that was handled here
+	 * @returns the marker as it is then; null when nothing of the topic was handled yet
+	 * @throws StreamRefused with the server's reason; any error of `fetch`
+	 */
+	markRead = (topic: TopicOf<TTopics>, id?: string): Promise<ReadMarker | null> =>
+		this.#markers.move(topic, id ?? this.#subscriptions.lastOf(topic));
 
 	/**
 	 * Connects, retries at once when the last attempt failed, or replaces a suspect connection. Continues where the client
@@ -242,6 +269,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			const denied = readDenied(data);
 			if (!denied) return reportMalformed(name);
 			this.#subscriptions.deny(denied);
+			if (isClosed(denied)) this.#markers.forget(denied.topic);
 			call(() => this.#options.onDenied?.(denied));
 		} else if (name === CONTROL.ended) {
 			const ended = readEnded(data);
@@ -249,6 +277,10 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			if (!this.#subscriptions.has(ended.topic) || this.#ended.has(ended.topic)) return;
 			this.#ended.add(ended.topic);
 			call(() => this.#options.onEnded?.(ended));
+		} else if (name === CONTROL.read) {
+			const marker = readMarker(data);
+			if (!marker) return reportMalformed(name);
+			this.#markers.take(marker);
 		} else if (name === CONTROL.signedOut) {
 			const reason = readReason(data);
 			this.#link.close(new Error(`Signed out: ${reason}`));

@@ -41,7 +41,7 @@ export class Subscription {
 	 * continues there. A wildcard has no such id, because each of its topics has one.
 	 */
 	get request(): string {
-		const last = this.isWildcard ? '0' : this.#lastOf(this.name);
+		const last = this.isWildcard ? '0' : (this.lastOf(this.name) ?? '0');
 		return `${this.name}@${this.n}${last === '0' ? '' : `:${last}`}`;
 	}
 
@@ -60,13 +60,18 @@ export class Subscription {
 
 	/** @returns true when the event must be handled now: once for each id, in rising order */
 	accept(topic: string, id: string): boolean {
-		if (compareIds(id, this.#lastOf(topic)) <= 0) return false;
+		if (compareIds(id, this.lastOf(topic) ?? '0') <= 0) return false;
 		this.#last.set(topic, id);
 		return true;
 	}
 
 	hasHandled(topic: string): boolean {
 		return this.#last.has(topic);
+	}
+
+	/** Id of the last handled event of a topic. null: none was handled. */
+	lastOf(topic: string): string | null {
+		return this.#last.get(topic) ?? null;
 	}
 
 	/** The history of a topic follows, and is handled again. */
@@ -97,10 +102,6 @@ export class Subscription {
 	renew(n: number): void {
 		this.n = n;
 		this.#missed.clear();
-	}
-
-	#lastOf(topic: string): string {
-		return this.#last.get(topic) ?? '0';
 	}
 }
 

@@ -36,15 +36,19 @@ export class Subscriptions {
 	readonly #counts = new Map<string, number>();
 	/** Topic → the wildcard that brought it on this connection. */
 	readonly #brought = new Map<string, Subscription>();
+	readonly #upcasts: Readonly<Record<string, ((data: unknown) => unknown) | undefined>>;
 
 	/**
+	 * @param upcasts name → turns stored data into what the handler expects
 	 * @param start cursor of the server-rendered state of the page, if any
 	 * @throws Error when a name is not a valid topic name
 	 */
 	constructor(
 		topics: Readonly<Record<string, TopicHandler | undefined>>,
-		start: string | null = null
+		start: string | null = null,
+		upcasts: Readonly<Record<string, ((data: unknown) => unknown) | undefined>> = {}
 	) {
+		this.#upcasts = upcasts;
 		const initial = handlersOf(topics);
 		initial.forEach((_, name) => checkName(name));
 		for (const [name, handler] of initial) {
@@ -74,12 +78,19 @@ export class Subscriptions {
 		return this.#of(topic) !== undefined;
 	}
 
+	/** Id of the last handled event of a topic. null: none was handled. */
+	lastOf(topic: string): string | null {
+		return this.#of(topic)?.lastOf(topic) ?? null;
+	}
+
 	/** Passes an event to its handler. */
 	handle(topic: string, id: string, data: unknown): void {
 		const subscription = this.#of(topic);
 		if (!subscription) return;
 		const params = subscription.paramsOf(topic) ?? [];
-		this.#handlers.get(subscription.name)?.(data, { id, topic, params });
+		const { name } = subscription;
+		const upcast = Object.hasOwn(this.#upcasts, name) ? this.#upcasts[name] : undefined;
+		this.#handlers.get(name)?.(upcast ? upcast(data) : data, { id, topic, params });
 	}
 
 	/**
@@ -161,12 +172,12 @@ export class Subscriptions {
 	 * When the viewer may not see the topic, the last ids are forgotten: if it comes back, its history is handled again.
 	 * Otherwise nobody drops what was handled, and only the rest is handled later.
 	 */
-	deny({ topic: name, reason }: Denied): void {
-		const isClosed = reason === 'forbidden' || reason === 'revoked';
-		if (isClosed) this.forget(name);
+	deny(denied: Denied): void {
+		const { topic: name } = denied;
+		if (isClosed(denied)) this.forget(name);
 		const subscription = this.#current.get(name);
 		if (subscription) this.#renew(subscription);
-		if (!isClosed) for (const wildcard of this.#fitting(name)) wildcard.miss(name);
+		if (!isClosed(denied)) for (const wildcard of this.#fitting(name)) wildcard.miss(name);
 	}
 
 	/** Resets the last id of a topic, or of all topics of a wildcard: what follows is handled, whatever its ids are. */
@@ -220,6 +231,11 @@ export class Subscriptions {
 		this.#counts.set(name, n);
 		return n;
 	}
+}
+
+/** @returns true when the viewer may not see the topic; false: the server does not know it, or has no room for it */
+export function isClosed({ reason }: Denied): boolean {
+	return reason === 'forbidden' || reason === 'revoked';
 }
 
 function isNames(add: TopicChange['add']): add is readonly string[] {

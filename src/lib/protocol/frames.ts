@@ -13,6 +13,8 @@ export const CONTROL = {
 	subscribed: 'subscribed',
 	/** `{topic}`: the topic has ended, and this was its last event. Told on every connection that carries it. */
 	ended: 'ended',
+	/** `{topic, id, unread}`: how far the user has read a topic. Sent at connect, and when a client of the user moves it. */
+	read: 'read',
 	/** Carries the position of the connection, so that the cursor of an idle client does not grow old. */
 	keepAlive: 'keep-alive',
 	/** `{reason}`: the session ended. It is the last event of the response. */
@@ -67,6 +69,20 @@ export interface Denied {
 /** Data of `ended`. The topic stays readable, and brings nothing more. */
 export interface Ended {
 	topic: string;
+}
+
+/** The largest number of unread events that is counted. It means: so many or more. */
+export const MAX_UNREAD = 100;
+
+/** Data of `read`: how far a user has read a topic. */
+export interface ReadMarker {
+	topic: string;
+	/** The newest event that the user has read. `0`: none. It only moves forward. */
+	id: string;
+	/**
+	 * Events after it that the user may see, counted when the marker was read or moved. At most {@link MAX_UNREAD}.
+	 */
+	unread: number;
 }
 
 /** Data of `subscribed`. */

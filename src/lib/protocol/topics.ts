@@ -43,7 +43,14 @@ export interface PayloadSchema<TData> {
 
 type PayloadResult<TData> =
 	| { readonly value: TData; readonly issues?: undefined }
-	| { readonly issues: ReadonlyArray<{ readonly message: string }> };
+	| { readonly issues: ReadonlyArray<PayloadIssue> };
+
+/** What a schema says about data that does not fit. */
+export interface PayloadIssue {
+	readonly message: string;
+	/** Where in the data. */
+	readonly path?: ReadonlyArray<PropertyKey | { readonly key: PropertyKey }> | undefined;
+}
 
 /** The user who asks. The access rule of a topic may use these fields. */
 export interface Viewer {
@@ -66,6 +73,12 @@ export type Access = 'signed-in' | 'granted' | ((viewer: Viewer, params: Params)
 export interface TopicDefinition<TData = unknown> {
 	/** Checks a payload before the event is accepted. */
 	schema: PayloadSchema<TData>;
+	/**
+	 * Turns data as an earlier version stored it into today's shape. It gets the data of every event, also of new ones, and
+	 * must return what the schema accepts. `logline.read` and consumers call it; a browser calls the one that its `SSEClient`
+	 * was given. The log itself is never rewritten. Pure: the browser may import it. Default: data is passed on as stored.
+	 */
+	upcast?: (data: unknown) => TData;
 	/** Default: `'signed-in'`. */
 	access?: Access;
 	/**

@@ -16,6 +16,7 @@ export type {
 	ReadEvent,
 	StreamHandler
 } from './logline/api.ts';
+export type { Reading } from './logline/reading.ts';
 export type { LoglineOptions } from './logline/options.ts';
 export { migrateLog, type LogSchema } from './schema/migrate-log.ts';
 export type { Health } from './logline/health.ts';
@@ -24,6 +25,7 @@ export type { StreamAsked } from './streams/open.ts';
 export type { Authenticate, ReadSessions, SignedInViewer } from './streams/viewer.ts';
 export type { WatchedEvent, WatchOptions } from './streams/watch.ts';
 export { errorResponse, failureOf, refusalHeaders } from './streams/refusal.ts';
+export { checkEvents, type CheckedEvents, type Misfit } from './log/check-events.ts';
 export { historyJson, type HistoryPage } from './log/history.ts';
 export type { SSEBody } from './sse/body.ts';
 export * from './sse/produce-sse.ts';

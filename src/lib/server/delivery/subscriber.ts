@@ -169,6 +169,7 @@ export class Subscriber implements Member {
 			this.#gaps.begin(change.begun.map(({ topic }) => topic));
 			this.#restore = this.#cursor;
 			this.#position = this.#owed.least ?? this.#cursor;
+			this.onBegun(change.begun.map(({ topic }) => topic));
 		}
 		await this.#hub.reached(change.atLeast, this.#signal());
 	}
@@ -187,6 +188,21 @@ export class Subscriber implements Member {
 
 	/** Called when catching up fails for good after the subscriber had been live. Set by the owner. */
 	onFailure: (error: unknown) => void = () => {};
+
+	/** Called when topics have begun while the stream was open. Set by the owner. */
+	onBegun: (topics: readonly string[]) => void = () => {};
+
+	/**
+	 * Writes a control event that says how something is now.
+	 *
+	 * @returns false when the socket is too slow to take it: say it later, as it is then
+	 */
+	say(name: string, data: unknown): boolean {
+		if (this.#state === 'ended') return true;
+		if (this.#sink.backlog > this.#limits.bufferBytes) return false;
+		this.#sink.write(this.#encoder.control(name, data));
+		return true;
+	}
 
 	/** Writes a keep-alive with the current position. */
 	keepAlive(): void {

@@ -15,6 +15,7 @@ import type { Authenticate, SignedInViewer } from '../streams/viewer.ts';
 import type { WatchedEvent, WatchOptions } from '../streams/watch.ts';
 import type { Health } from './health.ts';
 import type { Log } from './log.ts';
+import type { Reading } from './reading.ts';
 
 /** Fits SvelteKit's own type, which version 3 has moved to `@sveltejs/kit/hooks`. */
 export type Handle = (input: {
@@ -50,7 +51,10 @@ export type ReadEvent<K extends Topic> = {
 		 * null when the value cannot be serialized into a page (then `json` has it), or when the event cannot be sent at all.
 		 */
 		data: PayloadOf<P, SSETopicsMap>;
-		/** The data as JSON text for `JSON.parse` in the browser. Set only when a page cannot carry the data as a value. */
+		/**
+		 * The data as JSON text for `JSON.parse` in the browser, as it is stored, without `upcast`. Set only when a page cannot
+		 * carry the data as a value.
+		 */
 		json?: string;
 		/** ISO 8601; or the text that Postgres prints, for times that ISO 8601 cannot express. */
 		at: string;
@@ -75,7 +79,7 @@ export interface GrantOptions {
 }
 
 /** A durable, ordered event log on Postgres, and the streams of this process on it. */
-export interface Logline {
+export interface Logline extends Reading {
 	readonly topics: TopicRegistry;
 	/**
 	 * Waits up to 30 s for the database, creates or upgrades the log's tables (unless `migrate` is false), and connects.

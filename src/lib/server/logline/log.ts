@@ -16,6 +16,7 @@ import { encoder } from '../sse/frames.ts';
 import { schemaSettings } from '../schema/schema-name.ts';
 import { readClientStates, type ClientAsked } from '../streams/client.ts';
 import type { StreamLimits } from '../streams/limits.ts';
+import { MarkerFeed } from '../streams/marker-feed.ts';
 import type { StreamParts } from '../streams/parts.ts';
 import { Roster } from '../streams/roster.ts';
 import { Streams } from '../streams/streams.ts';
@@ -112,6 +113,7 @@ export async function startLog(options: LogOptions): Promise<Log> {
 			readEndedOfMany(pool, requests)
 		),
 		readPage: createPageReader(history, logger),
+		markers: new MarkerFeed({ topics, pool, history, logger }),
 		grantsTrouble: new Trouble(logger, {
 			lasts: 'grants cannot be read; streams wait with what may have changed',
 			over: 'grants are read again'
@@ -126,12 +128,14 @@ export async function startLog(options: LogOptions): Promise<Log> {
 	await listener.start();
 	tailer.start();
 	relay.start();
+	parts.markers.start();
 	streams.connections.start();
 	const steps: Step[] = [
 		['writer', () => writer.close()],
 		['listener', () => listener.stop()],
 		['tailer', () => tailer.stop()],
 		['relay', () => relay.stop()],
+		['markers', () => parts.markers.stop()],
 		['jobs', () => jobs.stop()],
 		['history', () => history.end()],
 		['connections', endOwn]
@@ -153,9 +157,9 @@ function connectionsOf(
 /** Passes on what Postgres notifies of. Postgres keeps nothing for a listener that was disconnected, so it looks then. */
 function listen(
 	url: string,
-	parts: Pick<Log, 'background' | 'logger' | 'streams' | 'tailer' | 'relay' | 'jobs'>
+	parts: Pick<Log, 'background' | 'logger' | 'streams' | 'tailer' | 'relay' | 'jobs' | 'markers'>
 ): Listener {
-	const { streams, tailer, relay, jobs } = parts;
+	const { streams, tailer, relay, jobs, markers } = parts;
 	const listener = new Listener(url, {
 		heartbeat: parts.background,
 		logger: parts.logger.child({ source: 'listener' })
@@ -163,6 +167,7 @@ function listen(
 	listener.on('logline_events', () => tailer.wake());
 	listener.on('logline_outbox', () => relay.kick());
 	listener.on('logline_partitions', () => jobs.makePartitions());
+	listener.on('logline_read', (moved) => markers.moved(moved));
 	listener.on('logline_sessions', (sessionID) => {
 		if (sessionID === '') {
 			void streams.recheckSessions();
@@ -174,6 +179,7 @@ function listen(
 	listener.onListening(() => {
 		tailer.wake();
 		relay.kick();
+		markers.readAgain();
 		void streams.recheckSessions();
 	});
 	return listener;

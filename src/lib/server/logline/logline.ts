@@ -7,6 +7,7 @@ import { settleGrants } from '../log/grants/read-grants.ts';
 import { checkGrant, giveGrant, takeGrant } from '../log/grants/write-grants.ts';
 import { insertIntoOutbox } from '../log/outbox.ts';
 import type { Appended, NewEvent, Transaction } from '../log/types.ts';
+import { upcastEvents } from '../log/upcast.ts';
 import { migrateLog } from '../schema/migrate-log.ts';
 import { checkSchemaName, DEFAULT_SCHEMA } from '../schema/schema-name.ts';
 import { encodeBlock } from '../sse/frames.ts';
@@ -21,6 +22,7 @@ import { readHealth } from './health.ts';
 import { createHandle, createStreamHandler } from './kit.ts';
 import { startLog, type Log } from './log.ts';
 import type { LoglineOptions } from './options.ts';
+import { createReading } from './reading.ts';
 import { findRunning, setRunning, unsetRunning } from './running.ts';
 
 /**
@@ -117,6 +119,7 @@ export function createLogline(options: LoglineOptions): Logline {
 	}
 
 	const logline: Logline = {
+		...createReading(running),
 		topics,
 		// A failed start may be tried again.
 		async start() {
@@ -148,7 +151,8 @@ export function createLogline(options: LoglineOptions): Logline {
 				after: floor
 			}));
 			const { events, cursor } = await readHistory(history, { userId: viewer.id, topics: wanted });
-			return { events: events as ReadEvent<K>[], cursor, log: epoch, userID: viewer.id };
+			const shown = upcastEvents(topics, events, logger);
+			return { events: shown as ReadEvent<K>[], cursor, log: epoch, userID: viewer.id };
 		},
 		async history(viewer, topic, { before = null, limit = 50 } = {}) {
 			const visible = await requireTopics(running(), viewer, [topic]);

@@ -7,6 +7,7 @@ import type { Logger } from '../work/logger.ts';
 import type { Trouble } from '../work/trouble.ts';
 import type { ReadClientState } from './client.ts';
 import type { StreamLimits } from './limits.ts';
+import type { MarkerFeed } from './marker-feed.ts';
 import type { ReadSessions } from './viewer.ts';
 
 /** The parts that streams need. */
@@ -28,6 +29,8 @@ export interface StreamParts {
 	readEnded: (topics: readonly string[]) => Promise<ReadonlyMap<string, bigint>>;
 	/** Reads a page of history. One function for all streams, so that it keeps no stream in memory. */
 	readPage: PageReader;
+	/** Tells streams how far their users have read. */
+	markers: MarkerFeed;
 	/** Reports that grants cannot be read. Shared: an outage is logged once, not once for each stream. */
 	grantsTrouble: Trouble;
 	/** Told of errors that end a stream. One function for all streams. */

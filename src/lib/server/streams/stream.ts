@@ -87,7 +87,7 @@ export function produceStream(
 		(_emit, sink) => {
 			const subscriber = replayMissedMessages(parts, sink, replay);
 			connections.open(connection, { subscriber, sink });
-			return endOf(subscriber);
+			return endOf(subscriber, parts.markers.add(replay.viewer, subscriber));
 		},
 		{
 			retryMs,
@@ -100,7 +100,10 @@ export function produceStream(
 }
 
 /** A separate function, so that an open stream does not keep its request in memory. */
-const endOf = (subscriber: Subscriber) => () => subscriber.end();
+const endOf = (subscriber: Subscriber, leave: () => void) => () => {
+	leave();
+	subscriber.end();
+};
 
 /**
  * Responds to a client that has events of a user who is not signed in here any more. An EventSource cannot read a status:
