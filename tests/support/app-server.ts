@@ -42,6 +42,16 @@ export const TEST_TOPICS: TopicRegistry = createRegistry([
 		'clubs/[club]/news': { schema: anything, access: 'granted', history: 'since-granted' },
 		'desks/[desk]/lines': { schema: anything, access: 'granted', replay: { last: 3 } },
 		'orgs/[org]/projects/[project]/log': { schema: anything, access: 'granted' }
+	},
+	{
+		pointers: { schema: anything, durable: false, coalesce: 'of' },
+		'rooms/[room]/typing': {
+			schema: anything,
+			access: 'granted',
+			durable: false,
+			send: 'clients',
+			ttl: 1500
+		}
 	}
 ]);
 

@@ -1,4 +1,11 @@
-import type { CaughtUp, Denied, DeniedReason, Gap, Subscribed } from '../protocol/index.ts';
+import type {
+	CaughtUp,
+	Denied,
+	DeniedReason,
+	Gap,
+	SignalFrame,
+	Subscribed
+} from '../protocol/index.ts';
 import { isReserved, parseCursor, TOPIC_NAME, WILDCARD_NAME } from '../protocol/index.ts';
 
 const DENIED_REASONS: Readonly<Record<DeniedReason, true>> = {
@@ -20,9 +27,10 @@ export function isID(value: unknown): value is string {
  */
 export function readCaughtUp(data: unknown): CaughtUp | null {
 	if (!isRecord(data)) return null;
-	const { topics, cursor, log, user } = data;
+	const { topics, cursor, log, user, signals } = data;
 	if (!Array.isArray(topics) || !isID(cursor) || typeof log !== 'string') return null;
-	const info = { topics: topics.map(String), cursor, log };
+	const info: CaughtUp = { topics: topics.map(String), cursor, log };
+	if (Array.isArray(signals)) info.signals = signals.map(String);
 	return typeof user === 'string' ? { ...info, user } : info;
 }
 
@@ -63,6 +71,20 @@ export function readSubscribed(data: unknown): Subscribed | null {
 	if (typeof topic !== 'string' || !TOPIC_NAME.test(topic) || isReserved(topic)) return null;
 	if (typeof pattern !== 'string' || !WILDCARD_NAME.test(pattern)) return null;
 	return { topic, pattern };
+}
+
+/**
+ * Parses the data of a signal.
+ *
+ * @returns null when the data has another form
+ */
+export function readSignal(frame: unknown): SignalFrame | null {
+	if (!isRecord(frame)) return null;
+	const { data, from, ttl, key } = frame;
+	if (data === undefined || typeof ttl !== 'number' || typeof key !== 'string') return null;
+	if (from === null) return { data, from, ttl, key };
+	if (!isRecord(from) || typeof from.id !== 'string' || typeof from.name !== 'string') return null;
+	return { data, from: { id: from.id, name: from.name }, ttl, key };
 }
 
 /** Parses the data of `signed-out`. */

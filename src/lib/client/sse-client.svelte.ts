@@ -1,10 +1,25 @@
-import { CONTROL, type SSETopicsMap } from '../protocol/index.ts';
+import {
+	CONTROL,
+	type PayloadOf,
+	type SignalSender,
+	type SSETopicsMap,
+	type TopicOf
+} from '../protocol/index.ts';
 import { untrack } from 'svelte';
-import { isID, readCaughtUp, readDenied, readGap, readReason, readSubscribed } from './control.ts';
+import {
+	isID,
+	readCaughtUp,
+	readDenied,
+	readGap,
+	readReason,
+	readSignal,
+	readSubscribed
+} from './control.ts';
 import { Cursor } from './cursor.ts';
 import { Link, type LinkStatus, type LinkTarget } from './link.ts';
 import type { SSEClientOptions, TopicsUpdate } from './options.ts';
 import { Subscriptions } from './subscriptions.ts';
+import { CurrentSignals, type CurrentSignal } from './signals.svelte.ts';
 import { streamURL } from './url.ts';
 
 /**
@@ -44,6 +59,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	readonly #cursor: Cursor;
 	/** Id of the user whose events these are. */
 	#user: string | null;
+	readonly #signals = new CurrentSignals();
 	readonly #received = new Map<string, number>();
 
 	/**
@@ -127,7 +143,17 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	/** Disconnects and releases everything. From now on no event is handled, not even one that has arrived already. */
 	close = (): void => {
 		this.#link.close();
+		this.#signals.end();
 	};
+
+	/**
+	 * Returns the current signals of a topic, the oldest first: of each sender the newest (of each key, if the topic declares
+	 * `coalesce`). A signal leaves the list when it ends by itself. Reactive.
+	 */
+	signals = <K extends TopicOf<TTopics>>(
+		topic: K
+	): readonly CurrentSignal<PayloadOf<K, TTopics>>[] =>
+		this.#signals.of(topic) as readonly CurrentSignal<PayloadOf<K, TTopics>>[];
 
 	/**
 	 * Changes the topics and wildcards. A new topic replays from its start. A removed topic is forgotten and replays when it
@@ -184,7 +210,8 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			return;
 		}
 		const isControl = !this.#subscriptions.has(name);
-		if (!isControl) {
+		const isSignal = !isControl && this.#subscriptions.isSignal(name);
+		if (!isControl && !isSignal) {
 			this.#cursor.advance(id);
 			// Ids that are not of the log cannot be ordered: each such event counts as new.
 			if (isID(id) && !this.#subscriptions.accept(name, id)) return;
@@ -197,15 +224,23 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			return;
 		}
 		if (isControl) this.#control(name, data);
+		else if (isSignal) this.#signal(name, data);
 		else this.#handle(name, id, data);
 	}
 
-	#handle(topic: string, id: string, data: unknown): void {
+	#signal(topic: string, frame: unknown): void {
+		const signal = readSignal(frame);
+		if (!signal) return reportMalformed(topic);
+		this.#signals.add(topic, signal);
+		this.#handle(topic, '', signal.data, signal.from);
+	}
+
+	#handle(topic: string, id: string, data: unknown, from?: SignalSender | null): void {
 		this.#debug(`event on topic "${topic}"`, { id, data });
 		const count = (this.#received.get(topic) ?? 0) + 1;
 		this.#received.set(topic, count);
 		this.#counters[topic] = count;
-		call(() => this.#subscriptions.handle(topic, id, data));
+		call(() => this.#subscriptions.handle(topic, id, data, from));
 	}
 
 	/** Acts on a control event. Its `lastEventId` is the id of an earlier event, so it is not used. */
@@ -216,6 +251,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			if (!info) return reportMalformed(name);
 			if (this.#cursor.caughtUp(info)) this.#subscriptions.forgetAbsent();
 			this.#user = info.user ?? this.#user;
+			this.#subscriptions.setSignals(info.signals ?? []);
 			this.#link.served();
 			call(() => this.#options.onCaughtUp?.(info));
 		} else if (name === CONTROL.gap) {
@@ -232,6 +268,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			const denied = readDenied(data);
 			if (!denied) return reportMalformed(name);
 			this.#subscriptions.deny(denied);
+			this.#signals.end(denied.topic);
 			call(() => this.#options.onDenied?.(denied));
 		} else if (name === CONTROL.signedOut) {
 			const reason = readReason(data);

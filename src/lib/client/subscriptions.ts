@@ -1,4 +1,4 @@
-import type { Denied, Subscribed } from '../protocol/index.ts';
+import type { Denied, SignalSender, Subscribed } from '../protocol/index.ts';
 import { checkName, Subscription } from './subscription.ts';
 
 /** Id and topic of an event. */
@@ -13,6 +13,8 @@ export interface EventInfo {
 	 * that is declared on the server.
 	 */
 	params: readonly string[];
+	/** Of a signal: who sent it; null: the server. Not set for events that are kept. */
+	from?: SignalSender | null;
 }
 
 /** Handles the events of one topic, or of all topics that a wildcard brings. */
@@ -36,6 +38,8 @@ export class Subscriptions {
 	readonly #counts = new Map<string, number>();
 	/** Topic → the wildcard that brought it on this connection. */
 	readonly #brought = new Map<string, Subscription>();
+	/** Names of subscriptions whose topics are signals, as the server says. */
+	#signals: ReadonlySet<string> = new Set();
 
 	/**
 	 * @param start cursor of the server-rendered state of the page, if any
@@ -75,11 +79,23 @@ export class Subscriptions {
 	}
 
 	/** Passes an event to its handler. */
-	handle(topic: string, id: string, data: unknown): void {
+	handle(topic: string, id: string, data: unknown, from?: SignalSender | null): void {
 		const subscription = this.#of(topic);
 		if (!subscription) return;
 		const params = subscription.paramsOf(topic) ?? [];
-		this.#handlers.get(subscription.name)?.(data, { id, topic, params });
+		const info = from === undefined ? { id, topic, params } : { id, topic, params, from };
+		this.#handlers.get(subscription.name)?.(data, info);
+	}
+
+	/** @param names the subscriptions whose topics are signals */
+	setSignals(names: readonly string[]): void {
+		this.#signals = new Set(names);
+	}
+
+	/** @returns true when the topic is one of signals: they have no ids, and the `lastEventId` is the id of another event */
+	isSignal(topic: string): boolean {
+		const name = this.#of(topic)?.name;
+		return name !== undefined && this.#signals.has(name);
 	}
 
 	/**

@@ -34,6 +34,8 @@ export interface CaughtUp {
 	log: string;
 	/** Id of the user whose stream this is. The client sends it back as `user=`. */
 	user?: string;
+	/** Requested names whose topics are signals: their events have no id, and are `{data, from, ttl, key}`. Absent: none. */
+	signals?: string[];
 }
 
 /** Data of `gap`. */

@@ -1,5 +1,6 @@
 import { isReserved } from './frames.ts';
 import { Pattern, type Params } from './patterns.ts';
+import { checkDurability } from './signals.ts';
 import type { TopicDefinition } from './topics.ts';
 
 /** What is declared for a topic. */
@@ -28,6 +29,7 @@ export class TopicRegistry implements Iterable<[string, TopicDefinition]> {
 	constructor(declarations: Iterable<readonly [string, TopicDefinition, source: string]>) {
 		for (const [text, definition, source] of declarations) {
 			if (isReserved(text)) throw new Error(`"${text}" is one of the protocol's own names`);
+			checkDurability(text, definition);
 			this.#add({ pattern: Pattern.parse(text), definition, source });
 		}
 	}

@@ -14,6 +14,7 @@ export type {
 	Handle,
 	Logline,
 	ReadEvent,
+	SentSignal,
 	StreamHandler
 } from './logline/api.ts';
 export type { LoglineOptions } from './logline/options.ts';

@@ -79,6 +79,8 @@ export interface Subscription {
 	subscribed?: readonly Subscribed[];
 	/** Present when the topics can change. The subscriber ends it. */
 	changing?: ChangingTopics | undefined;
+	/** Requested names whose topics are signals, sent in `caught-up`. */
+	signals?: readonly string[] | undefined;
 	/** Epoch of the log, sent in `caught-up`. */
 	log: string;
 }

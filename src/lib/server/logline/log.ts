@@ -6,6 +6,7 @@ import { READ_BY_INDEX } from '../database/read-by-index.ts';
 import { SoleConnection } from '../database/sole-connection.ts';
 import { readFirstWindow } from '../delivery/first-window.ts';
 import { Hub } from '../delivery/hub.ts';
+import { Signals } from '../delivery/signals/signals.ts';
 import { createPageReader } from '../delivery/page-reader.ts';
 import { Writer } from '../log/append.ts';
 import { declareTopics } from '../log/declarations.ts';
@@ -38,6 +39,7 @@ export interface Log extends StreamParts {
 	listener: Listener;
 	jobs: Jobs;
 	streams: Streams;
+	signals: Signals;
 	/** Ends the parts, in order. The first step writes what is queued. */
 	steps: Step[];
 }
@@ -117,22 +119,30 @@ export async function startLog(options: LogOptions): Promise<Log> {
 	};
 	const streams = new Streams(parts);
 	const roster = new Roster(streams.connections, () => hub.tail);
+	const signals = new Signals({
+		connection: new SoleConnection(url, { name: 'signals', settings }),
+		hub,
+		epoch: () => tailer.epoch,
+		logger
+	});
 	const jobs = startJobs({ url, settings, logger, background, topics, writer, roster });
-	const listener = listen(url, { ...parts, streams, tailer, relay, jobs });
+	const listener = listen(url, { ...parts, streams, tailer, relay, jobs, signals });
 	await listener.start();
 	tailer.start();
 	relay.start();
+	signals.start();
 	streams.connections.start();
 	const steps: Step[] = [
 		['writer', () => writer.close()],
 		['listener', () => listener.stop()],
+		['signals', () => signals.stop()],
 		['tailer', () => tailer.stop()],
 		['relay', () => relay.stop()],
 		['jobs', () => jobs.stop()],
 		['history', () => history.end()],
 		['connections', endOwn]
 	];
-	return { ...parts, tailer, relay, listener, jobs, streams, steps };
+	return { ...parts, tailer, relay, listener, jobs, streams, signals, steps };
 }
 
 /** The connections that the application shares, or new ones. */
@@ -149,15 +159,16 @@ function connectionsOf(
 /** Passes on what Postgres notifies of. Postgres keeps nothing for a listener that was disconnected, so it looks then. */
 function listen(
 	url: string,
-	parts: Pick<Log, 'background' | 'logger' | 'streams' | 'tailer' | 'relay' | 'jobs'>
+	parts: Pick<Log, 'background' | 'logger' | 'streams' | 'tailer' | 'relay' | 'jobs' | 'signals'>
 ): Listener {
-	const { streams, tailer, relay, jobs } = parts;
+	const { streams, tailer, relay, jobs, signals } = parts;
 	const listener = new Listener(url, {
 		heartbeat: parts.background,
 		logger: parts.logger.child({ source: 'listener' })
 	});
 	listener.on('logline_events', () => tailer.wake());
 	listener.on('logline_outbox', () => relay.kick());
+	listener.on('logline_signals', (packet) => signals.receive(packet));
 	listener.on('logline_partitions', () => jobs.makePartitions());
 	listener.on('logline_sessions', (sessionID) => {
 		if (sessionID === '') {

@@ -1,5 +1,6 @@
 import { createRegistry, LoglineError, TopicRegistry } from '../../protocol/index.ts';
 import type { Topic, Viewer } from '../../protocol/index.ts';
+import { acceptSignal } from '../delivery/signals/accept.ts';
 import { acceptEvents } from '../log/accept.ts';
 import { readHistory, readHistoryPage } from '../log/history.ts';
 import { settleGrants } from '../log/grants/read-grants.ts';
@@ -11,6 +12,7 @@ import { checkSchemaName, DEFAULT_SCHEMA } from '../schema/schema-name.ts';
 import { encodeBlock } from '../sse/frames.ts';
 import { requireTopics } from '../streams/carried.ts';
 import { DEFAULT_LIMITS } from '../streams/limits.ts';
+import { SignalDoor } from '../streams/signal-door.ts';
 import { consoleLogger } from '../work/logger.ts';
 import { stopInOrder } from '../work/stop-in-order.ts';
 import { UnderWay } from '../work/under-way.ts';
@@ -35,6 +37,7 @@ export function createLogline(options: LoglineOptions): Logline {
 	const topics = registryOf(options.topics);
 	const limits = { ...DEFAULT_LIMITS, ...options.limits };
 	const requests = new UnderWay();
+	const signalDoor = new SignalDoor();
 	/** Pending payload checks. Their events were accepted by `append`, so the writer must not close before them. */
 	const checking = new Set<Promise<unknown>>();
 	let log: Log | null = null;
@@ -135,6 +138,11 @@ export function createLogline(options: LoglineOptions): Logline {
 			return result?.[0];
 		}) as Logline['emit'],
 		append: append as Logline['append'],
+		async signal({ event, data, userID, sender }) {
+			const { signals } = running();
+			signals.send(await acceptSignal(topics, { topic: event, data, userId: userID, sender }));
+		},
+		receiveSignal: (viewer, body) => signalDoor.receive(running(), viewer, body),
 		async read<K extends Topic>(viewer: Viewer, names: readonly K[]) {
 			const { history, tailer } = running();
 			const epoch = tailer.epoch;

@@ -12,7 +12,7 @@ import {
 import type { Subscriber } from '../delivery/subscriber.ts';
 import { Connection, type Asker, type Stream } from './connection.ts';
 import { attend } from './attend.ts';
-import { OpenRate } from './open-rate.ts';
+import { Rate } from './rate.ts';
 import { Tally } from './tally.ts';
 import type { SignedInViewer } from './viewer.ts';
 
@@ -49,7 +49,7 @@ export class Connections {
 	/** Connections of which it is not known yet who asks. */
 	readonly #unknown = new Set<Connection>();
 	readonly #recheck: (sessions: string[]) => void;
-	readonly #rate: OpenRate;
+	readonly #rate: Rate;
 	/** Session id → when it may open a stream again. These users opened too many streams and are refused without a query. */
 	readonly #refused = new Map<string, number>();
 	#recheckAt = Infinity;
@@ -65,7 +65,7 @@ export class Connections {
 		this.#limits = limits;
 		this.#recheck = recheck;
 		const perMinute = Math.max(LEAST_OPENINGS, OPENINGS * limits.maxConnectionsPerUser);
-		this.#rate = new OpenRate({ perMinute, atOnce: perMinute });
+		this.#rate = new Rate({ perMinute, atOnce: perMinute });
 	}
 
 	get size(): number {

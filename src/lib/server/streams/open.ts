@@ -1,6 +1,6 @@
 import { isWildcard, LoglineError, type Viewer } from '../../protocol/index.ts';
 import { detached } from '../work/detached.ts';
-import { dependsOnGrants, findRequested, readCarried } from './carried.ts';
+import { dependsOnGrants, findRequested, isSignal, readCarried } from './carried.ts';
 import type { Connection } from './connection.ts';
 import type { Connections } from './connections.ts';
 import { requireSome, subscribedBy, tellDenied } from './denied.ts';
@@ -158,6 +158,7 @@ async function prepare(
 		denied,
 		subscribed: subscribedBy(carried),
 		changing: changing ?? undefined,
+		signals: names.filter((name) => isSignal(parts.topics, name)),
 		log: log.epoch
 	};
 }

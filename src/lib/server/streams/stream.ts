@@ -34,6 +34,8 @@ export interface ReplayRequest {
 	subscribed?: readonly Subscribed[];
 	/** Present when the topics depend on grants. */
 	changing?: ChangingTopics | undefined;
+	/** Requested names whose topics are signals, sent in `caught-up`. */
+	signals?: readonly string[];
 	/** Epoch, sent in `caught-up`. */
 	log: string;
 }
