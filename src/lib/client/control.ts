@@ -3,6 +3,8 @@ import type {
 	Denied,
 	DeniedReason,
 	Gap,
+	PresenceChange,
+	PresentUser,
 	SignalFrame,
 	Subscribed
 } from '../protocol/index.ts';
@@ -85,6 +87,32 @@ export function readSignal(frame: unknown): SignalFrame | null {
 	if (from === null) return { data, from, ttl, key };
 	if (!isRecord(from) || typeof from.id !== 'string' || typeof from.name !== 'string') return null;
 	return { data, from: { id: from.id, name: from.name }, ttl, key };
+}
+
+/**
+ * Parses the data of `presence`.
+ *
+ * @returns null when the data has another form
+ */
+export function readPresence(data: unknown): PresenceChange | null {
+	if (!isRecord(data) || typeof data.scope !== 'string') return null;
+	const { scope, users, joined, left } = data;
+	if (areUsers(users)) return { scope, users };
+	if (!areUsers(joined) || !Array.isArray(left)) return null;
+	return { scope, joined, left: left.map(String) };
+}
+
+function areUsers(value: unknown): value is PresentUser[] {
+	return (
+		Array.isArray(value) &&
+		value.every(
+			(user) =>
+				isRecord(user) &&
+				typeof user.id === 'string' &&
+				typeof user.name === 'string' &&
+				isRecord(user.state)
+		)
+	);
 }
 
 /** Parses the data of `signed-out`. */

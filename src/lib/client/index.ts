@@ -1,6 +1,12 @@
 export { SSEClient, type SSEStatus } from './sse-client.svelte.ts';
-export type { SSEClientOptions, TopicHandlers, TopicsUpdate } from './options.ts';
-export type { Denied, DeniedReason, SignalSender, TopicOf } from '../protocol/index.ts';
+export type { SSEClientOptions, PresenceUpdate, TopicHandlers, TopicsUpdate } from './options.ts';
+export type {
+	Denied,
+	DeniedReason,
+	PresentUser,
+	SignalSender,
+	TopicOf
+} from '../protocol/index.ts';
 export type { CurrentSignal } from './signals.svelte.ts';
 export type { EventInfo, TopicHandler } from './subscriptions.ts';
 export { StreamRefused } from './refusal.ts';

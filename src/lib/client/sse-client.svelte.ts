@@ -1,6 +1,7 @@
 import {
 	CONTROL,
 	type PayloadOf,
+	type PresentUser,
 	type SignalSender,
 	type SSETopicsMap,
 	type TopicOf
@@ -11,14 +12,16 @@ import {
 	readCaughtUp,
 	readDenied,
 	readGap,
+	readPresence,
 	readReason,
 	readSignal,
 	readSubscribed
 } from './control.ts';
 import { Cursor } from './cursor.ts';
 import { Link, type LinkStatus, type LinkTarget } from './link.ts';
-import type { SSEClientOptions, TopicsUpdate } from './options.ts';
+import type { PresenceUpdate, SSEClientOptions, TopicsUpdate } from './options.ts';
 import { Subscriptions } from './subscriptions.ts';
+import { PresenceLists } from './presence.svelte.ts';
 import { CurrentSignals, type CurrentSignal } from './signals.svelte.ts';
 import { streamURL } from './url.ts';
 
@@ -60,6 +63,9 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	/** Id of the user whose events these are. */
 	#user: string | null;
 	readonly #signals = new CurrentSignals();
+	readonly #presence = new PresenceLists();
+	#scopes: readonly string[];
+	#state: Readonly<Record<string, unknown>> | undefined;
 	readonly #received = new Map<string, number>();
 
 	/**
@@ -82,6 +88,8 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			this.#shownCursor = id;
 		});
 		this.#user = options.userID ?? options.start?.userID ?? null;
+		this.#scopes = options.presence ?? [];
+		this.#state = options.state;
 		this.#subscriptions = new Subscriptions(options.topics, start);
 		this.#link = new Link(
 			{
@@ -144,6 +152,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	close = (): void => {
 		this.#link.close();
 		this.#signals.end();
+		this.#presence.keep([]);
 	};
 
 	/**
@@ -172,6 +181,20 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		if (changed) this.#link.replace();
 	};
 
+	/**
+	 * Returns who is present in a scope, this client's user included; empty while it is not known. While the connection is
+	 * lost, it is the last that was known. Reactive.
+	 */
+	presence = (scope: string): readonly PresentUser[] => this.#presence.of(scope);
+
+	/** Changes in which scopes the client is present, or what it says about itself there. */
+	updatePresence = ({ scopes = this.#scopes, state = this.#state }: PresenceUpdate): void => {
+		this.#scopes = scopes;
+		this.#state = state;
+		this.#presence.keep(scopes);
+		this.#link.replace();
+	};
+
 	/** Binds the client to the effect or component in which it is created, if there is one. */
 	#bind(autoConnect: boolean): void {
 		try {
@@ -196,7 +219,9 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			client: this.#client,
 			cursor: this.#cursor.id,
 			log: this.#cursor.log,
-			user: this.#user
+			user: this.#user,
+			presence: this.#scopes,
+			state: this.#state
 		});
 		const names = [...this.#subscriptions.topics, ...Object.values(CONTROL)];
 		const fetcher = this.#options.fetch ?? (this.#options.eventSource ? null : globalThis.fetch);
@@ -269,7 +294,12 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			if (!denied) return reportMalformed(name);
 			this.#subscriptions.deny(denied);
 			this.#signals.end(denied.topic);
+			this.#presence.forget(denied.topic);
 			call(() => this.#options.onDenied?.(denied));
+		} else if (name === CONTROL.presence) {
+			const change = readPresence(data);
+			if (!change) return reportMalformed(name);
+			if (this.#scopes.includes(change.scope)) this.#presence.apply(change);
 		} else if (name === CONTROL.signedOut) {
 			const reason = readReason(data);
 			this.#link.close(new Error(`Signed out: ${reason}`));

@@ -11,6 +11,8 @@ export const CONTROL = {
 	denied: 'denied',
 	/** `{topic, pattern}`: a wildcard has brought a topic. Sent before the first event of the topic. */
 	subscribed: 'subscribed',
+	/** `{scope, users}`, then `{scope, joined, left}`: who is present in a scope. */
+	presence: 'presence',
 	/** Carries the position of the connection, so that the cursor of an idle client does not grow old. */
 	keepAlive: 'keep-alive',
 	/** `{reason}`: the session ended. It is the last event of the response. */

@@ -94,6 +94,11 @@ export interface TopicDefinition<TData = unknown> {
 	coalesce?: CoalesceBy<TData>;
 	/** Of a signal: who may send it. `'clients'`: browsers, too, by `POST /api/signal`. Default: `'server'`. */
 	send?: 'server' | 'clients';
+	/**
+	 * Of a pattern: true lets clients be present in its scopes, and see who else is (`presence=rooms/42`). Who may see a topic
+	 * of the scope, may. Default: false.
+	 */
+	presence?: boolean;
 	/** What the topic is for, in a few words. Shown to people who look at the log. */
 	description?: string;
 }

@@ -2,6 +2,7 @@
 import type { RequestEvent } from '@sveltejs/kit';
 import type {
 	PayloadOf,
+	PresentUser,
 	SignalSender,
 	SSETopicsMap,
 	Topic,
@@ -142,6 +143,13 @@ export interface Logline {
 	 * @throws LoglineError `invalid_body`, `unknown_topic`, `invalid_data`, `forbidden_topic` (403), `too_many_signals` (429)
 	 */
 	receiveSignal(viewer: Viewer, body: unknown): Promise<void>;
+	/**
+	 * Returns who is present in a scope now, on all servers: users with a stream that asks for it (`presence=rooms/42`).
+	 *
+	 * @param scope of a pattern that is declared with `presence: true`
+	 * @throws LoglineError `invalid_scope`
+	 */
+	presence(scope: string): Promise<PresentUser[]>;
 	/**
 	 * Reads the first state of a page: the viewer's history of some topics, and the position in the log up to which it is
 	 * complete. A client that starts with this position as its cursor misses no event and gets none twice.

@@ -6,6 +6,7 @@ import { READ_BY_INDEX } from '../database/read-by-index.ts';
 import { SoleConnection } from '../database/sole-connection.ts';
 import { readFirstWindow } from '../delivery/first-window.ts';
 import { Hub } from '../delivery/hub.ts';
+import { Presence } from '../delivery/presence/presence.ts';
 import { Signals } from '../delivery/signals/signals.ts';
 import { createPageReader } from '../delivery/page-reader.ts';
 import { Writer } from '../log/append.ts';
@@ -79,7 +80,10 @@ export async function startLog(options: LogOptions): Promise<Log> {
 		logger,
 		{
 			looks: () => hub.looks(),
-			deliver: (events, upTo, trimmed) => hub.publish(events, upTo, trimmed),
+			deliver: (events, upTo, trimmed) => {
+				presence.saw(events);
+				hub.publish(events, upTo, trimmed);
+			},
 			atEnd: () => hub.atEnd(),
 			replaced: (head) => {
 				streams.connections.endAll();
@@ -99,11 +103,17 @@ export async function startLog(options: LogOptions): Promise<Log> {
 		throw error;
 	});
 	const hub = new Hub(encoder, { ...recent, look: () => tailer.wake() }, WINDOW);
+	const presence = new Presence({
+		connection: new SoleConnection(url, { name: 'presence', settings }),
+		topics,
+		logger
+	});
 	const parts: StreamParts = {
 		limits,
 		logger,
 		topics,
 		hub,
+		presence,
 		writer,
 		pool,
 		background,
@@ -131,11 +141,13 @@ export async function startLog(options: LogOptions): Promise<Log> {
 	tailer.start();
 	relay.start();
 	signals.start();
+	presence.start();
 	streams.connections.start();
 	const steps: Step[] = [
 		['writer', () => writer.close()],
 		['listener', () => listener.stop()],
 		['signals', () => signals.stop()],
+		['presence', () => presence.stop()],
 		['tailer', () => tailer.stop()],
 		['relay', () => relay.stop()],
 		['jobs', () => jobs.stop()],
@@ -159,15 +171,19 @@ function connectionsOf(
 /** Passes on what Postgres notifies of. Postgres keeps nothing for a listener that was disconnected, so it looks then. */
 function listen(
 	url: string,
-	parts: Pick<Log, 'background' | 'logger' | 'streams' | 'tailer' | 'relay' | 'jobs' | 'signals'>
+	parts: Pick<
+		Log,
+		'background' | 'logger' | 'streams' | 'tailer' | 'relay' | 'jobs' | 'signals' | 'presence'
+	>
 ): Listener {
-	const { streams, tailer, relay, jobs, signals } = parts;
+	const { streams, tailer, relay, jobs, signals, presence } = parts;
 	const listener = new Listener(url, {
 		heartbeat: parts.background,
 		logger: parts.logger.child({ source: 'listener' })
 	});
 	listener.on('logline_events', () => tailer.wake());
 	listener.on('logline_outbox', () => relay.kick());
+	listener.on('logline_presence', (scopes) => presence.notified(scopes));
 	listener.on('logline_signals', (packet) => signals.receive(packet));
 	listener.on('logline_partitions', () => jobs.makePartitions());
 	listener.on('logline_sessions', (sessionID) => {
@@ -179,6 +195,7 @@ function listen(
 		jobs.forgetSession(sessionID);
 	});
 	listener.onListening(() => {
+		presence.lookAtAll();
 		tailer.wake();
 		relay.kick();
 		void streams.recheckSessions();

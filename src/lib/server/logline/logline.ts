@@ -11,6 +11,7 @@ import { migrateLog } from '../schema/migrate-log.ts';
 import { checkSchemaName, DEFAULT_SCHEMA } from '../schema/schema-name.ts';
 import { encodeBlock } from '../sse/frames.ts';
 import { requireTopics } from '../streams/carried.ts';
+import { readPresent } from '../streams/present.ts';
 import { DEFAULT_LIMITS } from '../streams/limits.ts';
 import { SignalDoor } from '../streams/signal-door.ts';
 import { consoleLogger } from '../work/logger.ts';
@@ -143,6 +144,7 @@ export function createLogline(options: LoglineOptions): Logline {
 			signals.send(await acceptSignal(topics, { topic: event, data, userId: userID, sender }));
 		},
 		receiveSignal: (viewer, body) => signalDoor.receive(running(), viewer, body),
+		presence: (scope) => readPresent(running(), scope),
 		async read<K extends Topic>(viewer: Viewer, names: readonly K[]) {
 			const { history, tailer } = running();
 			const epoch = tailer.epoch;

@@ -5,6 +5,7 @@ import {
 	type Subscribed,
 	type Viewer
 } from '../../protocol/index.ts';
+import type { Feed } from '../delivery/presence/feed.ts';
 import { Subscriber } from '../delivery/subscriber.ts';
 import type { ChangingTopics } from '../delivery/subscription.ts';
 import type { TopicStart } from '../log/read.ts';
@@ -36,6 +37,8 @@ export interface ReplayRequest {
 	changing?: ChangingTopics | undefined;
 	/** Requested names whose topics are signals, sent in `caught-up`. */
 	signals?: readonly string[];
+	/** The presence of the stream. null: it asks for none. */
+	feed?: Feed | null;
 	/** Epoch, sent in `caught-up`. */
 	log: string;
 }
@@ -86,7 +89,11 @@ export function produceStream(
 		(_emit, sink) => {
 			const subscriber = replayMissedMessages(parts, sink, replay);
 			connections.open(connection, { subscriber, sink });
-			return () => subscriber.end();
+			replay.feed?.begin(sink, encoder);
+			return () => {
+				replay.feed?.end();
+				subscriber.end();
+			};
 		},
 		{
 			retryMs,
