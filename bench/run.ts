@@ -11,6 +11,7 @@ import { latency } from './measures/latency.ts';
 import { memory } from './measures/memory.ts';
 import { outbox } from './measures/outbox.ts';
 import { reconnect } from './measures/reconnect.ts';
+import { signals } from './measures/signals.ts';
 import { readConditions } from './report/conditions.ts';
 import { writeReport } from './report/report.ts';
 import { build } from './stage/logline.ts';
@@ -25,7 +26,8 @@ const MEASURES: readonly Measure[] = [
 	hub,
 	reconnect,
 	memory,
-	catchUp
+	catchUp,
+	signals
 ];
 
 const HELP = `npm run bench -- [options]
