@@ -8,7 +8,8 @@ const bob = { id: '2', name: 'Bob', state: { status: 'away' } };
 
 let client: SSEClient<{ news: string }>;
 const told = (data: object) => DrivenEventSource.last.emit('presence', '', data);
-const names = () => client.presence(ROOM).map(({ name, state }) => `${name} ${String(state.status)}`);
+const names = () =>
+	client.presence(ROOM).map(({ name, state }) => `${name} ${String(state.status)}`);
 
 beforeEach(() => {
 	vi.stubGlobal('reportError', vi.fn());
