@@ -97,7 +97,7 @@ const WITHOUT_KIT = {
 };
 /** The package has no dependencies: what an adopter installs is the library and its peers. */
 const PEERS_ONLY = {
-	regex: '^(?!\\.|node:|(postgres|svelte|@sveltejs/kit)$)',
+	regex: '^(?!\\.|node:|(postgres|svelte(/reactivity)?|@sveltejs/kit)$)',
 	message:
 		'The library imports its own files, node: and its peers (svelte, postgres, types of @sveltejs/kit).'
 };

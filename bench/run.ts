@@ -15,6 +15,7 @@ import { memory } from './measures/memory.ts';
 import { outbox } from './measures/outbox.ts';
 import { reconnect } from './measures/reconnect.ts';
 import { rooms } from './measures/rooms.ts';
+import { signals } from './measures/signals.ts';
 import { readConditions } from './report/conditions.ts';
 import { writeReport } from './report/report.ts';
 import { build } from './stage/logline.ts';
@@ -33,7 +34,8 @@ const MEASURES: readonly Measure[] = [
 	manyTopics,
 	doorChecks,
 	grants,
-	rooms
+	rooms,
+	signals
 ];
 
 const HELP = `npm run bench -- [options]

@@ -28,6 +28,10 @@ class Counter implements Member {
 		for (const { bytes } of chunks) this.bytes += bytes.byteLength;
 	}
 
+	signal(): void {
+		throw new Error('Nothing was signalled');
+	}
+
 	goBack(): void {
 		throw new Error('Nothing was trimmed');
 	}

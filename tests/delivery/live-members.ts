@@ -6,6 +6,7 @@ import type { Chunk, Encoder } from '../../src/lib/server/delivery/sink.ts';
 /** A frame is the id, a space, and as much padding as the data. */
 const encoder: Encoder = {
 	event: ({ id, data }) => Buffer.from(`${id} ${data}`),
+	signal: (topic, json) => Buffer.from(`${topic} ${json};`),
 	cursor: (id) => Buffer.from(`${id} `),
 	control: (name) => Buffer.from(name),
 	keepAlive: (position) => Buffer.from(`${position} `)
@@ -40,6 +41,7 @@ export function publish(hub: Hub, texts: string[], trimmed: string[] = []): void
 export class Recorder implements Member {
 	topics: string[];
 	readonly chunks: Chunk[] = [];
+	readonly signals: string[] = [];
 	deliveries = 0;
 	wentBackTo: bigint[] = [];
 	/** Done at each delivery. */
@@ -60,6 +62,10 @@ export class Recorder implements Member {
 		this.deliveries++;
 		this.chunks.push(...chunks);
 		this.act();
+	}
+
+	signal(chunks: readonly Chunk[]): void {
+		this.signals.push(...chunks.map(({ bytes }) => Buffer.from(bytes).toString()));
 	}
 
 	goBack(before: bigint): void {

@@ -38,10 +38,21 @@ export const TEST_TOPICS: TopicRegistry = createRegistry([
 	{ recent: { schema: anything, replay: { last: 3 } } },
 	{ staff: { schema: anything, access: (viewer) => viewer.name === 'boss' } },
 	{
-		'rooms/[room]/messages': { schema: anything, access: 'granted' },
+		'rooms/[room]/messages': { schema: anything, access: 'granted', presence: true },
+		'lobbies/[lobby]/notices': { schema: anything, presence: true },
 		'clubs/[club]/news': { schema: anything, access: 'granted', history: 'since-granted' },
 		'desks/[desk]/lines': { schema: anything, access: 'granted', replay: { last: 3 } },
 		'orgs/[org]/projects/[project]/log': { schema: anything, access: 'granted' }
+	},
+	{
+		pointers: { schema: anything, durable: false, coalesce: 'of' },
+		'rooms/[room]/typing': {
+			schema: anything,
+			access: 'granted',
+			durable: false,
+			send: 'clients',
+			ttl: 1500
+		}
 	}
 ]);
 

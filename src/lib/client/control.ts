@@ -4,7 +4,10 @@ import type {
 	DeniedReason,
 	Ended,
 	Gap,
+	PresenceChange,
+	PresentUser,
 	ReadMarker,
+	SignalFrame,
 	Subscribed
 } from '../protocol/index.ts';
 import { isReserved, parseCursor, TOPIC_NAME, WILDCARD_NAME } from '../protocol/index.ts';
@@ -28,9 +31,10 @@ export function isID(value: unknown): value is string {
  */
 export function readCaughtUp(data: unknown): CaughtUp | null {
 	if (!isRecord(data)) return null;
-	const { topics, cursor, log, user } = data;
+	const { topics, cursor, log, user, signals } = data;
 	if (!Array.isArray(topics) || !isID(cursor) || typeof log !== 'string') return null;
-	const info = { topics: topics.map(String), cursor, log };
+	const info: CaughtUp = { topics: topics.map(String), cursor, log };
+	if (Array.isArray(signals)) info.signals = signals.map(String);
 	return typeof user === 'string' ? { ...info, user } : info;
 }
 
@@ -92,6 +96,46 @@ export function readMarker(data: unknown): ReadMarker | null {
 	const { topic, id, unread } = data;
 	if (typeof topic !== 'string' || !isID(id) || typeof unread !== 'number') return null;
 	return { topic, id, unread };
+}
+
+/**
+ * Parses the data of a signal.
+ *
+ * @returns null when the data has another form
+ */
+export function readSignal(frame: unknown): SignalFrame | null {
+	if (!isRecord(frame)) return null;
+	const { data, from, ttl, key } = frame;
+	if (data === undefined || typeof ttl !== 'number' || typeof key !== 'string') return null;
+	if (from === null) return { data, from, ttl, key };
+	if (!isRecord(from) || typeof from.id !== 'string' || typeof from.name !== 'string') return null;
+	return { data, from: { id: from.id, name: from.name }, ttl, key };
+}
+
+/**
+ * Parses the data of `presence`.
+ *
+ * @returns null when the data has another form
+ */
+export function readPresence(data: unknown): PresenceChange | null {
+	if (!isRecord(data) || typeof data.scope !== 'string') return null;
+	const { scope, users, joined, left } = data;
+	if (areUsers(users)) return { scope, users };
+	if (!areUsers(joined) || !Array.isArray(left)) return null;
+	return { scope, joined, left: left.map(String) };
+}
+
+function areUsers(value: unknown): value is PresentUser[] {
+	return (
+		Array.isArray(value) &&
+		value.every(
+			(user) =>
+				isRecord(user) &&
+				typeof user.id === 'string' &&
+				typeof user.name === 'string' &&
+				isRecord(user.state)
+		)
+	);
 }
 
 /** Parses the data of `signed-out`. */

@@ -1,6 +1,15 @@
 export { SSEClient, type SSEStatus } from './sse-client.svelte.ts';
-export type { SSEClientOptions, TopicHandlers, TopicsUpdate } from './options.ts';
-export type { Denied, DeniedReason, Ended, ReadMarker, TopicOf } from '../protocol/index.ts';
+export type { SSEClientOptions, PresenceUpdate, TopicHandlers, TopicsUpdate } from './options.ts';
+export type {
+	Denied,
+	DeniedReason,
+	Ended,
+	PresentUser,
+	ReadMarker,
+	SignalSender,
+	TopicOf
+} from '../protocol/index.ts';
+export type { CurrentSignal } from './signals.svelte.ts';
 export type { EventInfo, TopicHandler } from './subscriptions.ts';
 export { StreamRefused } from './refusal.ts';
 export type { EventSourceConstructor, EventSourceLike } from './source.ts';

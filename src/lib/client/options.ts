@@ -41,6 +41,14 @@ export interface TopicsUpdate<TTopics = SSETopicsMap> {
 	nextTopics?: TopicHandlers<TTopics>;
 }
 
+/** A change of the presence of a running client. See `SSEClient.updatePresence`. */
+export interface PresenceUpdate {
+	/** All scopes from now on. Absent: they stay. */
+	scopes?: readonly string[];
+	/** What the client says about itself from now on. Absent: it stays. */
+	state?: Readonly<Record<string, unknown>>;
+}
+
 export interface SSEClientOptions<TTopics = SSETopicsMap> {
 	/** The first topics. A topic whose handler is `undefined` is ignored. */
 	topics: TopicHandlers<TTopics>;
@@ -83,6 +91,13 @@ export interface SSEClientOptions<TTopics = SSETopicsMap> {
 	userID?: string | null;
 	/** Name of this client for the server: 1 to 64 of A-Z a-z 0-9 _ -, different for each client. Default: random. */
 	clientID?: string;
+	/**
+	 * Scopes, such as `rooms/42`, in which the user of this page is present, and whose other users it wants to know:
+	 * `stream.presence('rooms/42')`. At most 50.
+	 */
+	presence?: readonly string[];
+	/** What the client says about itself there, for example `{ status: 'away' }`. At most 1,000 octets of JSON. */
+	state?: Readonly<Record<string, unknown>>;
 	/**
 	 * A connection counts as dead after this silence, in milliseconds. Default: three times the server's observed keep-alive
 	 * interval (45 s at first), at least 10 s. 0: never, for servers without keep-alive events.

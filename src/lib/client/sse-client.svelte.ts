@@ -1,4 +1,12 @@
-import { CONTROL, type ReadMarker, type SSETopicsMap, type TopicOf } from '../protocol/index.ts';
+import {
+	CONTROL,
+	type PayloadOf,
+	type PresentUser,
+	type ReadMarker,
+	type SignalSender,
+	type SSETopicsMap,
+	type TopicOf
+} from '../protocol/index.ts';
 import { untrack } from 'svelte';
 import {
 	isID,
@@ -7,13 +15,17 @@ import {
 	readEnded,
 	readGap,
 	readMarker,
+	readPresence,
 	readReason,
+	readSignal,
 	readSubscribed
 } from './control.ts';
 import { Cursor } from './cursor.ts';
 import { Link, type LinkStatus, type LinkTarget } from './link.ts';
-import type { SSEClientOptions, TopicsUpdate } from './options.ts';
+import type { PresenceUpdate, SSEClientOptions, TopicsUpdate } from './options.ts';
+import { PresenceLists } from './presence.svelte.ts';
 import { ReadMarkers } from './read-markers.svelte.ts';
+import { CurrentSignals, type CurrentSignal } from './signals.svelte.ts';
 import { isClosed, Subscriptions } from './subscriptions.ts';
 import { streamURL } from './url.ts';
 
@@ -55,6 +67,10 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	readonly #cursor: Cursor;
 	/** Id of the user whose events these are. */
 	#user: string | null;
+	readonly #signals = new CurrentSignals();
+	readonly #presence = new PresenceLists();
+	#scopes: readonly string[];
+	#state: Readonly<Record<string, unknown>> | undefined;
 	readonly #received = new Map<string, number>();
 	/** Topics whose end was told: the server tells it on each connection. */
 	readonly #ended = new Set<string>();
@@ -79,6 +95,8 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			this.#shownCursor = id;
 		});
 		this.#user = options.userID ?? options.start?.userID ?? null;
+		this.#scopes = options.presence ?? [];
+		this.#state = options.state;
 		this.#markers = new ReadMarkers({
 			first: options.readMarkers ?? {},
 			url: String(options.readURL ?? '/api/read'),
@@ -164,7 +182,18 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	/** Disconnects and releases everything. From now on no event is handled, not even one that has arrived already. */
 	close = (): void => {
 		this.#link.close();
+		this.#signals.end();
+		this.#presence.keep([]);
 	};
+
+	/**
+	 * Returns the current signals of a topic, the oldest first: of each sender the newest (of each key, if the topic declares
+	 * `coalesce`). A signal leaves the list when it ends by itself. Reactive.
+	 */
+	signals = <K extends TopicOf<TTopics>>(
+		topic: K
+	): readonly CurrentSignal<PayloadOf<K, TTopics>>[] =>
+		this.#signals.of(topic) as readonly CurrentSignal<PayloadOf<K, TTopics>>[];
 
 	/**
 	 * Changes the topics and wildcards. A new topic replays from its start. A removed topic is forgotten and replays when it
@@ -181,6 +210,20 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		});
 		this.#debug('topics updated', this.#subscriptions.requested);
 		if (changed) this.#link.replace();
+	};
+
+	/**
+	 * Returns who is present in a scope, this client's user included; empty while it is not known. While the connection is
+	 * lost, it is the last that was known. Reactive.
+	 */
+	presence = (scope: string): readonly PresentUser[] => this.#presence.of(scope);
+
+	/** Changes in which scopes the client is present, or what it says about itself there. */
+	updatePresence = ({ scopes = this.#scopes, state = this.#state }: PresenceUpdate): void => {
+		this.#scopes = scopes;
+		this.#state = state;
+		this.#presence.keep(scopes);
+		this.#link.replace();
 	};
 
 	/** Binds the client to the effect or component in which it is created, if there is one. */
@@ -207,7 +250,9 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			client: this.#client,
 			cursor: this.#cursor.id,
 			log: this.#cursor.log,
-			user: this.#user
+			user: this.#user,
+			presence: this.#scopes,
+			state: this.#state
 		});
 		const names = [...this.#subscriptions.topics, ...Object.values(CONTROL)];
 		const fetcher = this.#options.fetch ?? (this.#options.eventSource ? null : globalThis.fetch);
@@ -221,7 +266,8 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			return;
 		}
 		const isControl = !this.#subscriptions.has(name);
-		if (!isControl) {
+		const isSignal = !isControl && this.#subscriptions.isSignal(name);
+		if (!isControl && !isSignal) {
 			this.#cursor.advance(id);
 			// Ids that are not of the log cannot be ordered: each such event counts as new.
 			if (isID(id) && !this.#subscriptions.accept(name, id)) return;
@@ -234,15 +280,23 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			return;
 		}
 		if (isControl) this.#control(name, data);
+		else if (isSignal) this.#signal(name, data);
 		else this.#handle(name, id, data);
 	}
 
-	#handle(topic: string, id: string, data: unknown): void {
+	#signal(topic: string, frame: unknown): void {
+		const signal = readSignal(frame);
+		if (!signal) return reportMalformed(topic);
+		this.#signals.add(topic, signal);
+		this.#handle(topic, '', signal.data, signal.from);
+	}
+
+	#handle(topic: string, id: string, data: unknown, from?: SignalSender | null): void {
 		this.#debug(`event on topic "${topic}"`, { id, data });
 		const count = (this.#received.get(topic) ?? 0) + 1;
 		this.#received.set(topic, count);
 		this.#counters[topic] = count;
-		call(() => this.#subscriptions.handle(topic, id, data));
+		call(() => this.#subscriptions.handle(topic, id, data, from));
 	}
 
 	/** Acts on a control event. Its `lastEventId` is the id of an earlier event, so it is not used. */
@@ -253,6 +307,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			if (!info) return reportMalformed(name);
 			if (this.#cursor.caughtUp(info)) this.#subscriptions.forgetAbsent();
 			this.#user = info.user ?? this.#user;
+			this.#subscriptions.setSignals(info.signals ?? []);
 			this.#link.served();
 			call(() => this.#options.onCaughtUp?.(info));
 		} else if (name === CONTROL.gap) {
@@ -269,6 +324,8 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			const denied = readDenied(data);
 			if (!denied) return reportMalformed(name);
 			this.#subscriptions.deny(denied);
+			this.#signals.end(denied.topic);
+			this.#presence.forget(denied.topic);
 			if (isClosed(denied)) this.#markers.forget(denied.topic);
 			call(() => this.#options.onDenied?.(denied));
 		} else if (name === CONTROL.ended) {
@@ -281,6 +338,10 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			const marker = readMarker(data);
 			if (!marker) return reportMalformed(name);
 			this.#markers.take(marker);
+		} else if (name === CONTROL.presence) {
+			const change = readPresence(data);
+			if (!change) return reportMalformed(name);
+			if (this.#scopes.includes(change.scope)) this.#presence.apply(change);
 		} else if (name === CONTROL.signedOut) {
 			const reason = readReason(data);
 			this.#link.close(new Error(`Signed out: ${reason}`));

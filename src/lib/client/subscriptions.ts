@@ -1,4 +1,4 @@
-import type { Denied, Subscribed } from '../protocol/index.ts';
+import type { Denied, SignalSender, Subscribed } from '../protocol/index.ts';
 import { checkName, Subscription } from './subscription.ts';
 
 /** Id and topic of an event. */
@@ -13,6 +13,8 @@ export interface EventInfo {
 	 * that is declared on the server.
 	 */
 	params: readonly string[];
+	/** Of a signal: who sent it; null: the server. Not set for events that are kept. */
+	from?: SignalSender | null;
 }
 
 /** Handles the events of one topic, or of all topics that a wildcard brings. */
@@ -37,6 +39,8 @@ export class Subscriptions {
 	/** Topic → the wildcard that brought it on this connection. */
 	readonly #brought = new Map<string, Subscription>();
 	readonly #upcasts: Readonly<Record<string, ((data: unknown) => unknown) | undefined>>;
+	/** Names of subscriptions whose topics are signals, as the server says. */
+	#signals: ReadonlySet<string> = new Set();
 
 	/**
 	 * @param upcasts name → turns stored data into what the handler expects
@@ -84,13 +88,25 @@ export class Subscriptions {
 	}
 
 	/** Passes an event to its handler. */
-	handle(topic: string, id: string, data: unknown): void {
+	handle(topic: string, id: string, data: unknown, from?: SignalSender | null): void {
 		const subscription = this.#of(topic);
 		if (!subscription) return;
 		const params = subscription.paramsOf(topic) ?? [];
 		const { name } = subscription;
 		const upcast = Object.hasOwn(this.#upcasts, name) ? this.#upcasts[name] : undefined;
-		this.#handlers.get(name)?.(upcast ? upcast(data) : data, { id, topic, params });
+		const info = from === undefined ? { id, topic, params } : { id, topic, params, from };
+		this.#handlers.get(name)?.(upcast ? upcast(data) : data, info);
+	}
+
+	/** @param names the subscriptions whose topics are signals */
+	setSignals(names: readonly string[]): void {
+		this.#signals = new Set(names);
+	}
+
+	/** @returns true when the topic is one of signals: they have no ids, and the `lastEventId` is the id of another event */
+	isSignal(topic: string): boolean {
+		const name = this.#of(topic)?.name;
+		return name !== undefined && this.#signals.has(name);
 	}
 
 	/**

@@ -9,9 +9,13 @@ export interface StreamQuery {
 	log: string | null;
 	/** Id of the user whose events the client has, when it is known. */
 	user: string | null;
+	/** Scopes in which the client is present. */
+	presence?: readonly string[];
+	/** What the client says about itself there. */
+	state?: Readonly<Record<string, unknown>> | undefined;
 }
 
-const OURS = ['topics', 'client', 'lastEventID', 'lastEventId', 'log', 'user'];
+const OURS = ['topics', 'client', 'lastEventID', 'lastEventId', 'log', 'user', 'presence', 'state'];
 
 /**
  * Returns the address of a stream.
@@ -29,5 +33,7 @@ export function streamURL(base: string, request: StreamQuery): string {
 	if (request.cursor !== null) query.set('lastEventID', request.cursor);
 	if (request.log !== null) query.set('log', request.log);
 	if (request.user !== null) query.set('user', request.user);
+	for (const scope of request.presence ?? []) query.append('presence', scope);
+	if (request.presence?.length && request.state) query.set('state', JSON.stringify(request.state));
 	return `${path}?${query}`;
 }

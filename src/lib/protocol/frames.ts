@@ -15,6 +15,8 @@ export const CONTROL = {
 	ended: 'ended',
 	/** `{topic, id, unread}`: how far the user has read a topic. Sent at connect, and when a client of the user moves it. */
 	read: 'read',
+	/** `{scope, users}`, then `{scope, joined, left}`: who is present in a scope. */
+	presence: 'presence',
 	/** Carries the position of the connection, so that the cursor of an idle client does not grow old. */
 	keepAlive: 'keep-alive',
 	/** `{reason}`: the session ended. It is the last event of the response. */
@@ -38,6 +40,8 @@ export interface CaughtUp {
 	log: string;
 	/** Id of the user whose stream this is. The client sends it back as `user=`. */
 	user?: string;
+	/** Requested names whose topics are signals: their events have no id, and are `{data, from, ttl, key}`. Absent: none. */
+	signals?: string[];
 }
 
 /** Data of `gap`. */

@@ -174,6 +174,19 @@ export class Pattern {
 		);
 	}
 
+	/** @returns the parameters of a scope that has all of the pattern's; null: some are missing */
+	paramsOfScope(scope: string): Params | null {
+		const values = scope.split('/');
+		const params: Record<string, string> = {};
+		for (const [i, segment] of this.#segments.entries()) {
+			if ('text' in segment) continue;
+			const value = values[i];
+			if (value === undefined) return null;
+			params[segment.param] = value;
+		}
+		return params;
+	}
+
 	#beginnings(parts: readonly string[]): string[] {
 		return this.#segments.flatMap((segment, i) =>
 			'param' in segment ? [parts.slice(0, i + 1).join('/')] : []

@@ -143,3 +143,18 @@ it('the payload of a topic, of a wildcard and the parameters are known as types'
 	expectTypeOf<PatternOf<'rooms/9/messages', Topics>>().toEqualTypeOf<'rooms/[room]/messages'>();
 	expectTypeOf<ParamsOf<'orgs/[org]/projects/[project]/log'>['project']>().toEqualTypeOf<string>();
 });
+
+describe('a signal', () => {
+	const fits = topic();
+	it.each([
+		[{ ...fits, durable: false, retention: { seconds: 1 } }, '`retention`'],
+		[{ ...fits, durable: false, replay: { last: 1 } }, '`replay`'],
+		[{ ...fits, durable: false, history: 'all' }, '`history`'],
+		[{ ...fits, ttl: 1000 }, '`ttl`'],
+		[{ ...fits, send: 'clients' }, '`send`'],
+		[{ ...fits, coalesce: 'x' }, '`coalesce`'],
+		[{ ...fits, durable: false, ttl: 1.5 }, '`ttl`']
+	] as [TopicDefinition, string][])('is not declared as %s', (definition, what) => {
+		expect(() => createRegistry([{ typing: definition }])).toThrow(what);
+	});
+});

@@ -1,5 +1,6 @@
 import { isReserved } from './frames.ts';
 import { Pattern, type Params } from './patterns.ts';
+import { checkDurability } from './signals.ts';
 import type { TopicDefinition } from './topics.ts';
 
 /** What is declared for a topic. */
@@ -28,6 +29,10 @@ export class TopicRegistry implements Iterable<[string, TopicDefinition]> {
 	constructor(declarations: Iterable<readonly [string, TopicDefinition, source: string]>) {
 		for (const [text, definition, source] of declarations) {
 			if (isReserved(text)) throw new Error(`"${text}" is one of the protocol's own names`);
+			checkDurability(text, definition);
+			if (definition.presence && !text.includes('[')) {
+				throw new Error(`"${text}" has \`presence\`, but no scope: it has no parameter`);
+			}
 			this.#add({ pattern: Pattern.parse(text), definition, source });
 		}
 	}
@@ -81,6 +86,13 @@ export class TopicRegistry implements Iterable<[string, TopicDefinition]> {
 	hasScope(scope: string): boolean {
 		const [first = ''] = scope.split('/', 1);
 		return (this.#patterns.get(first) ?? []).some(({ pattern }) => pattern.isScope(scope));
+	}
+
+	/** Finds the pattern in whose scope clients may be present. */
+	findPresence(scope: string): Pick<FoundTopic, 'pattern' | 'definition'> | undefined {
+		return this.#patterns
+			.get(scope.split('/', 1)[0]!)
+			?.find(({ pattern, definition }) => definition.presence && pattern.isScope(scope));
 	}
 
 	/** The declared names and patterns. */

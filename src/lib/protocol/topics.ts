@@ -69,6 +69,9 @@ export interface Viewer {
  */
 export type Access = 'signed-in' | 'granted' | ((viewer: Viewer, params: Params) => boolean);
 
+/** A field of the data, or a function of the data. (Written as a method, so that declarations of any data fit.) */
+export type CoalesceBy<TData> = string | { by(data: TData): string }['by'];
+
 /** What is declared for a topic, or for every topic of a pattern. */
 export interface TopicDefinition<TData = unknown> {
 	/** Checks a payload before the event is accepted. */
@@ -90,6 +93,25 @@ export interface TopicDefinition<TData = unknown> {
 	replay?: { last: number };
 	/** How long events are kept, in each topic. Default: for ever. */
 	retention?: Retention;
+	/**
+	 * False: a signal, such as "is typing". It is passed on at once to the streams that are open, and is not kept: no row, no
+	 * id, at most once. `emit` refuses it; `logline.signal` sends it. Default: true.
+	 */
+	durable?: boolean;
+	/** Of a signal: milliseconds after which it ends by itself, 100 to 3,600,000. Default 5,000. */
+	ttl?: number;
+	/**
+	 * Of a signal: what it is about, as a field of the data or as a function. A sender's newest signal of a topic about the
+	 * same thing replaces the earlier ones, also those that have not been sent yet. Default: all of them are about the same.
+	 */
+	coalesce?: CoalesceBy<TData>;
+	/** Of a signal: who may send it. `'clients'`: browsers, too, by `POST /api/signal`. Default: `'server'`. */
+	send?: 'server' | 'clients';
+	/**
+	 * Of a pattern: true lets clients be present in its scopes, and see who else is (`presence=rooms/42`). Who may see a topic
+	 * of the scope, may. Default: false.
+	 */
+	presence?: boolean;
 	/** What the topic is for, in a few words. Shown to people who look at the log. */
 	description?: string;
 }

@@ -14,6 +14,7 @@ export type {
 	Handle,
 	Logline,
 	ReadEvent,
+	SentSignal,
 	StreamHandler
 } from './logline/api.ts';
 export type { Reading } from './logline/reading.ts';

@@ -12,6 +12,8 @@ export interface Member {
 	 * @param before position of the member before this batch: the member catches up from here when it cannot take more
 	 */
 	deliver(chunks: readonly Chunk[], before: bigint): void;
+	/** Takes signals if there is room for them. */
+	signal(chunks: readonly Chunk[]): void;
 	/**
 	 * An event after this position, which the member may still be owed, was trimmed. The member catches up from the log from
 	 * here, and the log sends the `gap`. It does not get this batch from the hub.

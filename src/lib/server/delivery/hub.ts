@@ -18,6 +18,15 @@ function encode(encoder: Encoder, { id, topic, data }: LogEvent): Uint8Array {
 	return encoder.control(CONTROL.gap, gap, id);
 }
 
+/** A signal as it arrives from the database. */
+export interface ReceivedSignal {
+	topic: string;
+	/** null: everyone who may see the topic. */
+	userId: string | null;
+	/** Data of its frame. */
+	json: string;
+}
+
 /** Limits of the window in memory. */
 export interface WindowLimits {
 	events: number;
@@ -115,6 +124,30 @@ export class Hub {
 			for (const attached of group.attached) this.#hand(portion, attached, before);
 		}
 		this.#release(({ id }) => id <= this.#tail);
+	}
+
+	/**
+	 * Passes signals on to the live subscribers that may see their topics now and have room. Nobody else gets them, not even
+	 * later.
+	 */
+	signal(signals: readonly ReceivedSignal[]): void {
+		this.#batch++;
+		const batch = signals.map(({ topic, userId, json }, i) => {
+			return { id: BigInt(i), topic, userId, frame: this.#encoder.signal(topic, json) };
+		});
+		const { shared, own } = divide(batch, this.#groups);
+		const hand = ({ chunks }: Portion, attached: Attached) => {
+			if (this.#isNext(attached)) attached.member.signal(chunks);
+		};
+		for (const [userId, portions] of own) {
+			for (const attached of this.#groups.ofUser(userId)) {
+				const portion = portions.get(attached.group);
+				if (portion) hand(portion, attached);
+			}
+		}
+		for (const [group, portion] of shared) {
+			for (const attached of group.attached) hand(portion, attached);
+		}
 	}
 
 	#sendBack(trimmed: readonly string[], before: bigint): void {

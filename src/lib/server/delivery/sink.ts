@@ -15,6 +15,8 @@ export interface Sink {
 /** Turns events into bytes. Delivery itself does not know the wire format. */
 export interface Encoder {
 	event(event: { id: bigint; topic: string; data: string }): Uint8Array;
+	/** A signal. It has no id, so the cursor stays. */
+	signal(topic: string, json: string): Uint8Array;
 	/** Sets the cursor of the client without an event. */
 	cursor(id: bigint): Uint8Array;
 	/** A control event. With an id, it also moves the cursor. */

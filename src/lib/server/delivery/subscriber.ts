@@ -17,6 +17,9 @@ import type { Framed } from './window.ts';
 /** Size of a page from SQL: about two writes. Each page adapts the number of rows of the next one. */
 const PAGE = { first: 256, least: 16, most: 2048, bytes: 2 * WRITE_BYTES, turn: new Turn() };
 
+/** A client with more unsent bytes than this is slow, and gets no signals. Bytes. */
+const SIGNAL_ROOM = 8192;
+
 /**
  * One connection: a position that moves through the log. It is *catching up* (it reads history and waits for the socket) or
  * *live* (the hub hands it each batch). A live subscriber with a slow socket goes back to catching up from its position. So
@@ -139,6 +142,13 @@ export class Subscriber implements Member {
 		}
 	}
 
+	signal(chunks: readonly Chunk[]): void {
+		for (const { bytes } of chunks) {
+			if (this.#sink.backlog > SIGNAL_ROOM) return;
+			this.#sink.write(bytes);
+		}
+	}
+
 	goBack(before: bigint): void {
 		// The client may have received the trimmed event already. Then its cursor is beyond it, and nothing is missing.
 		this.#catchUp(later(before, this.#cursor));
@@ -248,7 +258,8 @@ export class Subscriber implements Member {
 					topics: this.topics,
 					cursor: position.toString(),
 					log: subscription.log,
-					user: this.userId
+					user: this.userId,
+					...(subscription.signals?.length ? { signals: subscription.signals } : {})
 				},
 				position
 			)

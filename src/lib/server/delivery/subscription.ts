@@ -84,6 +84,8 @@ export interface Subscription {
 	ended?: readonly Ended[];
 	/** Present when the topics can change. The subscriber ends it. */
 	changing?: ChangingTopics | undefined;
+	/** Requested names whose topics are signals, sent in `caught-up`. */
+	signals?: readonly string[] | undefined;
 	/** Epoch of the log, sent in `caught-up`. */
 	log: string;
 }

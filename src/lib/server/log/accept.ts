@@ -1,4 +1,9 @@
-import { LoglineError, type PayloadSchema, type TopicRegistry } from '../../protocol/index.ts';
+import {
+	isDurable,
+	LoglineError,
+	type PayloadSchema,
+	type TopicRegistry
+} from '../../protocol/index.ts';
 import type { NewEvent, Producer } from './types.ts';
 
 /** An event that passed every check and is ready to be written. */
@@ -35,7 +40,8 @@ export const MAX_DEPTH = 199;
 /**
  * Checks events before they enter the queue, so that one bad event cannot fail the batch of other callers.
  *
- * @throws LoglineError `unknown_topic`, `invalid_data`, `invalid_key`, `invalid_user`, `invalid_producer`; nothing has been written then
+ * @throws LoglineError `unknown_topic`, `not_durable`, `invalid_data`, `invalid_key`, `invalid_user`, `invalid_producer`; nothing
+ *   has been written then
  */
 export async function acceptEvents(
 	registry: TopicRegistry,
@@ -50,15 +56,31 @@ export async function acceptEvents(
 				`There is no topic "${event.topic}". Topics: ${registry.keys().join(', ')}.`
 			);
 		}
-		const result = await validate(definition.schema, event);
-		if (result.issues) {
-			throw invalidData(
-				`The data does not fit the topic "${event.topic}": ${result.issues.map((issue) => issue.message).join('; ')}`
+		if (!isDurable(definition)) {
+			throw new LoglineError(
+				'not_durable',
+				`"${event.topic}" is a signal, which is not kept. Send it with \`logline.signal\`.`
 			);
 		}
-		accepted.push(encodeEvent({ ...event, data: result.value }));
+		accepted.push(encodeEvent({ ...event, data: await checkData(definition.schema, event) }));
 	}
 	return accepted;
+}
+
+/**
+ * Returns the data as the schema of its topic passes it on.
+ *
+ * @throws LoglineError `invalid_data`
+ */
+export async function checkData(
+	schema: PayloadSchema<unknown>,
+	event: Pick<NewEvent, 'topic' | 'data'>
+): Promise<unknown> {
+	const result = await validate(schema, event);
+	if (!result.issues) return result.value;
+	throw invalidData(
+		`The data does not fit the topic "${event.topic}": ${result.issues.map((issue) => issue.message).join('; ')}`
+	);
 }
 
 /**
@@ -67,7 +89,7 @@ export async function acceptEvents(
  */
 async function validate(
 	schema: PayloadSchema<unknown>,
-	{ topic, data }: NewEvent
+	{ topic, data }: Pick<NewEvent, 'topic' | 'data'>
 ): Promise<Awaited<ReturnType<PayloadSchema<unknown>['~standard']['validate']>>> {
 	try {
 		return await schema['~standard'].validate(data);

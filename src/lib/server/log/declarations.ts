@@ -1,4 +1,4 @@
-import { Pattern, type TopicRegistry } from '../../protocol/index.ts';
+import { isDurable, Pattern, type TopicRegistry } from '../../protocol/index.ts';
 import { arrayLiteral } from '../database/array-literal.ts';
 import type { Queryable } from '../database/queryable.ts';
 
@@ -23,20 +23,21 @@ export async function declareTopics(on: Queryable, registry: TopicRegistry): Pro
 				: null,
 			replay: replay ? String(replay.last) : null,
 			description: description ?? null,
+			durable: String(isDurable(definition)),
 			topic,
 			scope
 		};
 	});
 	const column = (name: keyof (typeof rows)[number]) => arrayLiteral(rows.map((row) => row[name]));
 	await on.query(
-		`INSERT INTO topics AS t (pattern, access, history, retention, replay, description, topic_regex, scope_regex)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]::int[], $6::text[], $7::text[], $8::text[])
+		`INSERT INTO topics AS t (pattern, access, history, retention, replay, description, durable, topic_regex, scope_regex)
+		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]::int[], $6::text[], $7::text[]::boolean[], $8::text[], $9::text[])
 		ON CONFLICT (pattern) DO UPDATE SET access = excluded.access, history = excluded.history,
 			retention = excluded.retention, replay = excluded.replay, description = excluded.description,
-			topic_regex = excluded.topic_regex, scope_regex = excluded.scope_regex, declared_at = now()
-		WHERE (t.access, t.history, t.retention, t.replay, t.description, t.topic_regex, t.scope_regex) IS DISTINCT FROM
+			durable = excluded.durable, topic_regex = excluded.topic_regex, scope_regex = excluded.scope_regex, declared_at = now()
+		WHERE (t.access, t.history, t.retention, t.replay, t.description, t.durable, t.topic_regex, t.scope_regex) IS DISTINCT FROM
 			(excluded.access, excluded.history, excluded.retention, excluded.replay, excluded.description,
-				excluded.topic_regex, excluded.scope_regex)`,
+				excluded.durable, excluded.topic_regex, excluded.scope_regex)`,
 		(
 			[
 				'pattern',
@@ -45,6 +46,7 @@ export async function declareTopics(on: Queryable, registry: TopicRegistry): Pro
 				'retention',
 				'replay',
 				'description',
+				'durable',
 				'topic',
 				'scope'
 			] as const

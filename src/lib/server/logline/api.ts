@@ -2,6 +2,8 @@
 import type { RequestEvent } from '@sveltejs/kit';
 import type {
 	PayloadOf,
+	PresentUser,
+	SignalSender,
 	SSETopicsMap,
 	Topic,
 	TopicRegistry,
@@ -40,6 +42,16 @@ export interface EmittedEvent<K extends Topic> {
 	key?: string | undefined;
 	/** Who writes, when writers follow each other. See {@link Producer}. */
 	producer?: Producer | undefined;
+}
+
+/** A signal, typed by its topic. */
+export interface SentSignal<K extends Topic> {
+	event: K;
+	data: PayloadOf<K, SSETopicsMap>;
+	/** The only user who gets it. null or absent: everyone who may see the topic. */
+	userID?: string | null | undefined;
+	/** Who sends it, for its receivers. null or absent: the server. */
+	sender?: SignalSender | null | undefined;
 }
 
 /** An event as `read` returns it. */
@@ -132,6 +144,28 @@ export interface Logline extends Reading {
 	 * @throws LoglineError `unknown_topic`, `transaction_lost`
 	 */
 	end(topic: string, tx?: Transaction): Promise<void>;
+	/**
+	 * Sends a signal: data of a topic with `durable: false`. The streams that are open, have room and may see the topic get it
+	 * within a few hundredths of a second, at most once. Nothing is kept. Resolves when it is queued.
+	 *
+	 * @throws LoglineError `unknown_topic`, `not_a_signal`, `invalid_data`, `invalid_user`
+	 */
+	signal<K extends Topic>(signal: SentSignal<K>): Promise<void>;
+	/**
+	 * Sends the signal of a browser, as `POST /api/signal` does: `{ topic, data }`. The topic must be declared with `send:
+	 * 'clients'`, and the viewer must be allowed to see it.
+	 *
+	 * @param body of the request, as it was parsed from JSON
+	 * @throws LoglineError `invalid_body`, `unknown_topic`, `invalid_data`, `forbidden_topic` (403), `too_many_signals` (429)
+	 */
+	receiveSignal(viewer: Viewer, body: unknown): Promise<void>;
+	/**
+	 * Returns who is present in a scope now, on all servers: users with a stream that asks for it (`presence=rooms/42`).
+	 *
+	 * @param scope of a pattern that is declared with `presence: true`
+	 * @throws LoglineError `invalid_scope`
+	 */
+	presence(scope: string): Promise<PresentUser[]>;
 	/**
 	 * Reads the first state of a page: the viewer's history of some topics, and the position in the log up to which it is
 	 * complete. A client that starts with this position as its cursor misses no event and gets none twice.

@@ -6,6 +6,8 @@ import { READ_BY_INDEX } from '../database/read-by-index.ts';
 import { SoleConnection } from '../database/sole-connection.ts';
 import { readFirstWindow } from '../delivery/first-window.ts';
 import { Hub } from '../delivery/hub.ts';
+import { Presence } from '../delivery/presence/presence.ts';
+import { Signals } from '../delivery/signals/signals.ts';
 import { createPageReader } from '../delivery/page-reader.ts';
 import { Writer } from '../log/append.ts';
 import { declareTopics } from '../log/declarations.ts';
@@ -40,6 +42,7 @@ export interface Log extends StreamParts {
 	listener: Listener;
 	jobs: Jobs;
 	streams: Streams;
+	signals: Signals;
 	/** Ends the parts, in order. The first step writes what is queued. */
 	steps: Step[];
 }
@@ -79,7 +82,10 @@ export async function startLog(options: LogOptions): Promise<Log> {
 		logger,
 		{
 			looks: () => hub.looks(),
-			deliver: (events, upTo, trimmed) => hub.publish(events, upTo, trimmed),
+			deliver: (events, upTo, trimmed) => {
+				presence.saw(events);
+				hub.publish(events, upTo, trimmed);
+			},
 			atEnd: () => hub.atEnd(),
 			replaced: (head) => {
 				streams.connections.endAll();
@@ -99,11 +105,17 @@ export async function startLog(options: LogOptions): Promise<Log> {
 		throw error;
 	});
 	const hub = new Hub(encoder, { ...recent, look: () => tailer.wake() }, WINDOW);
+	const presence = new Presence({
+		connection: new SoleConnection(url, { name: 'presence', settings }),
+		topics,
+		logger
+	});
 	const parts: StreamParts = {
 		limits,
 		logger,
 		topics,
 		hub,
+		presence,
 		writer,
 		pool,
 		background,
@@ -123,16 +135,26 @@ export async function startLog(options: LogOptions): Promise<Log> {
 	};
 	const streams = new Streams(parts);
 	const roster = new Roster(streams.connections, () => hub.tail);
+	const signals = new Signals({
+		connection: new SoleConnection(url, { name: 'signals', settings }),
+		hub,
+		epoch: () => tailer.epoch,
+		logger
+	});
 	const jobs = startJobs({ url, settings, logger, background, topics, writer, roster });
-	const listener = listen(url, { ...parts, streams, tailer, relay, jobs });
+	const listener = listen(url, { ...parts, streams, tailer, relay, jobs, signals });
 	await listener.start();
 	tailer.start();
 	relay.start();
 	parts.markers.start();
+	signals.start();
+	presence.start();
 	streams.connections.start();
 	const steps: Step[] = [
 		['writer', () => writer.close()],
 		['listener', () => listener.stop()],
+		['signals', () => signals.stop()],
+		['presence', () => presence.stop()],
 		['tailer', () => tailer.stop()],
 		['relay', () => relay.stop()],
 		['markers', () => parts.markers.stop()],
@@ -140,7 +162,7 @@ export async function startLog(options: LogOptions): Promise<Log> {
 		['history', () => history.end()],
 		['connections', endOwn]
 	];
-	return { ...parts, tailer, relay, listener, jobs, streams, steps };
+	return { ...parts, tailer, relay, listener, jobs, streams, signals, steps };
 }
 
 /** The connections that the application shares, or new ones. */
@@ -157,15 +179,28 @@ function connectionsOf(
 /** Passes on what Postgres notifies of. Postgres keeps nothing for a listener that was disconnected, so it looks then. */
 function listen(
 	url: string,
-	parts: Pick<Log, 'background' | 'logger' | 'streams' | 'tailer' | 'relay' | 'jobs' | 'markers'>
+	parts: Pick<
+		Log,
+		| 'background'
+		| 'logger'
+		| 'streams'
+		| 'tailer'
+		| 'relay'
+		| 'jobs'
+		| 'markers'
+		| 'signals'
+		| 'presence'
+	>
 ): Listener {
-	const { streams, tailer, relay, jobs, markers } = parts;
+	const { streams, tailer, relay, jobs, markers, signals, presence } = parts;
 	const listener = new Listener(url, {
 		heartbeat: parts.background,
 		logger: parts.logger.child({ source: 'listener' })
 	});
 	listener.on('logline_events', () => tailer.wake());
 	listener.on('logline_outbox', () => relay.kick());
+	listener.on('logline_presence', (scopes) => presence.notified(scopes));
+	listener.on('logline_signals', (packet) => signals.receive(packet));
 	listener.on('logline_partitions', () => jobs.makePartitions());
 	listener.on('logline_read', (moved) => markers.moved(moved));
 	listener.on('logline_sessions', (sessionID) => {
@@ -177,6 +212,7 @@ function listen(
 		jobs.forgetSession(sessionID);
 	});
 	listener.onListening(() => {
+		presence.lookAtAll();
 		tailer.wake();
 		relay.kick();
 		markers.readAgain();

@@ -1,5 +1,6 @@
 import { createRegistry, LoglineError, TopicRegistry } from '../../protocol/index.ts';
 import type { Topic, Viewer } from '../../protocol/index.ts';
+import { acceptSignal } from '../delivery/signals/accept.ts';
 import { acceptEvents } from '../log/accept.ts';
 import { endTopic } from '../log/end-topic.ts';
 import { readHistory, readHistoryPage } from '../log/history.ts';
@@ -12,7 +13,9 @@ import { migrateLog } from '../schema/migrate-log.ts';
 import { checkSchemaName, DEFAULT_SCHEMA } from '../schema/schema-name.ts';
 import { encodeBlock } from '../sse/frames.ts';
 import { requireTopics } from '../streams/carried.ts';
+import { readPresent } from '../streams/present.ts';
 import { DEFAULT_LIMITS } from '../streams/limits.ts';
+import { SignalDoor } from '../streams/signal-door.ts';
 import { watch } from '../streams/watch.ts';
 import { consoleLogger } from '../work/logger.ts';
 import { stopInOrder } from '../work/stop-in-order.ts';
@@ -39,6 +42,7 @@ export function createLogline(options: LoglineOptions): Logline {
 	const topics = registryOf(options.topics);
 	const limits = { ...DEFAULT_LIMITS, ...options.limits };
 	const requests = new UnderWay();
+	const signalDoor = new SignalDoor();
 	/** Pending payload checks. Their events were accepted by `append`, so the writer must not close before them. */
 	const checking = new Set<Promise<unknown>>();
 	let log: Log | null = null;
@@ -141,6 +145,12 @@ export function createLogline(options: LoglineOptions): Logline {
 		}) as Logline['emit'],
 		append: append as Logline['append'],
 		end: (topic, tx) => endTopic(running(), schema, topic, tx),
+		async signal({ event, data, userID, sender }) {
+			const { signals } = running();
+			signals.send(await acceptSignal(topics, { topic: event, data, userId: userID, sender }));
+		},
+		receiveSignal: (viewer, body) => signalDoor.receive(running(), viewer, body),
+		presence: (scope) => readPresent(running(), scope),
 		async read<K extends Topic>(viewer: Viewer, names: readonly K[]) {
 			const { history, tailer } = running();
 			const epoch = tailer.epoch;

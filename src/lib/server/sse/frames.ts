@@ -47,6 +47,7 @@ export const encoder: Encoder = {
 		const head = `id: ${id}\nevent: ${topic}\ndata: `;
 		return data.length < LARGE ? bytes(`${head}${data}\n\n`) : assemble(head, data, '\n\n');
 	},
+	signal: (topic, json) => bytes(`event: ${topic}\ndata: ${json}\n\n`),
 	cursor: (id) => bytes(`id: ${id}\n\n`),
 	control: (name, data, id) =>
 		encodeBlock({ event: name, data: JSON.stringify(data), id: id?.toString() }),

@@ -1,5 +1,6 @@
 import {
 	forbidden,
+	isDurable,
 	isWildcard,
 	maySubscribe,
 	noSuchTopic,
@@ -52,6 +53,12 @@ const NO_GRANTS: UserGrants = { open: new Map(), closed: new Map(), position: 0n
 /** @returns true when grants decide about one of the requested topics */
 export function dependsOnGrants(registry: TopicRegistry, requested: readonly string[]): boolean {
 	return requested.some((name) => findRequested(registry, name)?.definition.access === 'granted');
+}
+
+/** @returns true when the topics of a requested name are signals */
+export function isSignal(registry: TopicRegistry, name: string): boolean {
+	const found = findRequested(registry, name);
+	return found !== undefined && !isDurable(found.definition);
 }
 
 /** Finds the declaration of a requested topic or wildcard. */

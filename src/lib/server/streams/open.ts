@@ -1,6 +1,8 @@
 import { isWildcard, LoglineError, type Viewer } from '../../protocol/index.ts';
+import type { Feed } from '../delivery/presence/feed.ts';
+import { readGrants } from '../log/grants/read-grants.ts';
 import { detached } from '../work/detached.ts';
-import { dependsOnGrants, findRequested, readCarried } from './carried.ts';
+import { dependsOnGrants, END, findRequested, isSignal, readCarried } from './carried.ts';
 import type { Connection } from './connection.ts';
 import type { Connections } from './connections.ts';
 import { requireSome, subscribedBy, tellDenied } from './denied.ts';
@@ -60,6 +62,7 @@ export async function openStream(
 	const { clientID } = wanted;
 	const connection = connections.take({ sessionID: asked.session ?? null, clientID });
 	let changing: GrantedTopics | null = null;
+	let feed: Feed | null = null;
 	const abandon = () => connections.abandon(connection);
 	asked.gone?.addEventListener('abort', abandon, { once: true });
 	try {
@@ -76,7 +79,8 @@ export async function openStream(
 		connections.identify(connection, viewer);
 		// From here on it is told of changes, so what is read after this cannot be out of date unnoticed.
 		if (ruled) changing = new GrantedTopics(parts, viewer, names);
-		const replay = await prepare(opening, connection, viewer, wanted, changing);
+		feed = await openFeed(parts, connection, viewer, wanted);
+		const replay = { ...(await prepare(opening, connection, viewer, wanted, changing)), feed };
 		const response = detached(() => produceStream(parts, connections, connection, replay));
 		opening.onSubscribe(
 			viewer,
@@ -85,6 +89,7 @@ export async function openStream(
 		return response;
 	} catch (error) {
 		changing?.end();
+		feed?.end();
 		connections.release(connection);
 		if (isUnauthorized(connection.refusal ?? error)) return withoutSession(parts, wanted);
 		throw error;
@@ -109,6 +114,26 @@ function withoutSession(
 	return signedOutStream(parts, viewer ? 'Somebody else has signed in.' : 'The session has ended.');
 }
 
+/** Begins the presence of a stream. */
+async function openFeed(
+	{ presence, pool }: StreamParts,
+	connection: Connection,
+	viewer: SignedInViewer,
+	{ presence: scopes, state }: StreamRequest
+): Promise<Feed | null> {
+	if (scopes.length === 0) return null;
+	const feed = presence.feed({ viewer, scopes, state });
+	try {
+		if (feed.dependsOnGrants) {
+			feed.learn(await connection.during(readGrants(pool, viewer.id, END)));
+		}
+		return feed;
+	} catch (error) {
+		feed.end();
+		throw error;
+	}
+}
+
 /** Computes what the client is owed, and records its subscriptions. */
 async function prepare(
 	{ parts, connections }: Opening,
@@ -116,7 +141,7 @@ async function prepare(
 	viewer: SignedInViewer,
 	wanted: StreamRequest & { recorded: boolean },
 	changing: GrantedTopics | null
-): Promise<ReplayRequest> {
+): Promise<Omit<ReplayRequest, 'feed'>> {
 	const name: ClientName = { sessionID: viewer.session, clientID: connection.clientID };
 	const { log, client } = await connection.during(
 		parts.readClient({ ...name, cursor: wanted.cursor })
@@ -171,6 +196,7 @@ async function prepare(
 		subscribed: subscribedBy(carried),
 		ended,
 		changing: changing ?? undefined,
+		signals: names.filter((name) => isSignal(parts.topics, name)),
 		log: log.epoch
 	};
 }

@@ -1,5 +1,5 @@
 import { tooOften } from './connection-refusals.ts';
-import { OpenRate } from './open-rate.ts';
+import { Rate } from './rate.ts';
 
 /** How many openings per minute a user gets for each stream that the user may have. The same number may come at once. */
 const OPENINGS = 6;
@@ -8,14 +8,14 @@ const LEAST_OPENINGS = 60;
 
 /** How often users open streams, and the sessions of users who must wait before the next one. */
 export class Openings {
-	readonly #rate: OpenRate;
+	readonly #rate: Rate;
 	/** Session id → when it may open a stream again. These users opened too many streams and are refused without a query. */
 	readonly #refused = new Map<string, number>();
 
 	/** @param streams number of streams that a user may have open */
 	constructor(streams: number) {
 		const perMinute = Math.max(LEAST_OPENINGS, OPENINGS * streams);
-		this.#rate = new OpenRate({ perMinute, atOnce: perMinute });
+		this.#rate = new Rate({ perMinute, atOnce: perMinute });
 	}
 
 	/** @throws LoglineError `too_many_connections` (429) when the session must still wait */

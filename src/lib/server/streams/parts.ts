@@ -1,6 +1,7 @@
 import type { TopicRegistry } from '../../protocol/index.ts';
 import type { Queryable } from '../database/queryable.ts';
 import type { Hub } from '../delivery/hub.ts';
+import type { Presence } from '../delivery/presence/presence.ts';
 import type { PageReader } from '../delivery/subscription.ts';
 import type { Writer } from '../log/append.ts';
 import type { Logger } from '../work/logger.ts';
@@ -16,6 +17,7 @@ export interface StreamParts {
 	logger: Logger;
 	topics: TopicRegistry;
 	hub: Hub;
+	presence: Presence;
 	writer: Writer;
 	/** For the subscriptions of clients. */
 	pool: Queryable;

@@ -1,5 +1,12 @@
-import { LoglineError, parseCursor, TOPIC_NAME, WILDCARD_NAME } from '../../protocol/index.ts';
-import { MAX_USER_OCTETS } from '../log/accept.ts';
+import {
+	LoglineError,
+	MAX_PRESENCE_SCOPES,
+	MAX_STATE_OCTETS,
+	parseCursor,
+	TOPIC_NAME,
+	WILDCARD_NAME
+} from '../../protocol/index.ts';
+import { encodeEvent, MAX_USER_OCTETS } from '../log/accept.ts';
 import type { RequestedTopic } from './topic-safety.ts';
 
 /** What a client asks for. */
@@ -13,6 +20,10 @@ export interface StreamRequest {
 	log: string | null;
 	/** Id of the user whose events the client has; null: not sent. */
 	user: string | null;
+	/** Scopes in which the client wants to be present. */
+	presence: string[];
+	/** What the client says about itself there: JSON text of an object. */
+	state: string;
 }
 
 const MAX_COUNT = 2_147_483_647;
@@ -20,7 +31,7 @@ const MAX_COUNT = 2_147_483_647;
 /**
  * Parses a request for the stream. It does not check that the topics exist: that needs the user.
  *
- * @throws LoglineError `invalid_topics`, `too_many_topics`, `invalid_cursor`, `invalid_client`
+ * @throws LoglineError `invalid_topics`, `too_many_topics`, `invalid_cursor`, `invalid_client`, `invalid_presence`
  */
 export function parseStreamRequest(
 	{ searchParams }: Pick<URL, 'searchParams'>,
@@ -51,8 +62,36 @@ export function parseStreamRequest(
 			'`user` is what `caught-up` told as `user`, or absent.'
 		);
 	}
-	return { topics, cursor, clientID, log, user };
+	const { presence, state } = parsePresence(searchParams);
+	return { topics, cursor, clientID, log, user, presence, state };
 }
+
+function parsePresence(searchParams: URLSearchParams): { presence: string[]; state: string } {
+	const presence = [...new Set(searchParams.getAll('presence'))];
+	if (presence.length > MAX_PRESENCE_SCOPES) {
+		throw invalidPresence(`At most ${MAX_PRESENCE_SCOPES} scopes of presence per stream.`);
+	}
+	for (const scope of presence) {
+		if (TOPIC_NAME.test(scope)) continue;
+		throw invalidPresence(`"${shorten(scope)}" is not a scope such as "rooms/42".`);
+	}
+	const text = searchParams.get('state') ?? '{}';
+	if (Buffer.byteLength(text) > MAX_STATE_OCTETS) {
+		throw invalidPresence(`\`state\` has at most ${MAX_STATE_OCTETS} octets.`);
+	}
+	let state: unknown;
+	try {
+		state = JSON.parse(text);
+	} catch (cause) {
+		throw Object.assign(invalidPresence('`state` is JSON.'), { cause });
+	}
+	if (typeof state !== 'object' || state === null || Array.isArray(state)) {
+		throw invalidPresence('`state` is a JSON object, such as {"status":"away"}.');
+	}
+	return { presence, state: encodeEvent({ topic: 'state', data: state }).data };
+}
+
+const invalidPresence = (message: string) => new LoglineError('invalid_presence', message);
 
 /**
  * Returns the newest cursor of the request, in this order:

@@ -6,6 +6,7 @@ import {
 	type Subscribed,
 	type Viewer
 } from '../../protocol/index.ts';
+import type { Feed } from '../delivery/presence/feed.ts';
 import { Subscriber } from '../delivery/subscriber.ts';
 import type { ChangingTopics } from '../delivery/subscription.ts';
 import type { TopicStart } from '../log/read.ts';
@@ -37,6 +38,10 @@ export interface ReplayRequest {
 	ended?: readonly Ended[];
 	/** Present when the topics depend on grants. */
 	changing?: ChangingTopics | undefined;
+	/** Requested names whose topics are signals, sent in `caught-up`. */
+	signals?: readonly string[];
+	/** The presence of the stream. null: it asks for none. */
+	feed?: Feed | null;
 	/** Epoch, sent in `caught-up`. */
 	log: string;
 }
@@ -87,7 +92,8 @@ export function produceStream(
 		(_emit, sink) => {
 			const subscriber = replayMissedMessages(parts, sink, replay);
 			connections.open(connection, { subscriber, sink });
-			return endOf(subscriber, parts.markers.add(replay.viewer, subscriber));
+			replay.feed?.begin(sink, encoder);
+			return endOf(subscriber, parts.markers.add(replay.viewer, subscriber), replay.feed);
 		},
 		{
 			retryMs,
@@ -100,10 +106,13 @@ export function produceStream(
 }
 
 /** A separate function, so that an open stream does not keep its request in memory. */
-const endOf = (subscriber: Subscriber, leave: () => void) => () => {
-	leave();
-	subscriber.end();
-};
+const endOf =
+	(subscriber: Subscriber, leave: () => void, feed: Feed | null = null) =>
+	() => {
+		leave();
+		feed?.end();
+		subscriber.end();
+	};
 
 /**
  * Responds to a client that has events of a user who is not signed in here any more. An EventSource cannot read a status:

@@ -1,15 +1,14 @@
 interface Bucket {
-	/** Openings that are left. */
+	/** What is left. */
 	left: number;
 	/** When `left` was computed, in milliseconds since 1970. */
 	at: number;
 }
 
 /**
- * Limits how often each user may open streams (a token bucket): `atOnce` immediately, then `perMinute`. Each opening costs
- * database work, and other clients wait behind it.
+ * Limits how often each user may do something that costs others (a token bucket): `atOnce` immediately, then `perMinute`.
  */
-export class OpenRate {
+export class Rate {
 	readonly #perMinute: number;
 	readonly #atOnce: number;
 	readonly #buckets = new Map<string, Bucket>();
@@ -19,7 +18,12 @@ export class OpenRate {
 		this.#atOnce = options.atOnce;
 	}
 
-	/** @returns milliseconds to wait before the next opening; 0: this opening is allowed and counted */
+	/** Number of users that it remembers. */
+	get size(): number {
+		return this.#buckets.size;
+	}
+
+	/** @returns milliseconds to wait before the next time; 0: this time is allowed and counted */
 	take(user: string, now: number): number {
 		const bucket = this.#buckets.get(user) ?? { left: this.#atOnce, at: now };
 		this.#refill(bucket, now);

@@ -1,0 +1,37 @@
+import { SvelteMap } from 'svelte/reactivity';
+import type { PresenceChange, PresentUser } from '../protocol/index.ts';
+
+/** Who is present in each scope, as the server says. */
+export class PresenceLists {
+	/** Reactive. */
+	readonly #lists = new SvelteMap<string, readonly PresentUser[]>();
+
+	/** Returns who is present in a scope; empty while it is not known. Reactive. */
+	of(scope: string): readonly PresentUser[] {
+		return this.#lists.get(scope) ?? NOBODY;
+	}
+
+	apply(change: PresenceChange): void {
+		if ('users' in change) {
+			this.#lists.set(change.scope, change.users);
+			return;
+		}
+		const gone = new Set([...change.left, ...change.joined.map(({ id }) => id)]);
+		const stay = this.of(change.scope).filter(({ id }) => !gone.has(id));
+		this.#lists.set(change.scope, [...stay, ...change.joined]);
+	}
+
+	/** Forgets a scope. */
+	forget(scope: string): void {
+		this.#lists.delete(scope);
+	}
+
+	/** Forgets all scopes, except some. */
+	keep(scopes: readonly string[]): void {
+		for (const scope of [...this.#lists.keys()]) {
+			if (!scopes.includes(scope)) this.#lists.delete(scope);
+		}
+	}
+}
+
+const NOBODY: readonly PresentUser[] = [];
