@@ -23,6 +23,13 @@ export type { StreamLimits } from './streams/limits.ts';
 export type { StreamAsked } from './streams/open.ts';
 export type { Authenticate, ReadSessions, SignedInViewer } from './streams/viewer.ts';
 export { errorResponse, failureOf, refusalHeaders } from './streams/refusal.ts';
+export type {
+	ConsumedEvent,
+	Consumer,
+	ConsumeOptions,
+	ConsumerGap,
+	ConsumerHandler
+} from './log/consumers/types.ts';
 export { historyJson, type HistoryPage } from './log/history.ts';
 export type { SSEBody } from './sse/body.ts';
 export * from './sse/produce-sse.ts';

@@ -8,6 +8,7 @@ import { readFirstWindow } from '../delivery/first-window.ts';
 import { Hub } from '../delivery/hub.ts';
 import { createPageReader } from '../delivery/page-reader.ts';
 import { Writer } from '../log/append.ts';
+import type { Consumers } from '../log/consumers/consumers.ts';
 import { declareTopics } from '../log/declarations.ts';
 import { Relay } from '../log/relay.ts';
 import { Tailer } from '../log/tail.ts';
@@ -38,7 +39,7 @@ export interface Log extends StreamParts {
 	listener: Listener;
 	jobs: Jobs;
 	streams: Streams;
-	/** Ends the parts, in order. The first step writes what is queued. */
+	/** Ends the parts, in order. The first steps end the consumers and write what is queued. */
 	steps: Step[];
 }
 
@@ -49,11 +50,12 @@ export interface LogOptions extends Pick<LoglineOptions, 'sessions' | 'connectio
 	topics: TopicRegistry;
 	limits: StreamLimits;
 	logger: Logger;
+	consumers: Consumers;
 }
 
 /** Starts the parts on a migrated database, and connects them. No other function does. */
 export async function startLog(options: LogOptions): Promise<Log> {
-	const { url, schema, topics, limits, logger } = options;
+	const { url, schema, topics, limits, logger, consumers } = options;
 	const settings = schemaSettings(schema);
 	const readSettings = { ...READ_BY_INDEX, ...settings };
 	// Each stream may wait for one statement. A statement that waits too long fails, and the client retries later.
@@ -77,7 +79,10 @@ export async function startLog(options: LogOptions): Promise<Log> {
 		logger,
 		{
 			looks: () => hub.looks(),
-			deliver: (events, upTo, trimmed) => hub.publish(events, upTo, trimmed),
+			deliver: (events, upTo, trimmed) => {
+				hub.publish(events, upTo, trimmed);
+				consumers.wake(events);
+			},
 			atEnd: () => hub.atEnd(),
 			replaced: (head) => {
 				streams.connections.endAll();
@@ -123,7 +128,9 @@ export async function startLog(options: LogOptions): Promise<Log> {
 	tailer.start();
 	relay.start();
 	streams.connections.start();
+	consumers.begin(new SoleConnection(url, { name: 'consumers', settings: readSettings }));
 	const steps: Step[] = [
+		['consumers', () => consumers.stop(limits.shutdownGraceMs / 4), limits.shutdownGraceMs / 2],
 		['writer', () => writer.close()],
 		['listener', () => listener.stop()],
 		['tailer', () => tailer.stop()],

@@ -1,6 +1,7 @@
 import { createRegistry, LoglineError, TopicRegistry } from '../../protocol/index.ts';
 import type { Topic, Viewer } from '../../protocol/index.ts';
 import { acceptEvents } from '../log/accept.ts';
+import { Consumers } from '../log/consumers/consumers.ts';
 import { readHistory, readHistoryPage } from '../log/history.ts';
 import { settleGrants } from '../log/grants/read-grants.ts';
 import { checkGrant, giveGrant, takeGrant } from '../log/grants/write-grants.ts';
@@ -34,6 +35,7 @@ export function createLogline(options: LoglineOptions): Logline {
 	checkSchemaName(schema);
 	const topics = registryOf(options.topics);
 	const limits = { ...DEFAULT_LIMITS, ...options.limits };
+	const consumers = new Consumers({ topics, schema, logger });
 	const requests = new UnderWay();
 	/** Pending payload checks. Their events were accepted by `append`, so the writer must not close before them. */
 	const checking = new Set<Promise<unknown>>();
@@ -110,7 +112,7 @@ export function createLogline(options: LoglineOptions): Logline {
 			if (applied.length > 0)
 				logger.info({ applied }, 'the tables of the log were brought up to date');
 		}
-		log = await startLog({ url, schema, topics, limits, logger, sessions, connections });
+		log = await startLog({ url, schema, topics, limits, logger, sessions, connections, consumers });
 		setRunning(logline);
 	}
 
@@ -162,6 +164,7 @@ export function createLogline(options: LoglineOptions): Logline {
 			checkGrant(topics, { scope, userID, source });
 			await takeGrant(running().pool, schema, { scope, userID, source }, tx);
 		},
+		consume: (...asked) => consumers.add(...asked),
 		settle: (userID) => settleGrants(running().pool, userID),
 		async endSession(session) {
 			const { streams, background } = running();
@@ -187,7 +190,7 @@ export function createLogline(options: LoglineOptions): Logline {
 				writer,
 				listener,
 				lastPartitioned: jobs.lastPartitioned,
-				jobs: jobs.all
+				jobs: [...jobs.all, ...consumers.all]
 			});
 		},
 		get parts() {
