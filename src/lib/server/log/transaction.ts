@@ -47,10 +47,7 @@ export const nameIn = (schema: string, table: string) =>
 	`"${schema.replaceAll('"', '""')}".${table}`;
 
 /** Runs a statement as the application's client does, and returns its rows. */
-export async function runIn(
-	tx: Transaction,
-	statement: string
-): Promise<readonly unknown[]> {
+export async function runIn(tx: Transaction, statement: string): Promise<readonly unknown[]> {
 	// The order matters: a transaction of drizzle has a property `query`, too, which is no function.
 	const result = await ('execute' in tx
 		? tx.execute(statement)

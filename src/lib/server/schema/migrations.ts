@@ -1811,17 +1811,20 @@ SELECT c.name, c.topic, c.position, coalesce(ahead.events, 0) AS events_behind,
 	coalesce(round(extract(epoch FROM now() - ahead.oldest)), 0) AS seconds_behind,
 	(SELECT count(*) FROM consumer_failures AS f WHERE f.name = c.name AND logline_consumes(c.topic, f.topic)) AS failures,
 	(SELECT count(*) FROM dead_letters AS d WHERE d.consumer = c.name AND logline_consumes(c.topic, d.topic)) AS dead_letters,
-	c.begun, c.moved_at
+	c.moved_at
 FROM consumers AS c CROSS JOIN LATERAL (
 	SELECT count(*) AS events, min(next.created_at) AS oldest FROM (
 		SELECT e.topic, e.created_at FROM events AS e WHERE e.id > c.position ORDER BY e.id LIMIT 10000
 	) AS next
 	WHERE logline_consumes(c.topic, next.topic)
-) AS ahead;
+) AS ahead
+WHERE c.topic <> '$begun';
 --> statement-breakpoint
 COMMENT ON VIEW logline_consumers IS 'How far each consumer is, for each of its topics: events and seconds behind (among the next 10,000 events of the log), events that failed and are tried again, and those that were set aside.';
 --> statement-breakpoint
-COMMENT ON COLUMN consumers.topic IS 'Topic, or wildcard of topics (rooms/*/messages).';
+COMMENT ON COLUMN consumers.topic IS 'Topic, or wildcard of topics (rooms/*/messages). $begun: no topic, but where the last batch began.';
+--> statement-breakpoint
+COMMENT ON COLUMN consumers.begun IS 'In the row $begun: how many batches were begun at its position. More than one: a process died in the middle, or the transaction was refused.';
 `
 	}
 ];

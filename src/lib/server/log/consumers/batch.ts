@@ -9,6 +9,9 @@ import type { ConsumeOptions, ConsumerHandler, Event, Seen } from './types.ts';
 /** A batch ends when its handlers have taken this long together, so that others get their turn. Milliseconds. */
 const BATCH_MS = 1000;
 
+/** How long a transaction may take besides its handlers. Milliseconds. */
+const SPARE_MS = 30_000;
+
 /** What a consumer does. */
 export interface Job<K extends Topic, Tx extends Transaction> {
 	name: string;
@@ -41,7 +44,7 @@ export interface BatchEnd {
  *
  * @param seen the rows of the consumer as they must still be
  * @param batch.upto the position after the last event
- * @param batch.isTried called when the first handler begins
+ * @param batch.begin called under the lock, before the first handler; returns how many of the events to take
  * @param batch.isEnough asked between two events: true ends the batch early
  * @returns null: another process is at work, and nothing was done
  */
@@ -52,7 +55,7 @@ export async function handleBatch<K extends Topic, Tx extends Transaction>(
 		events: readonly Event[];
 		upto: bigint;
 		known: ReadonlyMap<bigint, KnownFailure>;
-		isTried: () => void;
+		begin: () => Promise<number>;
 		isEnough: () => boolean;
 	}
 ): Promise<BatchEnd | null> {
@@ -62,21 +65,20 @@ export async function handleBatch<K extends Topic, Tx extends Transaction>(
 		const held = await hold(job, tx, seen);
 		if (!held) return;
 		const failed: BatchEnd['failed'] = [];
+		const events = batch.events.slice(0, await batch.begin());
+		let upto = events.length < batch.events.length ? events.at(-1)!.id : batch.upto;
 		const began = performance.now();
-		let { upto } = batch;
-		for (const [i, event] of batch.events.entries()) {
+		for (const [i, event] of events.entries()) {
 			const known = batch.known.get(event.id);
-			if (!known) batch.isTried();
-			const error =
-				known?.error ??
-				(await attempt(tx, job.handler, event, { ...job.options, giveUp: job.giveUp }));
+			const limits = { ...job.options, giveUp: job.giveUp };
+			const error = known?.error ?? (await attempt(tx, job.handler, event, limits));
 			if (error !== null) {
 				const failure = { error, attempts: known?.attempts ?? 1 };
 				const forGood = await noteFailure(held, event, failure, job.options);
 				failed.push({ event, error, forGood });
 			}
-			const isLast = i === batch.events.length - 1;
-			if (!isLast && (batch.isEnough() || performance.now() - began > BATCH_MS)) {
+			const isEnough = batch.isEnough() || performance.now() - began > BATCH_MS;
+			if (isEnough && i < events.length - 1) {
 				upto = event.id;
 				break;
 			}
@@ -135,19 +137,36 @@ async function inTransactionOf<K extends Topic, Tx extends Transaction>(
 ): Promise<void> {
 	let failure: { error: unknown } | null = null;
 	let runs = 0;
-	await options.transaction(async (tx) => {
+	let isLate = false;
+	const done = options.transaction(async (tx) => {
 		runs++;
 		failure = null;
 		try {
+			if (isLate) throw lostTransaction();
 			await work(tx);
 		} catch (error) {
 			failure = { error };
 			throw error;
 		}
 	});
+	await within(options.timeoutMs + SPARE_MS, done).finally(() => (isLate = true));
 	const hidden = failure as { error: unknown } | null;
 	if (hidden) throw hidden.error;
 	if (runs === 0) throw new Error('The option `transaction` of a consumer did not run its work.');
+}
+
+/** A client may forget a statement when its connection is lost. While it still has it, its locks keep others away. */
+async function within(ms: number, done: Promise<unknown>): Promise<void> {
+	let timer: NodeJS.Timeout | undefined;
+	const late = new Promise<never>((_, reject) => {
+		const message = `The transaction of a consumer has not ended within ${ms} ms.`;
+		timer = setTimeout(() => reject(Object.assign(new Error(message), { code: 'ETIMEDOUT' })), ms);
+	});
+	try {
+		await Promise.race([done, late]);
+	} finally {
+		clearTimeout(timer);
+	}
 }
 
 /**
@@ -163,16 +182,13 @@ async function hold<K extends Topic, Tx extends Transaction>(
 ): Promise<Held<Tx> | null> {
 	const rows = (await runIn(
 		tx,
-		`SELECT topic, position::text AS position, begun::text AS begun, pg_current_xact_id()::text AS xact
+		`SELECT topic, position::text AS position, pg_current_xact_id()::text AS xact
 		FROM ${nameIn(schema, 'consumers')}
 		WHERE name = ${literal(name)} AND topic = ANY (${literal(arrayLiteral(topics))}::text[]) FOR UPDATE SKIP LOCKED`
-	)) as { topic: string; position: string; begun: string; xact: string }[];
+	)) as { topic: string; position: string; xact: string }[];
 	if (rows.length < topics.length) return null;
-	const isAs = ({ topic, position, begun }: Seen) =>
-		rows.some(
-			(row) =>
-				row.topic === topic && row.position === position.toString() && row.begun === String(begun)
-		);
+	const isAs = ({ topic, position }: Seen) =>
+		rows.some((row) => row.topic === topic && row.position === position.toString());
 	if (seen && !seen.every(isAs)) return null;
 	return { tx, schema, name, xact: rows[0]!.xact };
 }
@@ -185,7 +201,7 @@ async function move<Tx extends Transaction>(
 ): Promise<void> {
 	const moved = await runIn(
 		held.tx,
-		`UPDATE ${nameIn(held.schema, 'consumers')} SET position = greatest(position, ${upto}), begun = 0, moved_at = now()
+		`UPDATE ${nameIn(held.schema, 'consumers')} SET position = greatest(position, ${upto}), moved_at = now()
 		WHERE name = ${literal(held.name)} AND topic = ANY (${literal(arrayLiteral(topics))}::text[]) AND ${stillIn(held)}
 		RETURNING 1`
 	);

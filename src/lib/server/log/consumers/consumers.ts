@@ -98,7 +98,9 @@ export class Consumers {
 function checkOptions<Tx extends Transaction>(options: ConsumeOptions<Tx>): void {
 	const { transaction, timeoutMs = 1, attempts = 1, backOffMs = 1 } = options;
 	if (typeof transaction !== 'function') {
-		throw invalid('Pass `transaction`: (work) => db.transaction(work), or (work) => sql.begin(work).');
+		throw invalid(
+			'Pass `transaction`: (work) => db.transaction(work), or (work) => sql.begin(work).'
+		);
 	}
 	if (!(timeoutMs >= 1 && timeoutMs <= 2 ** 31 - 1)) {
 		throw invalid('`timeoutMs` is a number of milliseconds, 1 or more.');

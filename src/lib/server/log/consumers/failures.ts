@@ -43,7 +43,8 @@ const pauseAfter = (attempts: number, { backOffMs }: Patience) =>
 
 /** Returns the text of an error, as far as Postgres can store it. */
 export function textOf(error: unknown): string {
-	const cause = error instanceof Error && error.cause !== undefined ? `: ${textOf(error.cause)}` : '';
+	const cause =
+		error instanceof Error && error.cause !== undefined ? `: ${textOf(error.cause)}` : '';
 	const text = `${String(error)}${cause}`.replaceAll('\0', '').replace(/\p{Surrogate}/gu, '');
 	return text.slice(0, MAX_ERROR) || 'an error without a text';
 }

@@ -8,11 +8,32 @@ import { PageSize } from '../page-size.ts';
 import type { LogEvent, Transaction } from '../types.ts';
 import { GivenUp, isLostTransaction } from './attempt.ts';
 import { handleAgain, handleBatch, type Job, type KnownFailure } from './batch.ts';
-import { gapOf, readConsumed, readConsumedEvent, readMissed } from './consumed-page.ts';
+import {
+	gapOf,
+	readConsumed,
+	readConsumedEvent,
+	readMissed,
+	type ConsumedPage
+} from './consumed-page.ts';
 import type { ConsumedTopics } from './consumed-topics.ts';
 import { claimDue, noteError, textOf, unclaim } from './failures.ts';
-import { addTopics, beginAgain, beginBatch, look, passBy, takeBackBatch } from './positions.ts';
-import type { Consumer, ConsumeOptions, ConsumerGap, ConsumerHandler, Event, Seen } from './types.ts';
+import {
+	addTopics,
+	beginAgain,
+	countBatch,
+	leastOf,
+	look,
+	passBy,
+	takeBackBatch
+} from './positions.ts';
+import type {
+	Consumer,
+	ConsumeOptions,
+	ConsumerGap,
+	ConsumerHandler,
+	Event,
+	Seen
+} from './types.ts';
 
 /** Events of one transaction, at most: for each one more, Postgres remembers a savepoint. */
 const BATCH = 64;
@@ -24,6 +45,8 @@ const DEATHS = 3;
 /** Time between two looks when nothing wakes it, and between two when another process is at work. Milliseconds. */
 const POLL_MS = 1000;
 const BUSY_MS = 100;
+
+const ENDED = 'Its attempts have not ended: the process has, or the transaction was refused.';
 
 type State = 'more' | 'all' | 'busy';
 
@@ -129,8 +152,8 @@ export class OneConsumer<K extends Topic, Tx extends Transaction> implements Con
 			await beginAgain(on, this.name, beyond);
 			return 0;
 		}
-		const least = rows.reduce((least, { position }) => (position < least ? position : least), head);
-		this.#lag = Number(head - least);
+		const least = leastOf(rows);
+		this.#lag = Math.max(0, Number(head - least));
 		const due = dueInMs !== null && dueInMs <= 0 && (await this.#retry(on));
 		const state = least < head ? await this.#next(on, rows, head) : 'all';
 		if (state === 'busy') return BUSY_MS * (1 + Math.random());
@@ -149,50 +172,36 @@ export class OneConsumer<K extends Topic, Tx extends Transaction> implements Con
 	async #next(on: Queryable, rows: readonly Seen[], head: bigint): Promise<State> {
 		const page = await readConsumed(on, this.#topics, rows, { head, size: this.#size });
 		await this.#tellGaps(on, rows, page.events);
-		const [first] = page.events;
-		if (!first) {
+		if (page.events.length === 0) {
 			await passBy(on, this.name, rows, page.upto);
 			return page.upto < head ? 'more' : 'all';
 		}
-		const deaths = Math.max(...rows.map(({ begun }) => begun));
-		if (deaths > 0) this.#careful = BATCH;
-		if (deaths >= DEATHS) {
-			const error = 'Its attempts have not ended: the process has, or the transaction was refused.';
-			this.#known.set(first.id, { error, attempts: 1 });
-		}
-		const alone = this.#careful > 0 && page.events.length > 1;
-		const batch = alone ? { events: [first], upto: first.id } : page;
-		const begun = await beginBatch(on, this.name, rows);
-		if (!begun) return 'busy';
-		const state = await this.#handle(on, begun, batch);
-		return state === 'all' && (alone || batch.upto < head) ? 'more' : state;
+		return this.#handle(on, rows, page);
 	}
 
-	async #handle(
-		on: Queryable,
-		begun: readonly Seen[],
-		batch: { events: readonly Event[]; upto: bigint }
-	): Promise<State> {
+	async #handle(on: Queryable, rows: readonly Seen[], page: ConsumedPage): Promise<State> {
+		const at = leastOf(rows);
+		let isCounted = false;
 		const takeBack = () => {
-			this.#debts.push(() => takeBackBatch(on, this.name, begun));
+			if (isCounted) this.#debts.push(() => takeBackBatch(on, this.name, at));
 		};
-		let tried = false;
+		const begin = async () => {
+			const deaths = await countBatch(on, this.name, at);
+			isCounted = true;
+			if (deaths > 0) this.#careful = BATCH;
+			if (deaths >= DEATHS) this.#known.set(page.events[0]!.id, { error: ENDED, attempts: 1 });
+			return this.#careful > 0 ? 1 : page.events.length;
+		};
 		try {
-			const end = await handleBatch(this.#job, begun, {
-				...batch,
-				known: this.#known,
-				isTried: () => (tried = true),
-				isEnough: () => this.#stopping
-			});
-			if (!end) {
-				takeBack();
-				return 'busy';
-			}
+			const isEnough = () => this.#stopping;
+			const batch = { ...page, known: this.#known, begin, isEnough };
+			const end = await handleBatch(this.#job, rows, batch);
+			if (!end) return 'busy';
 			if (this.#careful > 0) this.#careful--;
-			for (const { id } of batch.events) if (id <= end.upto) this.#known.delete(id);
+			for (const { id } of page.events) if (id <= end.upto) this.#known.delete(id);
 			for (const { event, error, forGood } of end.failed) this.#tellFailure(event, error, forGood);
 			if (end.failed.length === 0) this.#failures.over();
-			return end.upto < batch.upto ? 'more' : 'all';
+			return 'more';
 		} catch (error) {
 			if (error instanceof GivenUp) {
 				takeBack();
@@ -201,7 +210,7 @@ export class OneConsumer<K extends Topic, Tx extends Transaction> implements Con
 				return 'more';
 			}
 			// Else the count stays: the transaction was refused for what a handler has written.
-			if (!tried || isPassing(error)) takeBack();
+			if (isPassing(error)) takeBack();
 			throw error;
 		}
 	}

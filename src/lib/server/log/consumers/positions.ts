@@ -16,30 +16,35 @@ export interface Look {
 }
 
 const topicsOf = (rows: readonly Seen[]) => arrayLiteral(rows.map(({ topic }) => topic));
-const positionsOf = (rows: readonly Seen[]) => `{${rows.map(({ position }) => position).join(',')}}`;
-const begunOf = (rows: readonly Seen[]) => `{${rows.map(({ begun }) => begun).join(',')}}`;
+const positionsOf = (rows: readonly Seen[]) =>
+	`{${rows.map(({ position }) => position).join(',')}}`;
 
 /** SQL: the rows as they were read, if nobody has changed or locked one of them since. `mine` has all or none of them. */
 const MINE = `mine AS (
 	SELECT c.topic FROM consumers AS c
-	JOIN unnest($2::text[], $3::bigint[], $4::int[]) AS seen(topic, position, begun) USING (topic)
-	WHERE c.name = $1 AND c.position = seen.position AND c.begun = seen.begun
+	JOIN unnest($2::text[], $3::bigint[]) AS seen(topic, position) USING (topic)
+	WHERE c.name = $1 AND c.position = seen.position
 	FOR UPDATE OF c SKIP LOCKED
 )`;
 const ALL_MINE = `c.name = $1 AND c.topic = ANY ($2::text[])
 	AND (SELECT count(*) FROM mine) = cardinality($2::text[])`;
+
+/**
+ * The row of a consumer that counts its batches: how many were begun at a position. It is no topic. It is a row of its own,
+ * because the others are locked while a batch runs.
+ */
+const COUNT = '$begun';
 
 /** Reads how far a consumer is. It waits for nobody. */
 export async function look(on: Queryable, name: string, topics: readonly string[]): Promise<Look> {
 	const rows = await on.query<{
 		topic: string;
 		position: string;
-		begun: number;
 		head: string;
 		given: string;
 		due: number | null;
 	}>(
-		`SELECT topic, position::text, begun, (SELECT coalesce(max(id), 0) FROM events)::text AS head, ${GIVEN}::text AS given,
+		`SELECT topic, position::text, (SELECT coalesce(max(id), 0) FROM events)::text AS head, ${GIVEN}::text AS given,
 			(SELECT (extract(epoch FROM f.next_at - clock_timestamp()) * 1000)::float8 FROM consumer_failures AS f
 				WHERE f.name = $1 AND EXISTS (SELECT FROM unnest($2::text[]) AS own(topic) WHERE logline_consumes(own.topic, f.topic))
 				ORDER BY f.next_at LIMIT 1) AS due
@@ -48,7 +53,7 @@ export async function look(on: Queryable, name: string, topics: readonly string[
 	);
 	const [first] = rows;
 	return {
-		rows: rows.map(({ topic, position, begun }) => ({ topic, position: BigInt(position), begun })),
+		rows: rows.map(({ topic, position }) => ({ topic, position: BigInt(position) })),
 		head: BigInt(first?.head ?? 0),
 		given: BigInt(first?.given ?? 0),
 		dueInMs: first?.due ?? null
@@ -70,32 +75,33 @@ export async function addTopics(
 	);
 }
 
+/** Least position of some rows. */
+export const leastOf = ([first, ...others]: readonly Seen[]): bigint =>
+	others.reduce((least, { position }) => (position < least ? position : least), first!.position);
+
 /**
- * Counts a batch before it is begun. So the next process knows when this one dies in the middle of it.
+ * Counts a batch before its first handler runs. It is committed at once, so the count stays when the process dies. Only who
+ * has locked the consumer's rows calls it.
  *
- * @returns the rows as they are now; null when another process is at work
+ * @param at where the batch begins
+ * @returns how many batches were begun here before and have not ended
  */
-export async function beginBatch(
-	on: Queryable,
-	name: string,
-	seen: readonly Seen[]
-): Promise<Seen[] | null> {
-	const begun = await on.query(
-		`WITH ${MINE} UPDATE consumers AS c SET begun = c.begun + 1 WHERE ${ALL_MINE} RETURNING 1`,
-		[name, topicsOf(seen), positionsOf(seen), begunOf(seen)]
+export async function countBatch(on: Queryable, name: string, at: bigint): Promise<number> {
+	const [row] = await on.query<{ begun: number }>(
+		`INSERT INTO consumers AS c (name, topic, position, begun) VALUES ($1, '${COUNT}', $2::bigint, 1)
+		ON CONFLICT (name, topic) DO UPDATE SET position = excluded.position, moved_at = now(),
+			begun = CASE WHEN c.position = excluded.position THEN c.begun + 1 ELSE 1 END
+		RETURNING begun`,
+		[name, at.toString()]
 	);
-	return begun.length === 0 ? null : seen.map((row) => ({ ...row, begun: row.begun + 1 }));
+	return row!.begun - 1;
 }
 
-/** Takes back the count of a batch that failed without a fault of its events. No other batch was begun meanwhile, or it stays. */
-export async function takeBackBatch(
-	on: Queryable,
-	name: string,
-	begun: readonly Seen[]
-): Promise<void> {
+/** Takes back the count of a batch that failed without a fault of its events. */
+export async function takeBackBatch(on: Queryable, name: string, at: bigint): Promise<void> {
 	await on.query(
-		`WITH ${MINE} UPDATE consumers AS c SET begun = greatest(c.begun - 1, 0) WHERE ${ALL_MINE}`,
-		[name, topicsOf(begun), positionsOf(begun), begunOf(begun)]
+		`UPDATE consumers SET begun = greatest(begun - 1, 0) WHERE name = $1 AND topic = '${COUNT}' AND position = $2::bigint`,
+		[name, at.toString()]
 	);
 }
 
@@ -107,9 +113,9 @@ export async function passBy(
 	upto: bigint
 ): Promise<void> {
 	await on.query(
-		`WITH ${MINE} UPDATE consumers AS c SET position = $5::bigint, moved_at = now()
-		WHERE ${ALL_MINE} AND c.position < $5::bigint`,
-		[name, topicsOf(seen), positionsOf(seen), begunOf(seen), upto.toString()]
+		`WITH ${MINE} UPDATE consumers AS c SET position = $4::bigint, moved_at = now()
+		WHERE ${ALL_MINE} AND c.position < $4::bigint`,
+		[name, topicsOf(seen), positionsOf(seen), upto.toString()]
 	);
 }
 
@@ -121,6 +127,6 @@ export async function beginAgain(
 ): Promise<void> {
 	await on.query(
 		`WITH ${MINE} UPDATE consumers AS c SET position = 0, moved_at = now() WHERE ${ALL_MINE}`,
-		[name, topicsOf(seen), positionsOf(seen), begunOf(seen)]
+		[name, topicsOf(seen), positionsOf(seen)]
 	);
 }

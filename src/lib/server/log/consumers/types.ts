@@ -83,5 +83,4 @@ export interface Event {
 export interface Seen {
 	topic: string;
 	position: bigint;
-	begun: number;
 }
