@@ -89,9 +89,10 @@ test(
 				let handles = false;
 				child.once('message', () => (handles = true));
 				// From the first moments of a process to the middle of its work.
-				const span = Math.random() < 0.5 ? 50 : 400;
-				const until = performance.now() + Math.random() * span;
-				while (performance.now() < until) await pause(5);
+				const atWork = kills % 2 === 0;
+				const latest = performance.now() + (atWork ? 1500 : 50 * Math.random());
+				while (performance.now() < latest && !(atWork && handles)) await pause(2);
+				if (atWork) await pause(Math.random() * 100);
 				const gone = once(child, 'exit');
 				child.kill('SIGKILL');
 				await gone;
