@@ -44,7 +44,10 @@ export interface Log extends StreamParts {
 }
 
 /** Options with their defaults filled in. */
-export interface LogOptions extends Pick<LoglineOptions, 'sessions' | 'connections'> {
+export interface LogOptions extends Pick<
+	LoglineOptions,
+	'sessions' | 'connections' | 'consumerWaitSeconds'
+> {
 	url: string;
 	schema: string;
 	topics: TopicRegistry;
@@ -55,7 +58,7 @@ export interface LogOptions extends Pick<LoglineOptions, 'sessions' | 'connectio
 
 /** Starts the parts on a migrated database, and connects them. No other function does. */
 export async function startLog(options: LogOptions): Promise<Log> {
-	const { url, schema, topics, limits, logger, consumers } = options;
+	const { url, schema, topics, limits, logger, consumers, consumerWaitSeconds } = options;
 	const settings = schemaSettings(schema);
 	const readSettings = { ...READ_BY_INDEX, ...settings };
 	// Each stream may wait for one statement. A statement that waits too long fails, and the client retries later.
@@ -122,7 +125,16 @@ export async function startLog(options: LogOptions): Promise<Log> {
 	};
 	const streams = new Streams(parts);
 	const roster = new Roster(streams.connections, () => hub.tail);
-	const jobs = startJobs({ url, settings, logger, background, topics, writer, roster });
+	const jobs = startJobs({
+		url,
+		settings,
+		logger,
+		background,
+		topics,
+		writer,
+		roster,
+		consumerWaitSeconds
+	});
 	const listener = listen(url, { ...parts, streams, tailer, relay, jobs });
 	await listener.start();
 	tailer.start();

@@ -31,7 +31,7 @@ import { findRunning, setRunning, unsetRunning } from './running.ts';
  * ```
  */
 export function createLogline(options: LoglineOptions): Logline {
-	const { sessions, connections, schema = DEFAULT_SCHEMA, logger = consoleLogger() } = options;
+	const { schema = DEFAULT_SCHEMA, logger = consoleLogger() } = options;
 	checkSchemaName(schema);
 	const topics = registryOf(options.topics);
 	const limits = { ...DEFAULT_LIMITS, ...options.limits };
@@ -112,7 +112,7 @@ export function createLogline(options: LoglineOptions): Logline {
 			if (applied.length > 0)
 				logger.info({ applied }, 'the tables of the log were brought up to date');
 		}
-		log = await startLog({ url, schema, topics, limits, logger, sessions, connections, consumers });
+		log = await startLog({ ...options, url, schema, topics, limits, logger, consumers });
 		setRunning(logline);
 	}
 

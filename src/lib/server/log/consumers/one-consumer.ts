@@ -141,7 +141,7 @@ export class OneConsumer<K extends Topic, Tx extends Transaction> implements Con
 	async #round(on: Queryable): Promise<number> {
 		await this.#payDebts();
 		const { topics } = this.#job;
-		const { rows, head, given, dueInMs } = await look(on, this.name, topics);
+		const { rows, head, given, dueInMs, isOld } = await look(on, this.name, topics);
 		if (rows.length < topics.length) {
 			await addTopics(on, this.name, topics, this.#from);
 			return 0;
@@ -156,6 +156,8 @@ export class OneConsumer<K extends Topic, Tx extends Transaction> implements Con
 		this.#lag = Math.max(0, Number(head - least));
 		const due = dueInMs !== null && dueInMs <= 0 && (await this.#retry(on));
 		const state = least < head ? await this.#next(on, rows, head) : 'all';
+		// Retention waits only for consumers that it has seen of late.
+		if (state === 'all' && isOld) await passBy(on, this.name, rows, head);
 		if (state === 'busy') return BUSY_MS * (1 + Math.random());
 		if (state === 'more' || due) return 0;
 		return dueInMs === null || dueInMs <= 0 ? POLL_MS : Math.min(POLL_MS, dueInMs);

@@ -13,6 +13,8 @@ export interface Look {
 	given: bigint;
 	/** Milliseconds until a failed event is due; null: none waits. */
 	dueInMs: number | null;
+	/** True when a position has not moved for long. */
+	isOld: boolean;
 }
 
 const topicsOf = (rows: readonly Seen[]) => arrayLiteral(rows.map(({ topic }) => topic));
@@ -43,11 +45,13 @@ export async function look(on: Queryable, name: string, topics: readonly string[
 		head: string;
 		given: string;
 		due: number | null;
+		old: boolean;
 	}>(
 		`SELECT topic, position::text, (SELECT coalesce(max(id), 0) FROM events)::text AS head, ${GIVEN}::text AS given,
 			(SELECT (extract(epoch FROM f.next_at - clock_timestamp()) * 1000)::float8 FROM consumer_failures AS f
 				WHERE f.name = $1 AND EXISTS (SELECT FROM unnest($2::text[]) AS own(topic) WHERE logline_consumes(own.topic, f.topic))
-				ORDER BY f.next_at LIMIT 1) AS due
+				ORDER BY f.next_at LIMIT 1) AS due,
+			moved_at < now() - interval '1 hour' AS old
 		FROM consumers WHERE name = $1 AND topic = ANY ($2::text[]) ORDER BY topic COLLATE "C"`,
 		[name, arrayLiteral(topics)]
 	);
@@ -56,7 +60,8 @@ export async function look(on: Queryable, name: string, topics: readonly string[
 		rows: rows.map(({ topic, position }) => ({ topic, position: BigInt(position) })),
 		head: BigInt(first?.head ?? 0),
 		given: BigInt(first?.given ?? 0),
-		dueInMs: first?.due ?? null
+		dueInMs: first?.due ?? null,
+		isOld: rows.some(({ old }) => old)
 	};
 }
 
@@ -105,7 +110,9 @@ export async function takeBackBatch(on: Queryable, name: string, at: bigint): Pr
 	);
 }
 
-/** Moves positions past ids that have nothing for the consumer. If another process is at work, it does nothing. */
+/**
+ * Moves positions past ids that have nothing for the consumer, or says that they are where they should be. If another process is at work, it does nothing.
+ */
 export async function passBy(
 	on: Queryable,
 	name: string,
@@ -114,7 +121,7 @@ export async function passBy(
 ): Promise<void> {
 	await on.query(
 		`WITH ${MINE} UPDATE consumers AS c SET position = $4::bigint, moved_at = now()
-		WHERE ${ALL_MINE} AND c.position < $4::bigint`,
+		WHERE ${ALL_MINE} AND c.position <= $4::bigint`,
 		[name, topicsOf(seen), positionsOf(seen), upto.toString()]
 	);
 }
