@@ -10,11 +10,14 @@ export const consumers = pgTable(
 	'consumers',
 	{
 		name: text('name').notNull(),
-		/** A topic, or a wildcard such as `rooms/[any]/messages`. */
+		/** A topic, or a wildcard such as `rooms/*\/messages`. `$begun` is none: its row says where the last batch began. */
 		topic: text('topic').notNull(),
 		/** Every event of the topic up to this id is handled, or is in consumer_failures or dead_letters. */
 		position: id('position').notNull(),
-		/** Batches that were begun since the last one that ended. More than one: a process died in the middle. */
+		/**
+		 * In the row `$begun`: batches that were begun at its position. More than one: a process died in the middle. It has a
+		 * row of its own because the others are locked while a batch runs.
+		 */
 		begun: integer('begun').notNull().default(0),
 		movedAt: moment('moved_at').notNull().defaultNow()
 	},

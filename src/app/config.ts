@@ -50,6 +50,13 @@ const Environment = v.object({
 	SSE_BUFFER_BYTES: integer(262_144, 4096, 1_073_741_824, 'bytes'),
 	LOGIN_ATTEMPTS_PER_MINUTE: integer(10, 1, 1_000_000, 'attempts'),
 	SIGNUPS_PER_10_MINUTES: integer(30, 1, 1_000_000, 'sign-ups'),
+	WEBHOOK_URL: v.optional(
+		v.pipe(v.string(), v.url('must be an address'), v.regex(/^https?:/, 'must begin with https:'))
+	),
+	WEBHOOK_SECRET: v.optional(
+		v.pipe(v.string(), v.minLength(16, 'must have at least 16 characters'))
+	),
+	WEBHOOK_TOPICS: v.optional(v.string(), 'notifications'),
 	LOG_LEVEL: v.optional(
 		v.picklist(
 			['fatal', 'error', 'warn', 'info', 'debug', 'trace', 'silent'],
@@ -79,6 +86,11 @@ export interface Config {
 	loginAttemptsPerMinute: number;
 	/** For each network. */
 	signupsPer10Minutes: number;
+	/** Where events are sent; null: nowhere. */
+	webhookUrl: string | null;
+	/** Signs what is sent. Set when `webhookUrl` is. */
+	webhookSecret: string | null;
+	webhookTopics: string[];
 	logLevel: string;
 	shutdownGraceMs: number;
 	/** A client that takes no bytes for this long is disconnected. Not configurable by the environment. */
@@ -101,6 +113,11 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
 		throw new Error(`The environment is not valid:\n${lines.join('\n')}`);
 	}
 	const e = result.output;
+	if (e.WEBHOOK_URL !== undefined && e.WEBHOOK_SECRET === undefined) {
+		throw new Error(
+			'The environment is not valid:\n  WEBHOOK_URL needs WEBHOOK_SECRET, by which the receiver knows us'
+		);
+	}
 	return {
 		databaseUrl: e.DATABASE_URL ?? null,
 		publishToken: e.PUBLISH_TOKEN ?? null,
@@ -114,6 +131,9 @@ export function loadConfig(env: Record<string, string | undefined>): Config {
 		bufferBytes: e.SSE_BUFFER_BYTES,
 		loginAttemptsPerMinute: e.LOGIN_ATTEMPTS_PER_MINUTE,
 		signupsPer10Minutes: e.SIGNUPS_PER_10_MINUTES,
+		webhookUrl: e.WEBHOOK_URL ?? null,
+		webhookSecret: e.WEBHOOK_SECRET ?? null,
+		webhookTopics: e.WEBHOOK_TOPICS.split(',').map((topic) => topic.trim()),
 		logLevel: e.LOG_LEVEL,
 		shutdownGraceMs: e.SHUTDOWN_GRACE_MS,
 		stallMs: 60_000

@@ -6,6 +6,7 @@ import { join } from 'node:path';
 import { describe, expect, it } from 'vitest';
 import { command } from '../support/command.ts';
 import { createTestDatabase } from '../support/database.ts';
+import { openClient } from '../../src/app/driver-client.ts';
 
 describe('npm run db:*', () => {
 	it('db:migrate brings an empty database up to date, and can be repeated', async () => {
@@ -31,6 +32,52 @@ describe('npm run db:*', () => {
 		expect(code).toBe(0);
 		expect(after).not.toBe(before);
 		expect(out).toContain(String(after));
+	});
+});
+
+describe('npm run dead-letters', () => {
+	it('lists, shows, tries again and drops what was set aside', async () => {
+		const { url } = await createTestDatabase();
+		const env = { DATABASE_URL: url };
+		const sql = openClient(url, { max: 1, name: 'test sql' });
+		const run = (...args: string[]) => command('dead-letters', args, { env });
+		try {
+			expect(await run()).toEqual({ code: 0, out: 'Nothing was set aside.\n', err: '' });
+			await sql`insert into events (topic, data) values ('a', '1')`;
+			await sql`
+				insert into dead_letters (consumer, event_id, topic, data, created_at, error, key) values
+					(null, null, 'a', '{"x": 1}', now(), 'it was refused', 'once'),
+					('mail', 1, 'a', '1', now(), ${'it failed\u001b[31m'}, null),
+					('mail', 99, 'a', '1', now(), 'it was trimmed', null),
+					(null, null, 'a', '2', now(), 'again', null)`;
+			const { out } = await run('list');
+			expect(out.split('\n').map((line) => line.slice(0, 3))).toEqual([
+				'1  ',
+				'2  ',
+				'3  ',
+				'4  ',
+				''
+			]);
+			expect(out).toContain('consumer "mail", event 1  a  it failed');
+			expect(out, 'a terminal obeys nothing of it').not.toContain('\u001b');
+			expect((await run('show', '1')).out).toContain('data:       {"x": 1}');
+			expect((await run('drop', '4')).code).toBe(0);
+
+			const { code, err } = await run('retry', 'all');
+			expect(code, 'one could not be tried').toBe(1);
+			expect(err).toContain('3 stays: its event 99 is not in the log any more');
+			expect([...(await sql`select topic, data, key from outbox`)]).toEqual([
+				{ topic: 'a', data: { x: 1 }, key: 'once' }
+			]);
+			expect([...(await sql`select name, event_id, attempts from consumer_failures`)]).toEqual([
+				{ name: 'mail', event_id: '1', attempts: 0 }
+			]);
+			expect([...(await sql`select id from dead_letters`)]).toEqual([{ id: '3' }]);
+			expect((await run('retry', '7')).err).toContain('There is no dead letter 7');
+			expect((await run('eat', '7')).code).toBe(2);
+		} finally {
+			await sql.end();
+		}
 	});
 });
 

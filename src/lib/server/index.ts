@@ -27,6 +27,13 @@ export type { Authenticate, ReadSessions, SignedInViewer } from './streams/viewe
 export type { WatchedEvent, WatchOptions } from './streams/watch.ts';
 export { errorResponse, failureOf, refusalHeaders } from './streams/refusal.ts';
 export { checkEvents, type CheckedEvents, type Misfit } from './log/check-events.ts';
+export type {
+	ConsumedEvent,
+	Consumer,
+	ConsumeOptions,
+	ConsumerGap,
+	ConsumerHandler
+} from './log/consumers/types.ts';
 export { historyJson, type HistoryPage } from './log/history.ts';
 export type { SSEBody } from './sse/body.ts';
 export * from './sse/produce-sse.ts';

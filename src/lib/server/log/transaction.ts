@@ -17,18 +17,22 @@ export async function inTransaction(
 	statement: (when: string) => string
 ): Promise<void> {
 	const none = 'pg_current_xact_id_if_assigned()';
-	if ((await run(tx, statement(`${none} IS NOT NULL`))).length > 0) return;
+	if ((await runIn(tx, statement(`${none} IS NOT NULL`))).length > 0) return;
 	// Nothing was written before. So the transaction gets its id from a statement of ours.
-	const [row] = await run(tx, 'SELECT pg_current_xact_id()::text AS id');
+	const [row] = await runIn(tx, 'SELECT pg_current_xact_id()::text AS id');
 	const id = literal((row as { id: string }).id);
-	if ((await run(tx, statement(`${none} = ${id}::xid8`))).length > 0) return;
-	throw new LoglineError(
+	if ((await runIn(tx, statement(`${none} = ${id}::xid8`))).length > 0) return;
+	throw lostTransaction();
+}
+
+/** The error that says that a transaction does not go on as one. */
+export const lostTransaction = () =>
+	new LoglineError(
 		'transaction_lost',
 		'The transaction has lost its connection, or was never begun. Nothing was written. Try it again from its beginning.',
 		503,
 		1
 	);
-}
 
 /**
  * Quotes a text. The values are part of the statement, because plain text is all that the clients of an application have in
@@ -43,7 +47,7 @@ export const nameIn = (schema: string, table: string) =>
 	`"${schema.replaceAll('"', '""')}".${table}`;
 
 /** Runs a statement as the application's client does, and returns its rows. */
-async function run(tx: Transaction, statement: string): Promise<readonly unknown[]> {
+export async function runIn(tx: Transaction, statement: string): Promise<readonly unknown[]> {
 	// The order matters: a transaction of drizzle has a property `query`, too, which is no function.
 	const result = await ('execute' in tx
 		? tx.execute(statement)

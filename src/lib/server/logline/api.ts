@@ -9,6 +9,7 @@ import type {
 	TopicRegistry,
 	Viewer
 } from '../../protocol/index.ts';
+import type { Consumer, ConsumeOptions, ConsumerHandler } from '../log/consumers/types.ts';
 import type { HistoryPage } from '../log/history.ts';
 import type { Appended, NewEvent, Producer, Transaction } from '../log/types.ts';
 import type { StreamAsked } from '../streams/open.ts';
@@ -220,6 +221,25 @@ export interface Logline extends Reading {
 	 * @returns false when the log is behind by more than a second; nothing is lost by it
 	 */
 	settle(userID: string): Promise<boolean>;
+	/**
+	 * Calls a handler for every event of some topics, of all users, in the order of the log, one after the other. What the
+	 * handler writes with `tx` is committed together with the consumer's position: exactly once, whatever dies in between.
+	 * All processes that call it with the same name share the work. Inside, emit with `tx`: an `append` without it is
+	 * repeated when the transaction is. Call it before `start` or after.
+	 *
+	 * A handler that fails is tried again, later each time, and the others go on. After the last attempt its event goes to
+	 * `dead_letters`. Failures of the database do not count.
+	 *
+	 * @param name unique among the consumers of the log; a consumer with a new name begins anew
+	 * @param topics declared names, topics or wildcards: `rooms/*\/messages`
+	 * @throws LoglineError `invalid_topics`, `invalid_consumer`, `draining`
+	 */
+	consume<K extends Topic, Tx extends Transaction>(
+		name: string,
+		topics: readonly K[],
+		handler: ConsumerHandler<K, Tx>,
+		options: ConsumeOptions<Tx>
+	): Consumer;
 	/**
 	 * Ends the streams of a session on every server, and forgets its clients. The same as
 	 * `SELECT pg_notify('logline_sessions', session)`, which a trigger of your sessions table can send.

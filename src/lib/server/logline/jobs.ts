@@ -43,6 +43,8 @@ export interface JobParts {
 	topics: TopicRegistry;
 	writer: Writer;
 	roster: Roster;
+	/** How long retention waits for consumers; undefined: the default. */
+	consumerWaitSeconds: number | undefined;
 }
 
 /** The background work of a process. */
@@ -60,7 +62,7 @@ export interface Jobs {
 
 /** Starts the jobs. Each has its own loop: a trim that takes an hour must not delay new partitions. */
 export function startJobs(parts: JobParts): Jobs {
-	const { url, settings, logger, background, topics, writer, roster } = parts;
+	const { url, settings, logger, background, topics, writer, roster, consumerWaitSeconds } = parts;
 	const retention = new SoleConnection(url, { name: 'retention', answerMs: 60_000, settings });
 	const stopping = new AbortController();
 	let lastPartitioned: bigint | null = null;
@@ -82,7 +84,9 @@ export function startJobs(parts: JobParts): Jobs {
 		partitions,
 		endedSessions,
 		every(PROBE_MS, 'probe', () => writer.probe()),
-		every(MAINTENANCE_MS, 'retention', () => trimLog(retention, topics, stopping.signal)),
+		every(MAINTENANCE_MS, 'retention', () =>
+			trimLog(retention, topics, stopping.signal, consumerWaitSeconds)
+		),
 		every(MAINTENANCE_MS, 'answers', () => forgetAnswers(background, stopping.signal)),
 		every(MAINTENANCE_MS, 'clients', () => forgetClients(background)),
 		every(SWEEP_MS, 'grants', () => sweepGrants(background)),

@@ -10,6 +10,7 @@ import { Presence } from '../delivery/presence/presence.ts';
 import { Signals } from '../delivery/signals/signals.ts';
 import { createPageReader } from '../delivery/page-reader.ts';
 import { Writer } from '../log/append.ts';
+import type { Consumers } from '../log/consumers/consumers.ts';
 import { declareTopics } from '../log/declarations.ts';
 import { readEndedOfMany } from '../log/end-topic.ts';
 import { Relay } from '../log/relay.ts';
@@ -43,22 +44,26 @@ export interface Log extends StreamParts {
 	jobs: Jobs;
 	streams: Streams;
 	signals: Signals;
-	/** Ends the parts, in order. The first step writes what is queued. */
+	/** Ends the parts, in order. The first steps end the consumers and write what is queued. */
 	steps: Step[];
 }
 
 /** Options with their defaults filled in. */
-export interface LogOptions extends Pick<LoglineOptions, 'sessions' | 'connections'> {
+export interface LogOptions extends Pick<
+	LoglineOptions,
+	'sessions' | 'connections' | 'consumerWaitSeconds'
+> {
 	url: string;
 	schema: string;
 	topics: TopicRegistry;
 	limits: StreamLimits;
 	logger: Logger;
+	consumers: Consumers;
 }
 
 /** Starts the parts on a migrated database, and connects them. No other function does. */
 export async function startLog(options: LogOptions): Promise<Log> {
-	const { url, schema, topics, limits, logger } = options;
+	const { url, schema, topics, limits, logger, consumers, consumerWaitSeconds } = options;
 	const settings = schemaSettings(schema);
 	const readSettings = { ...READ_BY_INDEX, ...settings };
 	// Each stream may wait for one statement. A statement that waits too long fails, and the client retries later.
@@ -85,6 +90,7 @@ export async function startLog(options: LogOptions): Promise<Log> {
 			deliver: (events, upTo, trimmed) => {
 				presence.saw(events);
 				hub.publish(events, upTo, trimmed);
+				consumers.wake(events);
 			},
 			atEnd: () => hub.atEnd(),
 			replaced: (head) => {
@@ -141,7 +147,16 @@ export async function startLog(options: LogOptions): Promise<Log> {
 		epoch: () => tailer.epoch,
 		logger
 	});
-	const jobs = startJobs({ url, settings, logger, background, topics, writer, roster });
+	const jobs = startJobs({
+		url,
+		settings,
+		logger,
+		background,
+		topics,
+		writer,
+		roster,
+		consumerWaitSeconds
+	});
 	const listener = listen(url, { ...parts, streams, tailer, relay, jobs, signals });
 	await listener.start();
 	tailer.start();
@@ -150,7 +165,9 @@ export async function startLog(options: LogOptions): Promise<Log> {
 	signals.start();
 	presence.start();
 	streams.connections.start();
+	consumers.begin(new SoleConnection(url, { name: 'consumers', settings: readSettings }));
 	const steps: Step[] = [
+		['consumers', () => consumers.stop(limits.shutdownGraceMs / 4), limits.shutdownGraceMs / 2],
 		['writer', () => writer.close()],
 		['listener', () => listener.stop()],
 		['signals', () => signals.stop()],

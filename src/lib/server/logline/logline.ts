@@ -2,6 +2,7 @@ import { createRegistry, LoglineError, TopicRegistry } from '../../protocol/inde
 import type { Topic, Viewer } from '../../protocol/index.ts';
 import { acceptSignal } from '../delivery/signals/accept.ts';
 import { acceptEvents } from '../log/accept.ts';
+import { Consumers } from '../log/consumers/consumers.ts';
 import { endTopic } from '../log/end-topic.ts';
 import { readHistory, readHistoryPage } from '../log/history.ts';
 import { settleGrants } from '../log/grants/read-grants.ts';
@@ -37,10 +38,11 @@ import { findRunning, setRunning, unsetRunning } from './running.ts';
  * ```
  */
 export function createLogline(options: LoglineOptions): Logline {
-	const { sessions, connections, schema = DEFAULT_SCHEMA, logger = consoleLogger() } = options;
+	const { schema = DEFAULT_SCHEMA, logger = consoleLogger() } = options;
 	checkSchemaName(schema);
 	const topics = registryOf(options.topics);
 	const limits = { ...DEFAULT_LIMITS, ...options.limits };
+	const consumers = new Consumers({ topics, schema, logger });
 	const requests = new UnderWay();
 	const signalDoor = new SignalDoor();
 	/** Pending payload checks. Their events were accepted by `append`, so the writer must not close before them. */
@@ -118,7 +120,7 @@ export function createLogline(options: LoglineOptions): Logline {
 			if (applied.length > 0)
 				logger.info({ applied }, 'the tables of the log were brought up to date');
 		}
-		log = await startLog({ url, schema, topics, limits, logger, sessions, connections });
+		log = await startLog({ ...options, url, schema, topics, limits, logger, consumers });
 		setRunning(logline);
 	}
 
@@ -181,6 +183,7 @@ export function createLogline(options: LoglineOptions): Logline {
 			checkGrant(topics, { scope, userID, source });
 			await takeGrant(running().pool, schema, { scope, userID, source }, tx);
 		},
+		consume: (...asked) => consumers.add(...asked),
 		settle: (userID) => settleGrants(running().pool, userID),
 		async endSession(session) {
 			const { streams, background } = running();
@@ -206,7 +209,7 @@ export function createLogline(options: LoglineOptions): Logline {
 				writer,
 				listener,
 				lastPartitioned: jobs.lastPartitioned,
-				jobs: jobs.all
+				jobs: [...jobs.all, ...consumers.all]
 			});
 		},
 		get parts() {

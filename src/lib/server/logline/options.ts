@@ -28,6 +28,11 @@ export interface LoglineOptions {
 	 * SvelteKit calls `init` with newly loaded modules and does not end the old ones. Default: false.
 	 */
 	dev?: boolean | undefined;
+	/**
+	 * How long retention waits for consumers: an event that is younger is not trimmed while a consumer has not handled it. A
+	 * consumer that comes later is told of a gap. In seconds. Default: 7 days.
+	 */
+	consumerWaitSeconds?: number | undefined;
 	/** Limits and times of the streams, see {@link StreamLimits} for the defaults. */
 	limits?: Partial<StreamLimits>;
 	/** Where log lines go. A pino logger fits. Default: warnings and errors to the console. */

@@ -14,7 +14,23 @@ import { endOfBatch, readProgress } from '../progress.ts';
 export interface Timed {
 	topic: string;
 	seconds: number;
+	/** Events after this id wait for a consumer, until they are `waitSeconds` older than now. undefined: none waits. */
+	waiting?: bigint | undefined;
+	waitSeconds?: number;
 }
+
+/** An event is trimmed when it is older than the first time, and no consumer waits for it or it is older than the second. */
+interface Cut {
+	cut: string;
+	/** Greatest id for which no consumer waits. */
+	waiting: string;
+	/** Older events wait for nobody. */
+	latest: string;
+}
+
+/** SQL: the events of a block that are trimmed. */
+const OLD = `topic = $1 AND id >= $2::bigint AND id <= $3::bigint AND created_at < $4::timestamptz
+	AND (id <= $5::bigint OR created_at < $6::timestamptz)`;
 
 /**
  * SQL: the declared name or pattern of a topic. Topics whose last event is older than the table `log_topics` are missing
@@ -44,20 +60,25 @@ export async function trimByTime(
 ): Promise<number> {
 	await noteBlocks(on, topics, head, signal);
 	let deleted = 0;
-	for (const { topic, seconds } of await topicsDue(on, topics)) {
+	for (const { topic, seconds, waiting, waitSeconds = 0 } of await topicsDue(on, topics)) {
 		// The horizon and the deletion must use the same time.
-		const [row] = await on.query<{ cut: string }>(
-			'SELECT (now() - make_interval(secs => $1::float8))::text AS cut',
-			[seconds]
+		const [row] = await on.query<{ cut: string; latest: string }>(
+			`SELECT (now() - make_interval(secs => $1::float8))::text AS cut,
+				(now() - make_interval(secs => greatest($1::float8, $2::float8)))::text AS latest`,
+			[seconds, waitSeconds]
 		);
-		const { cut } = row!;
-		for (;;) {
+		const cut = { ...row!, waiting: (waiting ?? head).toString() };
+		// In order of the blocks, each once: one with events that wait keeps its entry.
+		for (let before = '-1'; ;) {
 			const blocks = await on.query<{ block: string; last: string }>(
 				`SELECT block::text, last::text FROM retention_blocks
-				WHERE topic = $1 AND oldest < $2::timestamptz ORDER BY retention_blocks.block LIMIT ${BLOCKS}`,
-				[topic, cut]
+				WHERE topic = $1 AND oldest < $2::timestamptz AND block > $3::bigint
+					AND (block <= $4::bigint / ${BLOCK} OR oldest < $5::timestamptz)
+				ORDER BY retention_blocks.block LIMIT ${BLOCKS}`,
+				[topic, cut.cut, before, cut.waiting, cut.latest]
 			);
 			if (blocks.length === 0) break;
+			before = blocks.at(-1)!.block;
 			for (const { block, last } of blocks) {
 				if (signal?.aborted) return deleted;
 				deleted += await trimBlock(on, topic, block, last, cut);
@@ -70,8 +91,8 @@ export async function trimByTime(
 /** Returns the topics that have something to trim, so that thousands of others cost nothing. */
 async function topicsDue(on: Queryable, topics: readonly Timed[]): Promise<Timed[]> {
 	if (topics.length === 0) return [];
-	const rows = await on.query<{ topic: string; seconds: string }>(
-		`SELECT DISTINCT b.topic, t.seconds::text FROM retention_blocks AS b
+	const rows = await on.query<{ topic: string; declared: string }>(
+		`SELECT DISTINCT b.topic, t.name AS declared FROM retention_blocks AS b
 		JOIN unnest($1::text[], $2::text[]::float8[]) AS t(name, seconds) ON t.name = ${declaredAs('b.topic')}
 		WHERE b.oldest < now() - make_interval(secs => $3::float8) AND b.oldest < now() - make_interval(secs => t.seconds)
 		ORDER BY b.topic`,
@@ -81,7 +102,8 @@ async function topicsDue(on: Queryable, topics: readonly Timed[]): Promise<Timed
 			Math.min(...topics.map(({ seconds }) => seconds))
 		]
 	);
-	return rows.map(({ topic, seconds }) => ({ topic, seconds: Number(seconds) }));
+	const declared = new Map(topics.map((timed) => [timed.topic, timed]));
+	return rows.map(({ topic, declared: name }) => ({ ...declared.get(name)!, topic }));
 }
 
 /** Stores the oldest time of each block and topic, for the rows that are new since the last run. */
@@ -122,27 +144,27 @@ async function noteBlocks(
 	}
 }
 
-/** Deletes the events of one block that are older than `cut`. */
+/** Deletes the events of one block that are old enough. */
 async function trimBlock(
 	on: Queryable,
 	topic: string,
 	block: string,
 	last: string,
-	cut: string
+	{ cut, waiting, latest }: Cut
 ): Promise<number> {
 	const first = (BigInt(block) * BigInt(BLOCK)).toString();
-	const old = [topic, first, last, cut];
+	const old = [topic, first, last, cut, waiting, latest];
 	await on.query(
 		`INSERT INTO topic_horizons AS h (topic, audience, horizon)
 		SELECT topic, coalesce(user_id, ''), max(id) FROM events
-		WHERE topic = $1 AND id >= $2::bigint AND id <= $3::bigint AND created_at < $4::timestamptz GROUP BY 1, 2
+		WHERE ${OLD} GROUP BY 1, 2
 		ON CONFLICT (topic, audience) DO UPDATE SET horizon = greatest(h.horizon, excluded.horizon)`,
 		old
 	);
 	const [row] = await on.query<{ count: string }>(
 		`WITH gone AS (
 			DELETE FROM events
-			WHERE topic = $1 AND id >= $2::bigint AND id <= $3::bigint AND created_at < $4::timestamptz RETURNING 1
+			WHERE ${OLD} RETURNING 1
 		) SELECT count(*)::text AS count FROM gone`,
 		old
 	);

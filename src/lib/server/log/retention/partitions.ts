@@ -39,15 +39,18 @@ export async function dropSpentPartitions(
 	);
 	const kept = [
 		arrayLiteral(topics.map(({ topic }) => topic)),
-		arrayLiteral(topics.map(({ seconds }) => String(seconds)))
+		arrayLiteral(topics.map(({ seconds }) => String(seconds))),
+		arrayLiteral(topics.map(({ waiting }) => (waiting ?? head).toString())),
+		arrayLiteral(topics.map(({ waitSeconds = 0 }) => String(waitSeconds)))
 	];
 	/** @returns true when one of the rows is still needed; each row's own age counts */
 	const needs = async (rows: string) => {
 		const needed = await on.query(
 			`SELECT FROM ${rows} AS e
 			LEFT JOIN log_topics AS known ON known.topic = e.topic
-			LEFT JOIN unnest($1::text[], $2::float8[]) AS kept(name, seconds) ON kept.name = coalesce(known.pattern, e.topic)
-			WHERE kept.seconds IS NULL OR e.created_at >= now() - make_interval(secs => kept.seconds) LIMIT 1`,
+			LEFT JOIN unnest($1::text[], $2::float8[], $3::bigint[], $4::float8[]) AS kept(name, seconds, waiting, wait_seconds) ON kept.name = coalesce(known.pattern, e.topic)
+			WHERE kept.seconds IS NULL OR e.created_at >= now() - make_interval(secs => kept.seconds)
+				OR e.id > kept.waiting AND e.created_at >= now() - make_interval(secs => kept.wait_seconds) LIMIT 1`,
 			kept
 		);
 		return needed.length > 0;

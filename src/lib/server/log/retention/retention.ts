@@ -4,6 +4,7 @@ import type { SoleConnection } from '../../database/sole-connection.ts';
 import { trimByTime, type Timed } from './age.ts';
 import { dropSpentPartitions } from './partitions.ts';
 import { endOfBatch, readProgress } from '../progress.ts';
+import { readWaiting, WAIT_SECONDS } from './waiting.ts';
 import { readHead } from '../read.ts';
 
 /** Maximum rows that one batch looks at, and maximum events that one statement deletes. */
@@ -20,12 +21,14 @@ const OWN = ['$subscribed', '$granted', '$revoked', '$ended'].map(
  *
  * @param connection used only by this job, because it holds a session lock while it works
  * @param signal stops the job between two batches
+ * @param waitSeconds how long it waits for consumers that have not handled an event yet
  * @returns number of deleted events, without those of dropped partitions; null when another process runs the job
  */
 export async function trimLog(
 	connection: SoleConnection,
 	registry: TopicRegistry,
-	signal?: AbortSignal
+	signal?: AbortSignal,
+	waitSeconds = WAIT_SECONDS
 ): Promise<number | null> {
 	const [lock] = await connection.query<{ mine: boolean }>(
 		"SELECT pg_try_advisory_lock(hashtextextended('logline.retention', 0)) AS mine",
@@ -34,17 +37,23 @@ export async function trimLog(
 	if (!lock?.mine) return null;
 	try {
 		const head = await readHead(connection);
+		const waiting = await readWaiting(connection, registry);
+		// The age of counted events is not known: here, it counts how long a consumer has not been seen.
+		const seen = await readWaiting(connection, registry, waitSeconds);
 		const timed: Timed[] = [];
 		const counted: { topic: string; last: number }[] = [];
 		for (const [topic, { retention }] of [...registry, ...OWN]) {
 			if (!retention) continue;
-			if ('seconds' in retention) timed.push({ topic, seconds: retention.seconds });
+			if ('seconds' in retention)
+				timed.push({ topic, seconds: retention.seconds, waiting: waiting.get(topic), waitSeconds });
 			else counted.push({ topic, last: retention.lastPerUser });
 		}
 		await dropSpentPartitions(connection, timed, head, signal);
 		let deleted = await trimByTime(connection, timed, head, signal);
 		for (const { topic, last } of counted) {
-			deleted += await trimByCount(connection, topic, last, head, signal);
+			const upto = seen.get(topic);
+			const end = upto !== undefined && upto < head ? upto : head;
+			deleted += await trimByCount(connection, topic, last, end, signal);
 		}
 		return deleted;
 	} finally {
@@ -58,6 +67,7 @@ export async function trimLog(
 /**
  * Keeps only the newest `last` events for each audience that got new events since the last run.
  *
+ * @param head no event after it is trimmed
  * @param topic a topic, or a pattern: then the newest of each of its topics
  */
 async function trimByCount(
@@ -108,6 +118,8 @@ async function trimToLast(
 			[audience, topic, last]
 		);
 		if (!boundary) continue;
+		// What comes after `to` waits for a consumer, or is looked at in the next batch.
+		const upto = (BigInt(boundary.id) < to ? BigInt(boundary.id) : to).toString();
 		await on.query(
 			`INSERT INTO topic_horizons AS h (topic, audience, horizon) VALUES ($1, $2, $3::bigint)
 			ON CONFLICT (topic, audience) DO UPDATE SET horizon = greatest(h.horizon, excluded.horizon)`,
@@ -121,7 +133,7 @@ async function trimToLast(
 						ORDER BY events.id LIMIT ${BATCH}
 					) RETURNING 1
 				) SELECT count(*)::text AS count FROM gone`,
-				[audience, topic, boundary.id]
+				[audience, topic, upto]
 			);
 			gone = Number(row!.count);
 		}

@@ -1,0 +1,209 @@
+import type { Topic } from '../../../protocol/index.ts';
+import { arrayLiteral } from '../../database/array-literal.ts';
+import { literal, lostTransaction, nameIn, runIn } from '../transaction.ts';
+import type { Transaction } from '../types.ts';
+import { attempt } from './attempt.ts';
+import { noteFailure, noteSuccess, stillIn, type Claim, type Held } from './failures.ts';
+import type { ConsumeOptions, ConsumerHandler, Event, Seen } from './types.ts';
+
+/** A batch ends when its handlers have taken this long together, so that others get their turn. Milliseconds. */
+const BATCH_MS = 1000;
+
+/** How long a transaction may take besides its handlers. Milliseconds. */
+const SPARE_MS = 30_000;
+
+/** What a consumer does. */
+export interface Job<K extends Topic, Tx extends Transaction> {
+	name: string;
+	/** The log's schema. */
+	schema: string;
+	/** Stored names of its topics. */
+	topics: readonly string[];
+	handler: ConsumerHandler<K, Tx>;
+	options: Required<Omit<ConsumeOptions<Tx>, 'from' | 'onGap'>>;
+	/** Aborts when a handler must not be waited for any longer. */
+	giveUp: AbortSignal;
+}
+
+/** An event that is not tried, because it is known to fail. */
+export interface KnownFailure {
+	error: string;
+	attempts: number;
+}
+
+/** What became of a batch that was committed. */
+export interface BatchEnd {
+	/** Id up to which the consumer has moved. */
+	upto: bigint;
+	/** Errors of the events that failed. */
+	failed: { event: Event; error: string; forGood: boolean }[];
+}
+
+/**
+ * Handles events and moves the positions behind them, in one transaction of the application.
+ *
+ * @param seen the rows of the consumer as they must still be
+ * @param batch.upto the position after the last event
+ * @param batch.begin called under the lock, before the first handler; returns how many of the events to take
+ * @param batch.isEnough asked between two events: true ends the batch early
+ * @returns null: another process is at work, and nothing was done
+ */
+export async function handleBatch<K extends Topic, Tx extends Transaction>(
+	job: Job<K, Tx>,
+	seen: readonly Seen[],
+	batch: {
+		events: readonly Event[];
+		upto: bigint;
+		known: ReadonlyMap<bigint, KnownFailure>;
+		begin: () => Promise<number>;
+		isEnough: () => boolean;
+	}
+): Promise<BatchEnd | null> {
+	let end: BatchEnd | null = null;
+	await inTransactionOf(job, async (tx) => {
+		end = null;
+		const held = await hold(job, tx, seen);
+		if (!held) return;
+		const failed: BatchEnd['failed'] = [];
+		const events = batch.events.slice(0, await batch.begin());
+		let upto = events.length < batch.events.length ? events.at(-1)!.id : batch.upto;
+		const began = performance.now();
+		for (const [i, event] of events.entries()) {
+			const known = batch.known.get(event.id);
+			const limits = { ...job.options, giveUp: job.giveUp };
+			const error = known?.error ?? (await attempt(tx, job.handler, event, limits));
+			if (error !== null) {
+				const failure = { error, attempts: known?.attempts ?? 1 };
+				const forGood = await noteFailure(held, event, failure, job.options);
+				failed.push({ event, error, forGood });
+			}
+			const isEnough = batch.isEnough() || performance.now() - began > BATCH_MS;
+			if (isEnough && i < events.length - 1) {
+				upto = event.id;
+				break;
+			}
+		}
+		await move(held, job.topics, upto);
+		end = { upto, failed };
+	});
+	return end;
+}
+
+/**
+ * Tries a failed event again, in a transaction of its own.
+ *
+ * @param event null: it was trimmed
+ * @returns null: another process is at work, and nothing was done; else the error, if it failed again
+ */
+export async function handleAgain<K extends Topic, Tx extends Transaction>(
+	job: Job<K, Tx>,
+	claim: Claim,
+	event: Event | null
+): Promise<{ error: string | null; forGood: boolean } | null> {
+	let end: { error: string | null; forGood: boolean } | null = null;
+	await inTransactionOf(job, async (tx) => {
+		end = null;
+		const held = await hold(job, tx, null);
+		if (!held) return;
+		const { name, options, giveUp } = job;
+		const mine = await runIn(
+			tx,
+			`SELECT 1 FROM ${nameIn(job.schema, 'consumer_failures')} WHERE name = ${literal(name)}
+				AND event_id = ${claim.id} AND attempts = ${claim.attempts} FOR UPDATE SKIP LOCKED`
+		);
+		if (mine.length === 0) return;
+		let error: string | null;
+		let { attempts } = claim;
+		if (event === null) {
+			error = `It was trimmed before it could be handled. ${claim.error}`;
+			attempts = options.attempts;
+		} else if (attempts > options.attempts) {
+			error = `Its last attempt has not ended: the process has. ${claim.error}`;
+		} else error = await attempt(tx, job.handler, event, { ...options, giveUp });
+		if (error === null) {
+			await noteSuccess(held, claim);
+			end = { error, forGood: false };
+		} else {
+			end = { error, forGood: await noteFailure(held, claim, { error, attempts }, options) };
+		}
+	});
+	return end;
+}
+
+/** Runs work in the application's transaction, and makes sure that it ran and that its error is not lost. */
+async function inTransactionOf<K extends Topic, Tx extends Transaction>(
+	{ options }: Job<K, Tx>,
+	work: (tx: Tx) => Promise<void>
+): Promise<void> {
+	let failure: { error: unknown } | null = null;
+	let runs = 0;
+	let isLate = false;
+	const done = options.transaction(async (tx) => {
+		runs++;
+		failure = null;
+		try {
+			if (isLate) throw lostTransaction();
+			await work(tx);
+		} catch (error) {
+			failure = { error };
+			throw error;
+		}
+	});
+	await within(options.timeoutMs + SPARE_MS, done).finally(() => (isLate = true));
+	const hidden = failure as { error: unknown } | null;
+	if (hidden) throw hidden.error;
+	if (runs === 0) throw new Error('The option `transaction` of a consumer did not run its work.');
+}
+
+/** A client may forget a statement when its connection is lost. While it still has it, its locks keep others away. */
+async function within(ms: number, done: Promise<unknown>): Promise<void> {
+	let timer: NodeJS.Timeout | undefined;
+	const late = new Promise<never>((_, reject) => {
+		const message = `The transaction of a consumer has not ended within ${ms} ms.`;
+		timer = setTimeout(() => reject(Object.assign(new Error(message), { code: 'ETIMEDOUT' })), ms);
+	});
+	try {
+		await Promise.race([done, late]);
+	} finally {
+		clearTimeout(timer);
+	}
+}
+
+/**
+ * Locks the rows of the consumer. This alone excludes other processes.
+ *
+ * @param seen how the rows must be; null: as they are
+ * @returns null when another process is at work
+ */
+async function hold<K extends Topic, Tx extends Transaction>(
+	{ schema, name, topics }: Job<K, Tx>,
+	tx: Tx,
+	seen: readonly Seen[] | null
+): Promise<Held<Tx> | null> {
+	const rows = (await runIn(
+		tx,
+		`SELECT topic, position::text AS position, pg_current_xact_id()::text AS xact
+		FROM ${nameIn(schema, 'consumers')}
+		WHERE name = ${literal(name)} AND topic = ANY (${literal(arrayLiteral(topics))}::text[]) FOR UPDATE SKIP LOCKED`
+	)) as { topic: string; position: string; xact: string }[];
+	if (rows.length < topics.length) return null;
+	const isAs = ({ topic, position }: Seen) =>
+		rows.some((row) => row.topic === topic && row.position === position.toString());
+	if (seen && !seen.every(isAs)) return null;
+	return { tx, schema, name, xact: rows[0]!.xact };
+}
+
+/** Moves the positions of all topics. A transaction that is none any more moves nothing. */
+async function move<Tx extends Transaction>(
+	held: Held<Tx>,
+	topics: readonly string[],
+	upto: bigint
+): Promise<void> {
+	const moved = await runIn(
+		held.tx,
+		`UPDATE ${nameIn(held.schema, 'consumers')} SET position = greatest(position, ${upto}), moved_at = now()
+		WHERE name = ${literal(held.name)} AND topic = ANY (${literal(arrayLiteral(topics))}::text[]) AND ${stillIn(held)}
+		RETURNING 1`
+	);
+	if (moved.length < topics.length) throw lostTransaction();
+}
