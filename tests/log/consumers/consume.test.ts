@@ -54,6 +54,13 @@ describe('a consumer', () => {
 		expect([...rows]).toEqual([{ topic: 'rooms/*/messages' }]);
 	});
 
+	test('gets old events in the shape that their topic has today', async () => {
+		stand.consume(await stand.logline(), ['old']);
+		await stand.append('old', 1);
+		await handled(1);
+		expect(await stand.seen()).toEqual([{ now: 1 }]);
+	});
+
 	test('goes on where it was, in another process', async () => {
 		const first = await stand.logline();
 		stand.consume(first, ['a']);

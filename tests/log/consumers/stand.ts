@@ -21,6 +21,7 @@ const schema: TopicDefinition['schema'] = {
 /** Topics of the tests of consumers. */
 export const TOPICS = createRegistry([
 	{ a: { schema }, b: { schema }, c: { schema } },
+	{ old: { schema, upcast: (data) => ({ now: data }) } },
 	{ short: { schema, retention: { seconds: 1 } }, few: { schema, retention: { lastPerUser: 3 } } },
 	{ 'rooms/[room]/messages': { schema, access: 'granted' } }
 ]);

@@ -48,7 +48,7 @@ export class Consumers {
 			...this.#parts,
 			name,
 			topics: consumed,
-			handler,
+			handler: this.#inTodaysShape(handler),
 			options
 		});
 		this.#all.set(name, consumer);
@@ -65,6 +65,17 @@ export class Consumers {
 				await consumer.stop();
 				if (this.#all.get(name) === consumer) this.#all.delete(name);
 			}
+		};
+	}
+
+	/** An `upcast` that throws fails its event, as the handler would. */
+	#inTodaysShape<K extends Topic, Tx extends Transaction>(
+		handler: ConsumerHandler<K, Tx>
+	): ConsumerHandler<K, Tx> {
+		return (event, tx) => {
+			const upcast = this.#parts.topics.get(event.topic)?.upcast;
+			if (!upcast || event.data === null) return handler(event, tx);
+			return handler({ ...event, data: upcast(event.data) } as typeof event, tx);
 		};
 	}
 
