@@ -275,11 +275,16 @@ $$;
 --> statement-breakpoint
 COMMENT ON FUNCTION logline_append(uuid, text[], text[], jsonb[], text[], timestamptz[], text[], bigint[]) IS 'Appends events in one statement. Returns their ids in the order of the input; for a key that was used before, the id of its first event, and false in "appended". The same batch again appends nothing and returns the same. Events of a producer whose epoch is over, and of topics that have ended, are refused together with their batch.';
 --> statement-breakpoint
+-- Functions that hold the lock look each row up by an index, whatever the planner knows of the tables. Statistics from when a
+-- table was empty once made them read it whole, for seconds: hence enable_seqscan, and lookups by LIMIT 1, which cannot be
+-- turned into a join.
 CREATE OR REPLACE FUNCTION logline_relay(
 	p_seen pg_snapshot DEFAULT NULL, p_rows int DEFAULT 5000, p_octets bigint DEFAULT 4194304,
 	OUT moved int, OUT refused text, OUT more boolean, OUT seen pg_snapshot
-) LANGUAGE plpgsql SET search_path FROM CURRENT AS $$
+) LANGUAGE plpgsql SET search_path FROM CURRENT SET enable_seqscan = off AS $$
 DECLARE
+	-- What a gain counts for, in octets: the lock is held for as long as for an event of this size. So a page has 1,200 of them.
+	gain CONSTANT int := 3500;
 	txs xid8[];
 	numbers bigint[];
 	topics text[];
@@ -295,7 +300,7 @@ DECLARE
 BEGIN
 	PERFORM logline_lock();
 	IF EXISTS (SELECT FROM grant_losses) THEN
-		IF NOT logline_apply_losses(2000) THEN
+		IF NOT logline_apply_losses(least(p_rows, 1000)) THEN
 			RAISE EXCEPTION 'the table grants is locked' USING ERRCODE = 'lock_not_available';
 		END IF;
 		IF EXISTS (SELECT FROM grant_losses) THEN
@@ -309,9 +314,11 @@ BEGIN
 		SELECT place, row_number() OVER page AS number, sum(size) OVER page - size AS octets_before
 		FROM (
 			SELECT * FROM (
-				SELECT o.ctid AS place, o.n, o.size FROM outbox o WHERE o.tx >= coalesce(pg_snapshot_xmax(p_seen), '0'::xid8)
+				SELECT o.ctid AS place, o.n, CASE o.topic WHEN '$grants' THEN gain ELSE o.size END AS size
+				FROM outbox o WHERE o.tx >= coalesce(pg_snapshot_xmax(p_seen), '0'::xid8)
 				UNION ALL
-				SELECT o.ctid, o.n, o.size FROM outbox o WHERE o.tx = ANY (ARRAY(SELECT pg_snapshot_xip(p_seen)))
+				SELECT o.ctid, o.n, CASE o.topic WHEN '$grants' THEN gain ELSE o.size END
+				FROM outbox o WHERE o.tx = ANY (ARRAY(SELECT pg_snapshot_xip(p_seen)))
 			) AS both_kinds
 			ORDER BY n
 			LIMIT p_rows + 1
@@ -395,10 +402,10 @@ BEGIN
 	) AS noted
 	WHERE CASE topic
 		WHEN '$grants' THEN time = 1
-			AND EXISTS (SELECT FROM grants g WHERE g.user_id = noted.user_id AND g.scope = noted.data #>> '{}')
-			AND NOT EXISTS (
-				SELECT FROM grant_history h
-				WHERE h.user_id = noted.user_id AND h.scope = noted.data #>> '{}' AND h.until_id IS NULL)
+			AND (SELECT true FROM grants g
+				WHERE g.user_id = noted.user_id AND g.scope = noted.data #>> '{}' LIMIT 1) IS NOT NULL
+			AND (SELECT true FROM grant_history h
+				WHERE h.user_id = noted.user_id AND h.scope = noted.data #>> '{}' AND h.until_id IS NULL LIMIT 1) IS NULL
 		WHEN '$ended' THEN time = 1 AND NOT EXISTS (
 			SELECT FROM log_topics AS known WHERE known.topic = noted.data->>'topic' AND known.ended_id IS NOT NULL)
 		ELSE true END;
@@ -412,8 +419,8 @@ BEGIN
 	-- A grant that was taken back since it was compared: the trigger of the INSERT has met that loss before there was a row.
 	INSERT INTO grant_losses (scope, user_id)
 	SELECT data->>'scope', user_id FROM unnest(topics, users, payloads) AS i(topic, user_id, data)
-	WHERE topic = '$granted'
-		AND NOT EXISTS (SELECT FROM grants g WHERE g.user_id = i.user_id AND g.scope = i.data->>'scope');
+	WHERE topic = '$granted' AND (SELECT true FROM grants g
+		WHERE g.user_id = i.user_id AND g.scope = i.data->>'scope' LIMIT 1) IS NULL;
 END
 $$;
 --> statement-breakpoint

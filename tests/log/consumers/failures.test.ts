@@ -193,12 +193,12 @@ describe('failures that are not the event’s', () => {
 		}
 	});
 
-	test.each<[string, RegExp]>([
+	test.each([
 		['while a handler runs', /^RELEASE/],
 		['before its savepoint', /^SAVEPOINT/],
 		['after its last handler', /^UPDATE/],
 		['before a failure is noted', /consumer_failures/]
-	])(
+	] as const)(
 		'a client that goes on outside of a lost transaction, %s, commits nothing of ours',
 		async (_when, lost) => {
 			const [first, second] = [1, 2].map((n) =>

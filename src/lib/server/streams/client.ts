@@ -19,11 +19,14 @@ export interface ClientState {
 	client: KnownClient & {
 		/** True when `seen_at` of the client has not been updated for a day. */
 		stale: boolean;
+		/** True when the user has read markers. */
+		hasMarkers: boolean;
 	};
 }
 
 /** A client whose state is wanted. */
 export interface ClientAsked extends ClientName {
+	userID: string;
 	/** null: it has none. */
 	cursor: bigint | null;
 }
@@ -47,11 +50,14 @@ export async function readClientStates(
 		forgotten: boolean;
 		rows: string;
 		stale: boolean;
+		has_markers: boolean;
 	}>(
 		`SELECT log.*, ${lostAfter('asked.cursor')}::text AS lost_after,
-			EXISTS (SELECT FROM forgotten_clients AS f WHERE f.session_id = asked.session_id) AS forgotten, c.rows, c.stale
+			EXISTS (SELECT FROM forgotten_clients AS f WHERE f.session_id = asked.session_id) AS forgotten, c.rows, c.stale,
+			EXISTS (SELECT FROM read_markers AS m WHERE m.user_id = asked.user_id) AS has_markers
 		FROM (SELECT (SELECT epoch::text FROM log_state) AS epoch, ${GIVEN}::text AS given, ${SETTLED} AS settled) AS log
-		CROSS JOIN unnest($1::text[], $2::text[], $3::text[]::bigint[]) WITH ORDINALITY AS asked(session_id, client_id, cursor, n)
+		CROSS JOIN unnest($1::text[], $2::text[], $3::text[]::bigint[], $4::text[]) WITH ORDINALITY
+			AS asked(session_id, client_id, cursor, user_id, n)
 		CROSS JOIN LATERAL (
 			SELECT coalesce(json_agg(${ROW_AS_JSON}), '[]')::text AS rows,
 				coalesce(min(t.seen_at) < now() - interval '1 day', false) AS stale
@@ -61,7 +67,8 @@ export async function readClientStates(
 		[
 			arrayLiteral(clients.map(({ sessionID }) => sessionID)),
 			arrayLiteral(clients.map(({ clientID }) => clientID)),
-			arrayLiteral(clients.map(({ cursor }) => cursor?.toString() ?? null))
+			arrayLiteral(clients.map(({ cursor }) => cursor?.toString() ?? null)),
+			arrayLiteral(clients.map(({ userID }) => userID))
 		]
 	);
 	if (rows[0]?.settled !== true) {
@@ -69,8 +76,10 @@ export async function readClientStates(
 		await settleLog(on);
 		return readClientStates(on, clients);
 	}
-	return rows.map(({ epoch, given, lost_after: lost, forgotten, rows: own, stale }) => ({
-		log: { epoch, given: BigInt(given), lostAfter: lost === null ? null : BigInt(lost) },
-		client: { rows: parseRows(own), forgotten, stale }
-	}));
+	return rows.map(
+		({ epoch, given, lost_after: lost, forgotten, rows: own, stale, has_markers }) => ({
+			log: { epoch, given: BigInt(given), lostAfter: lost === null ? null : BigInt(lost) },
+			client: { rows: parseRows(own), forgotten, stale, hasMarkers: has_markers }
+		})
+	);
 }

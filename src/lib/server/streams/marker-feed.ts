@@ -41,8 +41,15 @@ export class MarkerFeed {
 	readonly #waiting = new Set<Reader>();
 	#loop: Loop | null = null;
 
+	/** Moves heard of, of all users: when it has changed, what was read before may be out of date. */
+	#moves = 0;
+
 	constructor(parts: MarkerParts) {
 		this.#parts = parts;
+	}
+
+	get moves(): number {
+		return this.#moves;
 	}
 
 	start(): void {
@@ -61,16 +68,20 @@ export class MarkerFeed {
 	/**
 	 * Tells a stream the markers of all its topics, and from now on each move.
 	 *
+	 * @param asked.hasMarkers false: the user has none, so nothing is read
 	 * @returns a function that ends it
 	 */
-	add(viewer: Viewer, subscriber: Subscriber): () => void {
+	add(
+		{ viewer, hasMarkers = true }: { viewer: Viewer; hasMarkers?: boolean },
+		subscriber: Subscriber
+	): () => void {
 		const reader: Reader = { viewer, subscriber, due: new Set() };
 		const { id } = viewer;
 		const others = this.#byUser.get(id);
 		if (others) others.add(reader);
 		else this.#byUser.set(id, new Set([reader]));
 		subscriber.onBegun = (topics) => this.#need(reader, topics);
-		this.#need(reader, null);
+		if (hasMarkers) this.#need(reader, null);
 		return () => {
 			this.#waiting.delete(reader);
 			const mine = this.#byUser.get(id);
@@ -81,6 +92,7 @@ export class MarkerFeed {
 
 	/** A marker has moved, as the database tells it: `["user","topic","id"]`, or empty after many moves. */
 	moved(payload: string): void {
+		this.#moves++;
 		if (payload === '') return this.readAgain();
 		const [userId, topic] = JSON.parse(payload) as [string, string, string];
 		for (const reader of this.#byUser.get(userId) ?? []) {
@@ -90,6 +102,7 @@ export class MarkerFeed {
 
 	/** Tells all streams all markers again, after moves may have been missed. */
 	readAgain(): void {
+		this.#moves++;
 		for (const readers of this.#byUser.values()) {
 			for (const reader of readers) this.#need(reader, null);
 		}

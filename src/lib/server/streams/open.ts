@@ -143,8 +143,9 @@ async function prepare(
 	changing: GrantedTopics | null
 ): Promise<Omit<ReplayRequest, 'feed'>> {
 	const name: ClientName = { sessionID: viewer.session, clientID: connection.clientID };
+	const { moves } = parts.markers;
 	const { log, client } = await connection.during(
-		parts.readClient({ ...name, cursor: wanted.cursor })
+		parts.readClient({ ...name, userID: viewer.id, cursor: wanted.cursor })
 	);
 	const standing = judgeCursor(wanted, log);
 	const { valid } = standing;
@@ -166,6 +167,9 @@ async function prepare(
 		placeStarts(parts, viewer, carried, safety, client, cursor, tail)
 	);
 	const wildcards = names.filter(isWildcard).map((topic) => ({ topic, after: tail }));
+	// A topic that goes on at the cursor of a known subscription has told its end before, if it has ended.
+	const untold =
+		safety.missing.length > 0 ? starts : starts.filter(({ after }) => after !== cursor);
 	const [since, ended] = await connection.during(
 		Promise.all([
 			recorded
@@ -175,7 +179,7 @@ async function prepare(
 						connections.clientsOf(viewer.session)
 					)
 				: 0n,
-			endedBefore(parts.readEnded, starts)
+			endedBefore(parts.readEnded, untold)
 		])
 	);
 	if (client.stale) await connection.during(touchClient(parts.pool, name));
@@ -196,6 +200,7 @@ async function prepare(
 		subscribed: subscribedBy(carried),
 		ended,
 		changing: changing ?? undefined,
+		hasMarkers: client.hasMarkers || parts.markers.moves !== moves,
 		signals: names.filter((name) => isSignal(parts.topics, name)),
 		log: log.epoch
 	};

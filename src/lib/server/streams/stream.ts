@@ -42,6 +42,8 @@ export interface ReplayRequest {
 	signals?: readonly string[];
 	/** The presence of the stream. null: it asks for none. */
 	feed?: Feed | null;
+	/** False: the viewer has no read markers to be told. Default true. */
+	hasMarkers?: boolean;
 	/** Epoch, sent in `caught-up`. */
 	log: string;
 }
@@ -93,7 +95,7 @@ export function produceStream(
 			const subscriber = replayMissedMessages(parts, sink, replay);
 			connections.open(connection, { subscriber, sink });
 			replay.feed?.begin(sink, encoder);
-			return endOf(subscriber, parts.markers.add(replay.viewer, subscriber), replay.feed);
+			return endOf(subscriber, parts.markers.add(replay, subscriber), replay.feed);
 		},
 		{
 			retryMs,
