@@ -165,6 +165,45 @@ it('a confidential room shows a new member only what is said from then on', asyn
 	expect([...ann.complaints, ...bob.complaints]).toEqual([]);
 });
 
+it('members see who is here, who types, and what they have not read, on every device', async () => {
+	const app = await stage.start();
+	const ann = await RoomsPage.join(app, 'ann');
+	const bob = await RoomsPage.join(app, 'bob');
+	await ann.make('Plans', 'Open');
+	await ann.invite('bob');
+	await bob.make('Own', 'Open');
+	await ann.page.getByText('Here now: bob').waitFor();
+
+	// A second device of Bob: what one reads is read on the other.
+	const phone = new RoomsPage(await bob.page.context().newPage());
+	await phone.page.goto(`${app.url}/examples/rooms`);
+	await phone.live();
+	await phone.open('Own');
+	const unread = (of: RoomsPage) =>
+		of
+			.rooms()
+			.filter({ hasText: 'Plans' })
+			.getByText(/^\d+\+?/);
+	await ann.say('One');
+	await ann.say('Two');
+	for (const device of [bob, phone]) await device.rooms().filter({ hasText: '2 unread' }).waitFor();
+
+	await bob.open('Plans');
+	await bob.page.getByRole('heading', { name: 'Plans' }).waitFor();
+	await bob.message().pressSequentially('Hel');
+	await ann.page.getByText('bob is typing…').waitFor();
+	await ann.page.getByText('bob is typing…').waitFor({ state: 'detached' });
+	for (const device of [bob, phone]) await unread(device).waitFor({ state: 'detached' });
+	await bob.page.reload();
+	await bob.live();
+	expect(await unread(bob).count(), 'the server renders it as read').toBe(0);
+
+	await phone.page.close();
+	await bob.page.close();
+	await ann.page.getByText('Here now: bob').waitFor({ state: 'detached' });
+	expect([...ann.complaints, ...bob.complaints, ...phone.complaints]).toEqual([]);
+});
+
 it('what is refused is said beside the form, and what was typed stays', async () => {
 	const app = await stage.start();
 	const ann = await RoomsPage.join(app, 'ann');

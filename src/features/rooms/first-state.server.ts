@@ -8,6 +8,9 @@ import { topicOf, type Room, type RoomScope } from './reducer.ts';
 /** How many rooms come with their history. A wildcard brings the others: a stream names at most 32 topics. */
 const WITH_HISTORY = 20;
 
+/** Wildcards of the page: messages and typing, of both kinds of rooms. */
+const WILDCARDS = 4;
+
 /** How often to read again because a membership has begun or ended meanwhile. */
 const ATTEMPTS = 5;
 
@@ -20,17 +23,19 @@ type RoomsApp = Pick<App, 'logline' | 'config'> & { database: Pick<App['database
  * @param wanted the scope of a room whose history must be there, if the viewer is in it
  */
 export async function readFirstState(app: RoomsApp, viewer: User, wanted: string | null) {
-	const most = Math.max(1, Math.min(WITH_HISTORY, app.config.maxTopics - 2));
+	const most = Math.max(1, Math.min(WITH_HISTORY, app.config.maxTopics - WILDCARDS));
 	for (let attempt = 1; ; attempt++) {
 		await app.logline.settle(viewer.id);
 		const all = await readRooms(app, viewer);
-		const first = all.filter(({ scope }) => scope === wanted);
+		const shown = all.filter(({ scope }) => scope === wanted);
 		const others = all.filter(({ scope }) => scope !== wanted);
-		const topics = [...first, ...others].slice(0, most).map(({ scope }) => topicOf(scope));
+		const topics = [...shown, ...others].slice(0, most).map(({ scope }) => topicOf(scope));
 		// At last without history: then the stream brings it.
 		const named = attempt < ATTEMPTS ? topics : [];
 		try {
-			return { ...(await app.logline.read(viewer, named)), rooms: all, named };
+			const first = await app.logline.read(viewer, named);
+			const readMarkers = named.length > 0 ? await app.logline.unread(viewer, named) : {};
+			return { ...first, rooms: all, named, readMarkers };
 		} catch (error) {
 			// A membership has begun or ended between the two reads.
 			if (!(error instanceof LoglineError && error.code === 'forbidden_topic')) throw error;

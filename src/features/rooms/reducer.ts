@@ -2,7 +2,7 @@
  * The rooms of a viewer as a fold over their events. The server-rendered page and the browser use the same functions, so the
  * browser can continue after any event.
  */
-import type { SSETopicsMap } from 'logline';
+import { compareIds, type SSETopicsMap } from 'logline';
 
 export type RoomKind = 'rooms' | 'vaults';
 
@@ -63,6 +63,19 @@ export const scopeOf = (topic: string): RoomScope => topic.replace(/\/[^/]*$/, '
 /** New members of the room see nothing from before they joined. */
 export const isConfidential = ({ scope }: Pick<Room, 'scope'>): boolean =>
 	scope.startsWith('vaults/');
+
+/** The topic of who types in a scope. */
+export const typingIn = (scope: RoomScope): `${RoomScope}/typing` => `${scope}/typing`;
+
+/**
+ * Counts what a viewer has not read of a room: messages of others after the marker.
+ *
+ * @param marker id of the newest event that was read; undefined: none was
+ */
+export const unreadIn = ({ lines }: Room, userID: string, marker = '0'): number =>
+	lines.filter(
+		({ id, type, user }) => type === 'message' && user.id !== userID && compareIds(id, marker) > 0
+	).length;
 
 /** Any SQL client may publish, so not every payload is checked. A page shows only those for which this returns true. */
 export function isPayload(data: unknown): data is Payload {

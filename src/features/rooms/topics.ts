@@ -4,7 +4,7 @@
  */
 import * as v from 'valibot';
 import { defineTopics, type PayloadsOf } from 'logline';
-import { MAX_MEMBERS, MAX_MESSAGE, MAX_ROOM_NAME } from './limits.ts';
+import { MAX_MEMBERS, MAX_MESSAGE, MAX_ROOM_NAME, TYPING_MS } from './limits.ts';
 
 const user = v.object({ id: v.string(), name: v.string() });
 const base = {
@@ -27,7 +27,16 @@ const schema = v.variant('type', [
 	v.object({ ...base, type: v.picklist(['created', 'joined', 'left']), members })
 ]);
 
-const room = { schema, access: 'granted', replay: { last: 200 } } as const;
+const room = { schema, access: 'granted', replay: { last: 200 }, presence: true } as const;
+
+/** Somebody types. It is sent again while it lasts, and ends by itself. */
+const typing = {
+	schema: v.strictObject({}),
+	access: 'granted',
+	durable: false,
+	send: 'clients',
+	ttl: TYPING_MS
+} as const;
 
 export const topics = defineTopics({
 	'rooms/[room]/messages': { ...room, description: 'An open room: all history for new members.' },
@@ -35,7 +44,9 @@ export const topics = defineTopics({
 		...room,
 		history: 'since-granted',
 		description: 'A confidential room: no history from before a member joined.'
-	}
+	},
+	'rooms/[room]/typing': typing,
+	'vaults/[room]/typing': typing
 });
 
 declare module 'logline' {

@@ -1,4 +1,10 @@
-import { SSEClient, type SSEClientOptions, type TopicHandlers } from 'logline/client';
+import {
+	SSEClient,
+	type ReadMarker,
+	type SSEClientOptions,
+	type TopicHandlers
+} from 'logline/client';
+import { MAX_PRESENT } from '$src/features/rooms/limits.ts';
 import { compareIds, type Denied, type Gap, type SSETopicsMap } from 'logline';
 import {
 	dropRoom,
@@ -6,12 +12,21 @@ import {
 	isPayload,
 	noRooms,
 	reduceRooms,
+	topicOf,
+	typingIn,
+	unreadIn,
 	type Room,
 	type RoomsState,
 	type RoomTopic
 } from '$src/features/rooms/reducer.ts';
 
-type Topics = Pick<SSETopicsMap, 'rooms/[room]/messages' | 'vaults/[room]/messages'>;
+type Topics = Pick<
+	SSETopicsMap,
+	| 'rooms/[room]/messages'
+	| 'vaults/[room]/messages'
+	| 'rooms/[room]/typing'
+	| 'vaults/[room]/typing'
+>;
 
 /** What the page's `load` returns for the stream. */
 export interface FirstRooms {
@@ -20,6 +35,8 @@ export interface FirstRooms {
 	/** Topics whose history is in `events`. */
 	named: readonly RoomTopic[];
 	events: readonly { id: string; topic: string; data: unknown }[];
+	/** How far the viewer has read them. */
+	readMarkers: Readonly<Record<string, ReadMarker>>;
 	cursor: string;
 	log: string;
 	userID: string;
@@ -35,20 +52,28 @@ export class LiveRooms {
 	readonly stream: SSEClient<Topics>;
 	#state = $state.raw<RoomsState>(noRooms);
 	#signedOut = $state(false);
+	readonly #userID: string;
+	#present = '';
 
 	/** @param options for tests: replaces parts of the browser */
 	constructor(start: FirstRooms, options: Pick<SSEClientOptions<Topics>, 'eventSource'> = {}) {
+		this.#userID = start.userID;
 		this.#state = { ...noRooms, rooms: start.rooms };
 		for (const event of start.events) this.#fold(event.data, event);
 		const handle = (data: unknown, event: { id: string; topic: string }) => this.#fold(data, event);
 		const topics: TopicHandlers<Topics> = {
 			'rooms/*/messages': handle,
-			'vaults/*/messages': handle
+			'vaults/*/messages': handle,
+			// `signals` has who types now.
+			'rooms/*/typing': () => {},
+			'vaults/*/typing': () => {}
 		};
 		for (const topic of start.named) topics[topic] = handle;
 		this.stream = new SSEClient<Topics>('/api/events', {
 			topics,
 			start,
+			readMarkers: start.readMarkers,
+			presence: this.#scopes(),
 			onDenied: (denied) => this.#deny(denied),
 			onGap: (gap) => this.#passGap(gap),
 			onSignedOut: () => {
@@ -56,6 +81,7 @@ export class LiveRooms {
 			},
 			...options
 		});
+		this.#present = this.#scopes().join();
 	}
 
 	/** The newest first. */
@@ -71,6 +97,49 @@ export class LiveRooms {
 	/** The session has ended. The stream returns only after a sign-in. */
 	get signedOut(): boolean {
 		return this.#signedOut;
+	}
+
+	/** Names of the other members who have the page open. */
+	here({ scope }: Room): string[] {
+		return this.stream
+			.presence(scope)
+			.filter(({ id }) => id !== this.#userID)
+			.map(({ name }) => name)
+			.sort();
+	}
+
+	/** Names of the other members who are typing. */
+	typing({ scope }: Room): string[] {
+		const signals = this.stream.signals(typingIn(scope));
+		return signals.flatMap(({ from }) => (from && from.id !== this.#userID ? [from.name] : []));
+	}
+
+	unread(room: Room): number {
+		return unreadIn(room, this.#userID, this.stream.readMarkers[topicOf(room.scope)]?.id);
+	}
+
+	/** Call it when the viewer sees the newest lines of a room. */
+	async markRead(room: Room): Promise<void> {
+		const newest = room.lines.at(-1)?.id;
+		if (newest === undefined || this.unread(room) === 0) return;
+		// It is tried again with the next line. Until then, the room is unread.
+		await this.stream.markRead(topicOf(room.scope), newest).catch(() => null);
+	}
+
+	/** Call it when the rooms have changed: the viewer is present in those that the page has now. */
+	followRooms(): void {
+		const scopes = this.#scopes();
+		if (scopes.join() === this.#present) return;
+		this.#present = scopes.join();
+		this.stream.updatePresence({ scopes });
+	}
+
+	/** Sorted, so that a room that moves up in the list makes no new connection. */
+	#scopes(): string[] {
+		return this.rooms
+			.slice(0, MAX_PRESENT)
+			.map(({ scope }) => scope)
+			.sort();
 	}
 
 	#fold(data: unknown, { id, topic }: { id: string; topic: string }): void {
