@@ -75,7 +75,8 @@ export class Consumers {
 		return (event, tx) => {
 			const upcast = this.#parts.topics.get(event.topic)?.upcast;
 			if (!upcast || event.data === null) return handler(event, tx);
-			return handler({ ...event, data: upcast(event.data) } as typeof event, tx);
+			const today: unknown = { ...event, data: upcast(event.data) };
+			return handler(today as typeof event, tx);
 		};
 	}
 
