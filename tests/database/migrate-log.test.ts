@@ -118,7 +118,9 @@ test('each function of the log finds its tables from any session', () =>
 	withDatabase({ empty: true }, async (url, sql) => {
 		await migrateLog(url, { schema: 'Log of "mine"' });
 		const paths = await sql`
-			select distinct array(select s from unnest(proconfig) as s where s like 'search_path=%') as proconfig from pg_proc where pronamespace = ${'"Log of ""mine"""'}::regnamespace`;
+			select distinct array(select s from unnest(proconfig) as s where s like 'search_path=%') as proconfig from pg_proc where pronamespace = ${'"Log of ""mine"""'}::regnamespace
+				-- Those that read no table stay without settings, so that Postgres can inline them.
+				and provolatile <> 'i'`;
 		expect(paths).toEqual([{ proconfig: ['search_path="Log of ""mine""", pg_temp'] }]);
 	}));
 

@@ -101,7 +101,8 @@ describe('a consumer', () => {
 	test('emits in its transaction: what it answers becomes an event with its position', async () => {
 		const logline = await stand.logline();
 		stand.consume(logline, ['a'], {
-			before: (event, tx) => logline.append([{ topic: 'b', data: `answer to ${event.id}` }], tx)
+			before: ({ id }: { id: string }, tx) =>
+				logline.append([{ topic: 'b', data: `answer to ${id}` }], tx)
 		});
 		stand.consume(logline, ['b'], { name: 'answers' });
 		await stand.append('a', 1);
