@@ -8,14 +8,13 @@ import {
 	type TopicOf
 } from '../protocol/index.ts';
 import { untrack } from 'svelte';
+import { Around } from './around.svelte.ts';
 import {
 	isID,
 	readCaughtUp,
 	readDenied,
 	readEnded,
 	readGap,
-	readMarker,
-	readPresence,
 	readReason,
 	readSignal,
 	readSubscribed
@@ -23,10 +22,10 @@ import {
 import { Cursor } from './cursor.ts';
 import { Link, type LinkStatus, type LinkTarget } from './link.ts';
 import type { PresenceUpdate, SSEClientOptions, TopicsUpdate } from './options.ts';
-import { PresenceLists } from './presence.svelte.ts';
-import { ReadMarkers } from './read-markers.svelte.ts';
-import { CurrentSignals, type CurrentSignal } from './signals.svelte.ts';
-import { isClosed, Subscriptions } from './subscriptions.ts';
+import { randomID } from './random-id.ts';
+import { call, report, reportMalformed } from './report.ts';
+import type { CurrentSignal } from './signals.svelte.ts';
+import { Subscriptions } from './subscriptions.ts';
 import { streamURL } from './url.ts';
 
 /**
@@ -62,17 +61,13 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	#suspect = $state(false);
 	#shownCursor = $state<string | null>(null);
 	#counters = $state<Record<string, number>>({});
-	readonly #markers: ReadMarkers;
 
 	readonly #cursor: Cursor;
 	/** Id of the user whose events these are. */
 	#user: string | null;
-	readonly #signals = new CurrentSignals();
-	readonly #presence = new PresenceLists();
-	#scopes: readonly string[];
-	#state: Readonly<Record<string, unknown>> | undefined;
+	readonly #around: Around;
 	readonly #received = new Map<string, number>();
-	/** Topics whose end was told: the server tells it on each connection. */
+	/** Topics whose end was told: the server may tell it twice. */
 	readonly #ended = new Set<string>();
 
 	/**
@@ -95,14 +90,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			this.#shownCursor = id;
 		});
 		this.#user = options.userID ?? options.start?.userID ?? null;
-		this.#scopes = options.presence ?? [];
-		this.#state = options.state;
-		this.#markers = new ReadMarkers({
-			first: options.readMarkers ?? {},
-			url: String(options.readURL ?? '/api/read'),
-			fetch: () => options.fetch ?? globalThis.fetch,
-			onRead: (marker) => call(() => options.onRead?.(marker))
-		});
+		this.#around = new Around(options);
 		this.#subscriptions = new Subscriptions(options.topics, start, options.upcast);
 		this.#link = new Link(
 			{
@@ -158,7 +146,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	 * that arrive later are those with a greater id.
 	 */
 	get readMarkers(): Readonly<Record<string, ReadMarker>> {
-		return this.#markers.shown;
+		return this.#around.markers.shown;
 	}
 
 	/**
@@ -169,7 +157,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	 * @throws StreamRefused with the server's reason; any error of `fetch`
 	 */
 	markRead = (topic: TopicOf<TTopics>, id?: string): Promise<ReadMarker | null> =>
-		this.#markers.move(topic, id ?? this.#subscriptions.lastOf(topic));
+		this.#around.markers.move(topic, id ?? this.#subscriptions.lastOf(topic));
 
 	/**
 	 * Connects, retries at once when the last attempt failed, or replaces a suspect connection. Continues where the client
@@ -182,8 +170,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	/** Disconnects and releases everything. From now on no event is handled, not even one that has arrived already. */
 	close = (): void => {
 		this.#link.close();
-		this.#signals.end();
-		this.#presence.keep([]);
+		this.#around.closed();
 	};
 
 	/**
@@ -193,7 +180,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	signals = <K extends TopicOf<TTopics>>(
 		topic: K
 	): readonly CurrentSignal<PayloadOf<K, TTopics>>[] =>
-		this.#signals.of(topic) as readonly CurrentSignal<PayloadOf<K, TTopics>>[];
+		this.#around.signals.of(topic) as readonly CurrentSignal<PayloadOf<K, TTopics>>[];
 
 	/**
 	 * Changes the topics and wildcards. A new topic replays from its start. A removed topic is forgotten and replays when it
@@ -216,13 +203,11 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	 * Returns who is present in a scope, this client's user included; empty while it is not known. While the connection is
 	 * lost, it is the last that was known. Reactive.
 	 */
-	presence = (scope: string): readonly PresentUser[] => this.#presence.of(scope);
+	presence = (scope: string): readonly PresentUser[] => this.#around.presence.of(scope);
 
 	/** Changes in which scopes the client is present, or what it says about itself there. */
-	updatePresence = ({ scopes = this.#scopes, state = this.#state }: PresenceUpdate): void => {
-		this.#scopes = scopes;
-		this.#state = state;
-		this.#presence.keep(scopes);
+	updatePresence = (update: PresenceUpdate): void => {
+		this.#around.update(update);
 		this.#link.replace();
 	};
 
@@ -251,8 +236,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			cursor: this.#cursor.id,
 			log: this.#cursor.log,
 			user: this.#user,
-			presence: this.#scopes,
-			state: this.#state
+			...this.#around.place
 		});
 		const names = [...this.#subscriptions.topics, ...Object.values(CONTROL)];
 		const fetcher = this.#options.fetch ?? (this.#options.eventSource ? null : globalThis.fetch);
@@ -287,7 +271,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	#signal(topic: string, frame: unknown): void {
 		const signal = readSignal(frame);
 		if (!signal) return reportMalformed(topic);
-		this.#signals.add(topic, signal);
+		this.#around.signals.add(topic, signal);
 		this.#handle(topic, '', signal.data, signal.from);
 	}
 
@@ -324,9 +308,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			const denied = readDenied(data);
 			if (!denied) return reportMalformed(name);
 			this.#subscriptions.deny(denied);
-			this.#signals.end(denied.topic);
-			this.#presence.forget(denied.topic);
-			if (isClosed(denied)) this.#markers.forget(denied.topic);
+			this.#around.deny(denied);
 			call(() => this.#options.onDenied?.(denied));
 		} else if (name === CONTROL.ended) {
 			const ended = readEnded(data);
@@ -334,48 +316,18 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			if (!this.#subscriptions.has(ended.topic) || this.#ended.has(ended.topic)) return;
 			this.#ended.add(ended.topic);
 			call(() => this.#options.onEnded?.(ended));
-		} else if (name === CONTROL.read) {
-			const marker = readMarker(data);
-			if (!marker) return reportMalformed(name);
-			this.#markers.take(marker);
-		} else if (name === CONTROL.presence) {
-			const change = readPresence(data);
-			if (!change) return reportMalformed(name);
-			if (this.#scopes.includes(change.scope)) this.#presence.apply(change);
 		} else if (name === CONTROL.signedOut) {
 			const reason = readReason(data);
 			this.#link.close(new Error(`Signed out: ${reason}`));
 			call(() => this.#options.onSignedOut?.(reason));
 		} else if (name === CONTROL.timeout) {
 			this.#link.renew();
+		} else {
+			this.#around.take(name, data);
 		}
 	}
 
 	#debug(text: string, ...details: unknown[]): void {
 		if (this.#options.debug) console.debug(`[SSE] ${text}`, ...details);
 	}
-}
-
-/** Runs code of the application. Its errors must not end the stream. */
-function call(run: () => void): void {
-	try {
-		run();
-	} catch (error) {
-		report(error);
-	}
-}
-
-function report(error: unknown): void {
-	if (typeof reportError === 'function') reportError(error);
-	else console.error(error);
-}
-
-function reportMalformed(name: string): void {
-	report(new Error(`The server sent a malformed "${name}"`));
-}
-
-/** `crypto.randomUUID` is missing on pages without https. */
-function randomID(): string {
-	const bytes = crypto.getRandomValues(new Uint8Array(16));
-	return Array.from(bytes, (byte) => byte.toString(16).padStart(2, '0')).join('');
 }
