@@ -47,7 +47,7 @@ function startProcess(name: string, lingerMs = 0): { app: FeatureApp; asked: () 
 					source: name,
 					message: String(count),
 					timestamp
-				} as never;
+				};
 			}
 		})
 	);

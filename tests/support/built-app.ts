@@ -1,4 +1,5 @@
 import { spawn, type ChildProcess } from 'node:child_process';
+import { randomInt } from 'node:crypto';
 import { once } from 'node:events';
 import { inject } from 'vitest';
 import { freePort } from '../../src/embedded-postgres/cluster.ts';
@@ -50,7 +51,8 @@ export interface BuiltAppOptions {
 
 /** Starts the build and waits until it serves. Without demo events, unless `env` enables them. */
 export async function startBuiltApp(options: BuiltAppOptions): Promise<BuiltApp> {
-	const port = await freePort();
+	// None of those that the system gives to connections: `npm start` may build for ten seconds before it listens.
+	const port = await freePort(randomInt(15_000, 30_000));
 	const url = `http://localhost:${options.publicPort ?? port}`;
 	const args = options.command?.(port) ?? [inject('builtApp')];
 	const env: NodeJS.ProcessEnv = { ...process.env, ...settings(port, url, options) };
