@@ -112,6 +112,15 @@ describe('a stream is told that a topic has ended', () => {
 		await tells(from(again.cursor), 'caught-up');
 	});
 
+	test('when it begins behind the end, as a page that was rendered there does: before it is caught up', async () => {
+		await scene.insert('a', 1);
+		await end('a');
+		await scene.insert('b', 1);
+		const { cursor } = await scene.server.app.logline.read(scene.user, []);
+		const page = scene.open('topics=a@0&topics=b@0&client=page', { lastEventID: cursor });
+		await tells(page, 'ended a', 'caught-up');
+	});
+
 	test('when a wildcard brings it: granted before the end, after it, and since the grant only', async () => {
 		await scene.insert(ROOM(1), 1);
 		await scene.insert(ROOM(2), 2);

@@ -11,7 +11,7 @@ export const CONTROL = {
 	denied: 'denied',
 	/** `{topic, pattern}`: a wildcard has brought a topic. Sent before the first event of the topic. */
 	subscribed: 'subscribed',
-	/** `{topic}`: the topic has ended, and this was its last event. Told on every connection that carries it. */
+	/** `{topic}`: the topic has ended, and this was its last event. To a client that begins behind it: before `caught-up`. */
 	ended: 'ended',
 	/** `{topic, id, unread}`: how far the user has read a topic. Sent at connect, and when a client of the user moves it. */
 	read: 'read',
