@@ -132,6 +132,25 @@ describe('a stream', () => {
 		}
 	});
 
+	test("is told of its user's first move, when that happens while the stream opens", async () => {
+		const id = await add('a');
+		const witness = scene.open('topics=a');
+		await witness.caughtUp();
+		const opening = await scene.sql.begin(async (sql) => {
+			// The stream has asked whether there are markers; then it waits to record its subscription.
+			await sql`lock table topic_subscriptions in share mode`;
+			const client = scene.open('topics=a&client=second');
+			const waiting = () => sql`select from pg_locks
+				where relation = 'topic_subscriptions'::regclass and not granted`;
+			await until(async () => (await waiting()).length > 0, { what: 'the stream waits' });
+			await logline().markRead(me, 'a', id);
+			await reads(witness, { topic: 'a', id, unread: 0 });
+			expect(client.of('caught-up')).toEqual([]);
+			return client;
+		});
+		await reads(opening, { topic: 'a', id, unread: 0 });
+	});
+
 	test('is told of a move that was made by plain SQL', async () => {
 		const id = await add('a');
 		const client = scene.open('topics=a');
