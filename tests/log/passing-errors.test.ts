@@ -30,6 +30,16 @@ test('an event that the table refuses will be refused the next time, too', async
 	expect(isTransient(error)).toBe(false);
 });
 
+test('what a trigger of the application refuses with the code of a CHECK will be refused the next time, too', async () => {
+	await sql`create function refuse() returns trigger language plpgsql as $$
+		begin raise check_violation; end $$`;
+	await sql`create trigger refuse before insert on events for each row execute function refuse()`;
+	const error = await answer(INSERT);
+	await sql`drop function refuse() cascade`;
+	expect(error).toMatchObject({ code: '23514' });
+	expect(isTransient(error)).toBe(false);
+});
+
 test('a database that is read-only for now takes the event later', async () => {
 	const error = await answer('set transaction read only', INSERT);
 	expect(error).toMatchObject({ code: '25006' });

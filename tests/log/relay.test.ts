@@ -76,18 +76,22 @@ describe('a row that the log refuses', () => {
 			create trigger no_bad before insert on events for each row when (new.topic = 'bad')
 			execute function no('42703')`;
 		await sql`
+			create trigger no_odd before insert on events for each row when (new.topic = 'odd')
+			execute function no('check_violation')`;
+		await sql`
 			create constraint trigger no_late after insert on events deferrable initially deferred
 			for each row when (new.topic = 'late') execute function no('P0001')`;
 		try {
 			await sql`
 				insert into outbox (topic, data)
-				select (array['a', 'bad', 'b', 'late', 'late', 'c'])[i], '1' from generate_series(1, 6) i`;
+				select (array['a', 'bad', 'b', 'late', 'odd', 'late', 'c'])[i], '1' from generate_series(1, 7) i`;
 			startRelay();
 			await moved();
 			expect(await topics()).toEqual(['a', 'b', 'c']);
 			expect((await deadLetters()).map(({ error }) => error as string)).toEqual([
 				'not bad (42703)',
 				'not late (P0001)',
+				'not odd (23514)',
 				'not late (P0001)'
 			]);
 		} finally {
@@ -122,6 +126,28 @@ test('a log that takes nothing for now sets nothing aside, and is told once', as
 	await moved();
 	await until(() => !relay.failing && Date.now() - relay.emptyAt < 500);
 	expect(await topics()).toEqual(['a', 'b']);
+	expect(await deadLetters()).toHaveLength(0);
+});
+
+test('a row of the outbox that somebody has locked waits, in its order, and holds up no append', async () => {
+	await sql`insert into outbox (topic, data) values ('a', '1'), ('b', '2')`;
+	await sql.begin(async (other) => {
+		await other`select from outbox where topic = 'a' for update`;
+		const relay = startRelay();
+		await until(() => relay.failing);
+		const times: number[] = [];
+		for (let i = 0; i < 20; i++) {
+			const from = performance.now();
+			await sql`insert into events (topic, data) values ('direct', '1')`;
+			times.push(performance.now() - from);
+		}
+		// One that comes while the relay tries waits for it.
+		expect(times.sort((a, b) => a - b)[10]).toBeLessThan(100);
+		expect(times.at(-1)).toBeLessThan(1000);
+		expect(await waiting()).toBe(2);
+	});
+	await moved();
+	expect((await topics()).filter((topic) => topic !== 'direct')).toEqual(['a', 'b']);
 	expect(await deadLetters()).toHaveLength(0);
 });
 

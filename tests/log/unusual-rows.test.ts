@@ -87,6 +87,12 @@ test.each([
 	expect(() => void JSON.parse(historyJson(page))).not.toThrow();
 });
 
+test('a text that is such a name is a value as any other', async () => {
+	await insert('{"item": "__proto__", "items": ["__proto__"]}');
+	const { events } = await firstState();
+	expect(events.map(({ data }) => data)).toEqual([{ item: '__proto__', items: ['__proto__'] }]);
+});
+
 test('a first state ends before an event that is larger than all of it, and goes on from there', async () => {
 	await insert('"before"');
 	await sql`insert into events (topic, data) values ('a', to_jsonb(repeat('x', 5000000)))`;

@@ -8,13 +8,15 @@ export function isTransient(error: unknown): boolean {
 	const {
 		code,
 		constraint_name: constraint,
+		table_name: table,
 		cause
-	} = (error ?? {}) as Record<'code' | 'constraint_name' | 'cause', unknown>;
+	} = (error ?? {}) as Record<'code' | 'constraint_name' | 'table_name' | 'cause', unknown>;
 	// drizzle wraps the driver's error in an error without a code.
 	if (code === undefined && cause !== undefined) return isTransient(cause);
 	if (typeof code !== 'string') return false;
-	// A missing partition has the code of a violated CHECK, but no constraint name.
-	if (code === '23514') return !constraint;
+	// A missing partition has the code of a violated CHECK, and the name of a table, but none of a constraint. What a trigger
+	// raises with this code has neither.
+	if (code === '23514') return !constraint && Boolean(table);
 	return CONNECTION.test(code) || SQLSTATE.test(code);
 }
 

@@ -93,13 +93,16 @@ async function placeStarts(
 
 const later = (a: bigint, b: bigint): bigint => (a > b ? a : b);
 
+/** The name of a property, and not a text: Postgres prints jsonb with the colon behind it. */
+const FORBIDDEN_NAME = /"__proto__"\s*:/;
+
 /**
  * Returns the event's data for the page: a value, or JSON text if the framework would refuse to serialize the value. One
  * such value would fail the whole page.
  */
 function carried(data: string | null): Pick<HistoryEvent, 'data' | 'json'> {
 	if (data === null) return { data: null };
-	if (data.includes('"__proto__"') || isDeep(data)) return { data: null, json: data };
+	if (FORBIDDEN_NAME.test(data) || isDeep(data)) return { data: null, json: data };
 	return { data: JSON.parse(data) as unknown };
 }
 
