@@ -209,7 +209,7 @@ test('a feed with keys that a crash of the server has cut is sent again, and eac
 		(function* () {
 			for (let n = 0; n < count; n++) yield line(`crash ${n}`, { key: `crash ${n}` });
 		})();
-	const cut = feed(lines()).catch((error: NodeJS.ErrnoException) => error.code);
+	const cut = feed(lines()).catch((error: unknown) => (error as NodeJS.ErrnoException).code);
 	await until(async () => (await logged('crash')).length > 500, { what: 'the feed has begun' });
 	await app.kill9();
 	expect(await cut).toMatch(/ECONNRESET|EPIPE/);
