@@ -69,8 +69,14 @@ function startsOf(found: Record<string, unknown>): StartFeature[] {
 	});
 }
 
-/** The stream reads its session in its own query, programs that publish have none, and health must not depend on the database. */
-const WITHOUT_SESSION = new Set(['/api/events', '/api/publish', '/api/health', '/api/health/live']);
+/** The stream reads its session in its own query, programs that publish have none, health and metrics need no database. */
+const WITHOUT_SESSION = new Set([
+	'/api/events',
+	'/api/publish',
+	'/api/metrics',
+	'/api/health',
+	'/api/health/live'
+]);
 
 export const handle: Handle = async ({ event, resolve }) => {
 	const socket = event.platform?.req.socket;

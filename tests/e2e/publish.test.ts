@@ -247,6 +247,31 @@ test('a feed ends at the first line that is refused: the answer names it, and th
 	}
 });
 
+test('a program of this machine reads metrics, one behind a proxy needs the token', async () => {
+	const metric = async (name: string, headers: Record<string, string> = {}) => {
+		const response = await fetch(`${app.url}/api/metrics`, { headers });
+		if (response.status !== 200) return response.status;
+		expect(response.headers.get('content-type')).toMatch(/^text\/plain; version=0\.0\.4/);
+		const found = (await response.text()).split('\n').find((text) => text.startsWith(`${name} `));
+		return Number(found?.slice(name.length));
+	};
+	const written = 'logline_published_events_total{outcome="written"}';
+	const before = await metric(written);
+	const key = 'metric';
+	await publish([event('metric 1', { key }), event('metric 2', { key }), event('metric 3')]);
+	expect(await metric(written)).toBe(before + 2);
+	expect(await metric('logline_status{status="ok"}')).toBe(1);
+	expect(await metric('logline_database_up')).toBe(1);
+	expect(await metric('process_resident_memory_bytes')).toBeGreaterThan(1e6);
+	const proxied = { 'x-forwarded-for': '203.0.113.7' };
+	expect(await metric('logline_head', proxied)).toBe(401);
+	const trusted = { ...proxied, authorization: `Bearer ${TOKEN}` };
+	const [head] = await sql<{ id: string }[]>`select max(id)::text as id from events`;
+	await until(async () => (await metric('logline_head', trusted)) === Number(head!.id), {
+		what: 'the head is the newest event'
+	});
+});
+
 test('of a feed whose sender dies, the line that may be cut is not written', async () => {
 	const { sent } = begin(FEED);
 	sent.write(line('died 1') + line('died 2').trimEnd());

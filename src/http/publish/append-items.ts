@@ -2,6 +2,7 @@ import { LoglineError } from 'logline';
 import type { Appended, NewEvent } from 'logline/server';
 import { findUserIDs } from '$src/accounts/user-ids.ts';
 import type { App } from '$src/app/app.ts';
+import { processMetrics } from '../metrics/metrics.ts';
 import { parseItem, type PublishedItem } from './item.ts';
 
 /** What publishing needs of the application. */
@@ -29,7 +30,9 @@ export async function appendItems(
 				throw at(index, error);
 			}
 		});
-		return await logline.append(await addressed(database.pool, items));
+		const appended = await logline.append(await addressed(database.pool, items));
+		processMetrics().countPublished(appended);
+		return appended;
 	} finally {
 		end();
 	}

@@ -3,6 +3,7 @@ import { LoglineError } from 'logline';
 import { failureOf } from 'logline/server';
 import { carriesToken } from '../bearer.ts';
 import { readJson } from '../json-body.ts';
+import { processMetrics } from '../metrics/metrics.ts';
 import { jsonAnswer, jsonRefusal, type Refusal } from '../refuse.ts';
 import { appendItems, type Publisher } from './append-items.ts';
 import { publishFeed } from './feed.ts';
@@ -27,6 +28,12 @@ const MAX_ITEMS = 1000;
  * @throws only what is a fault of ours
  */
 export async function publish(app: Publisher, request: PublishRequest): Promise<Refusal> {
+	const response = await respond(app, request);
+	processMetrics().countPublish(response.status);
+	return response;
+}
+
+async function respond(app: Publisher, request: PublishRequest): Promise<Refusal> {
 	try {
 		authorize(app.config.publishToken, request.header('authorization'));
 		const chunks = received(request.chunks);
