@@ -16,7 +16,7 @@ import { whileClientIsThere } from '$src/http/gone.ts';
 import { OPEN_FORMS } from '$src/http/open-forms.ts';
 import { secureResponse } from '$src/http/security-headers.ts';
 import { offerServer } from '$src/http/offer.ts';
-import { isForeignWrite } from '$src/http/origin.ts';
+import { foreignOrigin, isForeignWrite } from '$src/http/origin.ts';
 import { endAtSignals, endWithProcess, startInstead } from '$src/app/process.ts';
 import { bindToSocket } from 'logline/server';
 import { migrate } from '../drizzle/migrate.ts';
@@ -69,8 +69,14 @@ function startsOf(found: Record<string, unknown>): StartFeature[] {
 	});
 }
 
-/** The stream reads its session in its own query. Health must not depend on the database. */
-const WITHOUT_SESSION = new Set(['/api/events', '/api/health', '/api/health/live']);
+/** The stream reads its session in its own query, programs that publish have none, health and metrics need no database. */
+const WITHOUT_SESSION = new Set([
+	'/api/events',
+	'/api/publish',
+	'/api/metrics',
+	'/api/health',
+	'/api/health/live'
+]);
 
 export const handle: Handle = async ({ event, resolve }) => {
 	const socket = event.platform?.req.socket;
@@ -90,11 +96,7 @@ async function answer({ event, resolve }: Parameters<Handle>[0]): Promise<Respon
 	try {
 		if (!url.pathname.startsWith('/api/health')) end = getApp().logline.begin();
 		if (isForeignWrite(request, url)) {
-			throw new LoglineError(
-				'foreign_origin',
-				'Requests that change something must come from this site.',
-				403
-			);
+			throw foreignOrigin();
 		}
 		if (isNoAction(request, url)) {
 			throw new LoglineError('unknown_action', 'This page has no such action.', 404);

@@ -6,15 +6,18 @@ import { failureOf, sendStream } from 'logline/server';
 import { jsonRefusal, refuse, type Refusal } from './refuse.ts';
 import { whileClientIsThere } from './gone.ts';
 import { OPEN_FORMS } from './open-forms.ts';
+import { foreignOrigin, isForeignWrite } from './origin.ts';
+import { publish } from './publish/publish.ts';
 import { NO_PAGE } from './security-headers.ts';
 import type { Door } from './server.ts';
 
 const STREAM = '/api/events';
+const PUBLISH = '/api/publish';
 
 /**
- * Handles the paths that must be cheap, without the framework: the stream, which thousands of clients open at once after an
- * outage, and login forms that the throttle refuses from memory. The framework's Request and Response would cost more than
- * this work.
+ * Handles some paths without the framework: the stream, which thousands of clients open at once after an outage, and login
+ * forms that the throttle refuses from memory: the framework's Request and Response would cost more than this work. And what is
+ * published, because the framework limits every body, and a feed has no limit.
  *
  * @param running returns the application, called at each request; throws LoglineError when there is none any more
  * @param page HTML of a refusal, see {@link refuse}
@@ -24,6 +27,10 @@ export function createDoor(running: () => App, page: string): Door {
 		const [pathname = ''] = request.url?.split('?', 1) ?? [];
 		if (request.method === 'GET' && pathname === STREAM) {
 			void answerStream(running, request, response);
+			return true;
+		}
+		if (request.method === 'POST' && pathname === PUBLISH) {
+			void answerPublish(running, request, response);
 			return true;
 		}
 		const form = request.method === 'POST' ? OPEN_FORMS.get(pathname) : undefined;
@@ -80,6 +87,30 @@ async function open(app: App, request: IncomingMessage): Promise<Response> {
 		);
 	} finally {
 		end();
+	}
+}
+
+/** Responds to `POST /api/publish`. It does not look at the path. */
+async function answerPublish(
+	running: () => App,
+	request: IncomingMessage,
+	response: ServerResponse
+): Promise<void> {
+	const header = (name: string) => request.headers[name]?.toString() ?? null;
+	try {
+		const origin = process.env.ORIGIN || `https://${header('host')}`;
+		if (isForeignWrite({ method: 'POST', headers: { get: header } }, { origin })) {
+			throw foreignOrigin();
+		}
+		const app = running();
+		// A response must still go out on this socket when reading ends early.
+		const chunks = { [Symbol.asyncIterator]: () => request.iterator({ destroyOnReturn: false }) };
+		const answer = await whileClientIsThere(request.socket, () => publish(app, { header, chunks }));
+		send(answer, response);
+	} catch (error) {
+		const failure = failureOf(error);
+		if (!failure) findApp()?.logger.error({ err: error }, 'a request failed');
+		send(jsonRefusal(failure ?? ourFault()), response);
 	}
 }
 

@@ -7,11 +7,24 @@ import { bodyLimit } from './body-limit.ts';
  * @param maxBytes maximum size in bytes; the server's own limit also applies
  * @throws LoglineError `body_too_large` (413); `invalid_body` when it is not JSON
  */
-export async function readJsonBody(request: Request, maxBytes: number): Promise<unknown> {
+export function readJsonBody(request: Request, maxBytes: number): Promise<unknown> {
+	return readJson(chunksOf(request), request.headers.get('content-length'), maxBytes);
+}
+
+/**
+ * The same for the chunks of a body.
+ *
+ * @param declared the `content-length` header
+ */
+export async function readJson(
+	chunks: AsyncIterable<Uint8Array>,
+	declared: string | null | undefined,
+	maxBytes: number
+): Promise<unknown> {
 	const limit = Math.min(maxBytes, bodyLimit());
 	// Check the header first, because adapter-node refuses a very large body with its own error.
-	if (Number(request.headers.get('content-length')) > limit) throw tooLarge(limit);
-	const text = await readText(request, limit);
+	if (Number(declared) > limit) throw tooLarge(limit);
+	const text = await readText(chunks, limit);
 	try {
 		return JSON.parse(text);
 	} catch {
@@ -19,24 +32,35 @@ export async function readJsonBody(request: Request, maxBytes: number): Promise<
 	}
 }
 
-async function readText(request: Request, limit: number): Promise<string> {
-	if (!request.body) return '';
-	// The declared length may be missing or wrong, so count the bytes.
-	const reader = request.body.getReader();
-	const chunks: Uint8Array[] = [];
-	let length = 0;
+/**
+ * Returns the chunks of a request's body. It does not cancel the body when reading ends early: that would close the connection
+ * before the client can read the response. http/server.ts drops the rest of the body after the response has been sent.
+ */
+export async function* chunksOf({ body }: Request): AsyncGenerator<Uint8Array, void, void> {
+	if (!body) return;
+	const reader = body.getReader();
 	for (;;) {
-		const { done, value } = await reader.read().catch((error: unknown) => {
-			// adapter-node's own limit was reached. Replace its error.
-			throw (error as { status?: unknown }).status === 413 ? tooLarge(limit) : error;
-		});
-		if (done) return Buffer.concat(chunks).toString('utf8');
-		length += value.byteLength;
-		// Do not cancel the reader: that would close the connection before the client can read the response. http/server.ts
-		// drops the rest of the body after the response has been sent.
-		if (length > limit) throw tooLarge(limit);
-		chunks.push(value);
+		const { done, value } = await reader.read();
+		if (done) return;
+		yield value;
 	}
+}
+
+async function readText(chunks: AsyncIterable<Uint8Array>, limit: number): Promise<string> {
+	const read: Uint8Array[] = [];
+	let length = 0;
+	try {
+		for await (const chunk of chunks) {
+			length += chunk.byteLength;
+			// The declared length may be missing or wrong.
+			if (length > limit) throw tooLarge(limit);
+			read.push(chunk);
+		}
+	} catch (error) {
+		// adapter-node's own limit was reached. Replace its error.
+		throw (error as { status?: unknown }).status === 413 ? tooLarge(limit) : error;
+	}
+	return Buffer.concat(read).toString('utf8');
 }
 
 const tooLarge = (bytes: number) =>

@@ -1,3 +1,5 @@
+import { LoglineError } from 'logline';
+
 /** Methods that change nothing (RFC 9110, section 9.2.1). */
 const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
 
@@ -8,10 +10,21 @@ const SAFE = new Set(['GET', 'HEAD', 'OPTIONS']);
  *
  * @see https://developer.mozilla.org/docs/Web/HTTP/Reference/Headers/Sec-Fetch-Site
  */
-export function isForeignWrite(request: Request, url: URL): boolean {
+export function isForeignWrite(
+	request: Pick<Request, 'method'> & { headers: Pick<Headers, 'get'> },
+	url: Pick<URL, 'origin'>
+): boolean {
 	if (SAFE.has(request.method)) return false;
 	const site = request.headers.get('sec-fetch-site');
 	if (site === 'cross-site' || site === 'same-site') return true;
 	const origin = request.headers.get('origin');
 	return origin !== null && origin !== url.origin;
 }
+
+/** The refusal of such a request. */
+export const foreignOrigin = (): LoglineError =>
+	new LoglineError(
+		'foreign_origin',
+		'Requests that change something must come from this site.',
+		403
+	);

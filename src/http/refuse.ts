@@ -69,6 +69,12 @@ export function jsonRefusal(
 	};
 }
 
+/** A successful response for programs. */
+export function jsonAnswer(body: object): Refusal {
+	const headers = { 'content-type': 'application/json', 'cache-control': 'private, no-store' };
+	return { status: 200, headers, body: JSON.stringify(body) };
+}
+
 function headersOf(failure: LoglineError, type: string): Record<string, string> {
 	return { 'content-type': type, ...refusalHeaders(failure) };
 }

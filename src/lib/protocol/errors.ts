@@ -4,6 +4,8 @@
  */
 export class LoglineError extends Error {
 	override name = 'LoglineError';
+	/** Which of several items it is about, from 0. Absent: it is not about a single one. */
+	index?: number;
 
 	constructor(
 		/** snake_case, stable. */

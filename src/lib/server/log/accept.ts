@@ -40,31 +40,40 @@ export const MAX_DEPTH = 199;
 /**
  * Checks events before they enter the queue, so that one bad event cannot fail the batch of other callers.
  *
- * @throws LoglineError `unknown_topic`, `not_durable`, `invalid_data`, `invalid_key`, `invalid_user`, `invalid_producer`; nothing
- *   has been written then
+ * @throws LoglineError `unknown_topic`, `not_durable`, `invalid_data`, `invalid_key`, `invalid_user`, `invalid_producer`, with
+ *   the `index` of the event; nothing has been written then
  */
 export async function acceptEvents(
 	registry: TopicRegistry,
 	events: readonly NewEvent[]
 ): Promise<AcceptedEvent[]> {
 	const accepted: AcceptedEvent[] = [];
-	for (const event of events) {
-		const definition = registry.get(event.topic);
-		if (!definition) {
-			throw new LoglineError(
-				'unknown_topic',
-				`There is no topic "${event.topic}". Topics: ${registry.keys().join(', ')}.`
-			);
+	for (const [index, event] of events.entries()) {
+		try {
+			accepted.push(await acceptEvent(registry, event));
+		} catch (error) {
+			if (error instanceof LoglineError) error.index = index;
+			throw error;
 		}
-		if (!isDurable(definition)) {
-			throw new LoglineError(
-				'not_durable',
-				`"${event.topic}" is a signal, which is not kept. Send it with \`logline.signal\`.`
-			);
-		}
-		accepted.push(encodeEvent({ ...event, data: await checkData(definition.schema, event) }));
 	}
 	return accepted;
+}
+
+async function acceptEvent(registry: TopicRegistry, event: NewEvent): Promise<AcceptedEvent> {
+	const definition = registry.get(event.topic);
+	if (!definition) {
+		throw new LoglineError(
+			'unknown_topic',
+			`There is no topic "${event.topic}". Topics: ${registry.keys().join(', ')}.`
+		);
+	}
+	if (!isDurable(definition)) {
+		throw new LoglineError(
+			'not_durable',
+			`"${event.topic}" is a signal, which is not kept. Send it with \`logline.signal\`.`
+		);
+	}
+	return encodeEvent({ ...event, data: await checkData(definition.schema, event) });
 }
 
 /**

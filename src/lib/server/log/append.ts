@@ -211,6 +211,8 @@ export class Writer {
 			const refusal = refusalOf(error);
 			if (batch.length === 1) {
 				const reason = refusal?.error ?? error;
+				const index = batch[0]!.events.findIndex((one) => refusal?.concerns(one));
+				if (refusal && index >= 0) refusal.error.index = index;
 				return () => batch[0]!.reject(reason instanceof Error ? reason : new Error(String(reason)));
 			}
 			// When the log says what it refuses, the other callers stay together.

@@ -134,7 +134,11 @@ export interface Logline extends Reading {
 	 */
 	emit<K extends Topic>(event: EmittedEvent<K>): Promise<Appended>;
 	emit<K extends Topic>(event: EmittedEvent<K>, tx: Transaction): Promise<void>;
-	/** Appends several events, in the given order, all or none. Their topics are checked when it runs. See `emit`. */
+	/**
+	 * Appends several events, in the given order, all or none. Their topics are checked when it runs. See `emit`.
+	 *
+	 * @throws LoglineError with the `index` of the event when it is about one of them
+	 */
 	append(events: NewEvent[]): Promise<Appended[]>;
 	append(events: NewEvent[], tx: Transaction): Promise<void>;
 	/**
