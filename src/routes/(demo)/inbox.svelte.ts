@@ -94,7 +94,9 @@ export class Inbox {
 		if (!newest) return;
 		const before = this.#state.clearedUpTo;
 		const isSaved = await this.#clearUpTo(newest.eventID);
-		const undo = async () => void (await this.#clearUpTo(before));
+		const undo = async () => {
+			await this.#clearUpTo(before);
+		};
 		if (isSaved) this.#parts.announce({ tone: 'done', text: 'Notifications cleared.', undo });
 	};
 
