@@ -200,6 +200,21 @@ describe('a reset', () => {
 		await expectRefused(story, ada);
 	});
 
+	test('that is on its way to the log is not taken for the one before it', async () => {
+		const { app, story } = stage.startServer();
+		const ada = await addUser(app.database, 'ada');
+		app.subscribe(ada, ['message']);
+		await openPrompt(ada);
+		await story.reset(ada);
+		await until(async () => (await stage.eventsOf(ada)).some(({ topic }) => topic === 'reset'));
+		await stage.sql.begin(async (held) => {
+			// Nothing enters the log meanwhile.
+			await held`select logline_lock()`;
+			await story.reset(ada);
+			await expect(story.undoReset(ada)).rejects.toMatchObject({ code: 'nothing_to_undo' });
+		});
+	});
+
 	test('of one player cannot be taken back by another', async () => {
 		const { app, story } = stage.startServer();
 		const [ada, bo] = [await addUser(app.database, 'ada'), await addUser(app.database, 'bo')];
