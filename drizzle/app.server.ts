@@ -152,3 +152,17 @@ export const roomMembers = pgTable(
 		index('room_members_user_id_idx').on(t.userId)
 	]
 );
+
+/**
+ * Messages of rooms that are looked at again: when a row is due, the members who have not read its message are mailed. The row
+ * goes and the mails are written in one statement, so a mail is sent once.
+ */
+export const roomMailChecks = pgTable(
+	'room_mail_checks',
+	{
+		/** Id of the message's event. */
+		eventId: bigint('event_id', { mode: 'bigint' }).primaryKey(),
+		dueAt: moment('due_at').notNull()
+	},
+	(t) => [index('room_mail_checks_due_idx').on(t.dueAt)]
+);

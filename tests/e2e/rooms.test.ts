@@ -262,3 +262,24 @@ it('the top bar leads to the rooms, and the address of a room waits for the sign
 		`/login?redirectTo=${encodeURIComponent('/examples/rooms?room=rooms%2F1')}`
 	);
 });
+
+it('what stays unread is mailed, and the list of rooms says so until it is read on any device', async () => {
+	const app = await stage.start({ env: { LOGLINE_ROOM_MAIL_MS: '300' } });
+	const ann = await RoomsPage.join(app, 'ann');
+	const bob = await RoomsPage.join(app, 'bob');
+	await ann.make('Plans', 'Open');
+	await ann.invite('bob');
+	await bob.make('Own', 'Open');
+	const phone = new RoomsPage(await bob.page.context().newPage());
+	const mailed = (of: RoomsPage) => of.rooms().filter({ hasText: 'mailed' });
+	await ann.say('One');
+	await mailed(bob).waitFor();
+	await phone.page.goto(`${app.url}/examples/rooms`);
+	expect(await mailed(phone).count(), 'the server renders it').toBe(1);
+	await phone.live();
+	await bob.open('Plans');
+	for (const device of [bob, phone]) await mailed(device).waitFor({ state: 'detached' });
+	const mails = await stage.sql`select data from events where topic = 'room-mail'`;
+	expect(mails).toMatchObject([{ data: { room: 'Plans', from: 'ann', unread: 1 } }]);
+	expect([...ann.complaints, ...bob.complaints, ...phone.complaints]).toEqual([]);
+});

@@ -2,7 +2,7 @@ import { expect, test } from 'vitest';
 import { parseChatAction } from './action.ts';
 import { readSpeed } from './start.server.ts';
 
-test.each(['send_prompt', 'reset'])('knows the action %s', (action) => {
+test.each(['send_prompt', 'reset', 'undo_reset'])('knows the action %s', (action) => {
 	expect(parseChatAction({ action })).toBe(action);
 	expect(parseChatAction({ action, more: 1 })).toBe(action);
 });
@@ -28,7 +28,7 @@ test.each([
 		expect.objectContaining({
 			code: 'unknown_action',
 			status: 400,
-			message: '"action" must be one of send_prompt, reset.'
+			message: '"action" must be one of send_prompt, reset, undo_reset.'
 		})
 	);
 });

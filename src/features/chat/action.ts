@@ -1,7 +1,7 @@
 import * as v from 'valibot';
 import { LoglineError } from 'logline';
 
-const ACTIONS = ['send_prompt', 'reset'] as const;
+const ACTIONS = ['send_prompt', 'reset', 'undo_reset'] as const;
 
 /** The actions of a player. */
 export type ChatAction = (typeof ACTIONS)[number];
@@ -9,7 +9,7 @@ export type ChatAction = (typeof ACTIONS)[number];
 const Body = v.looseObject({ action: v.picklist(ACTIONS) });
 
 /**
- * Parses the body of `POST /api/chat`: `{"action":"send_prompt"}` or `{"action":"reset"}`.
+ * Parses the body of `POST /api/chat`: `{"action":"send_prompt"}`, `{"action":"reset"}` or `{"action":"undo_reset"}`.
  *
  * @throws LoglineError `invalid_body` when it is not an object, `unknown_action` when the action is unknown
  */

@@ -152,12 +152,76 @@ describe('a reset', () => {
 		const silent = stage.startServer({ script: [] });
 		await silent.story.reset(ada);
 		await until(async () => (await stage.eventsOf(ada)).at(-1)?.topic === 'reset');
-		expect(await stage.chatOf(ada)).toEqual(initialChat);
+		expect(await stage.chatOf(ada)).toMatchObject(initialChat);
 		expect(said(await stage.eventsOf(ada))).toEqual([
 			'message | A | one',
 			'prompt | System | two',
 			'reset'
 		]);
+	});
+
+	test('can be taken back: the story goes on at the line where it was, as if nothing had been', async () => {
+		const { app, story } = stage.startServer();
+		const ada = await addUser(app.database, 'ada');
+		app.subscribe(ada, ['message']);
+		await openPrompt(ada);
+		const before = await stage.chatOf(ada);
+		await story.reset(ada);
+		await until(async () => (await stage.chatOf(ada)).messages.length > 0);
+		await undone(story, ada);
+		await until(async () => (await stage.chatOf(ada)).messages.length === before.messages.length);
+		expect(await stage.chatOf(ada)).toEqual(before);
+		await stage.playToEnd(ada, () => story);
+		const ids = (await stage.eventsOf(ada)).map(({ data }) => data.id);
+		expect(new Set(ids).size).toBe(ids.length);
+		expect((await stage.chatOf(ada)).messages.map(({ text }) => text)).toEqual(
+			STORY.map(({ text }) => text)
+		);
+	});
+
+	test('can be taken back while somebody speaks, after the end, and once only', async () => {
+		const { app, story } = stage.startServer();
+		const ada = await addUser(app.database, 'ada');
+		app.subscribe(ada, ['message']);
+		await until(async () => (await stage.chatOf(ada)).messages.length === 1, { everyMs: 1 });
+		await story.reset(ada);
+		await undone(story, ada);
+		await stage.playToEnd(ada, () => story);
+		await story.reset(ada);
+		await undone(story, ada);
+		await until(async () => (await stage.chatOf(ada)).ended);
+		const whole = await stage.chatOf(ada);
+		expect(whole.messages.map(({ text }) => text)).toEqual(STORY.map(({ text }) => text));
+		await expect(story.undoReset(ada)).rejects.toMatchObject({
+			code: 'nothing_to_undo',
+			status: 409
+		});
+		expect(await stage.chatOf(ada)).toEqual(whole);
+		await expectRefused(story, ada);
+	});
+
+	test('that is on its way to the log is not taken for the one before it', async () => {
+		const { app, story } = stage.startServer();
+		const ada = await addUser(app.database, 'ada');
+		app.subscribe(ada, ['message']);
+		await openPrompt(ada);
+		await story.reset(ada);
+		await until(async () => (await stage.eventsOf(ada)).some(({ topic }) => topic === 'reset'));
+		await stage.sql.begin(async (held) => {
+			// Nothing enters the log meanwhile.
+			await held`select logline_lock()`;
+			await story.reset(ada);
+			await expect(story.undoReset(ada)).rejects.toMatchObject({ code: 'nothing_to_undo' });
+		});
+	});
+
+	test('of one player cannot be taken back by another', async () => {
+		const { app, story } = stage.startServer();
+		const [ada, bo] = [await addUser(app.database, 'ada'), await addUser(app.database, 'bo')];
+		app.subscribe(ada, ['message']);
+		await openPrompt(ada);
+		await story.reset(ada);
+		await expect(story.undoReset(bo)).rejects.toMatchObject({ code: 'nothing_to_undo' });
 	});
 
 	test('before anything has begun works', async () => {
@@ -209,3 +273,7 @@ describe('a reset', () => {
 		expect(runs.at(-1)?.trim()).toBe(whole);
 	});
 });
+
+/** Takes a reset back as soon as it is in the log, as a page does. */
+const undone = (story: Story, player: User) =>
+	until(() => story.undoReset(player).then(() => true), { what: 'the reset is taken back' });

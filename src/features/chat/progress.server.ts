@@ -156,16 +156,53 @@ export async function answerPrompt(
 	return moved.length > 0;
 }
 
-/** Restarts a user's story, due now, whether it had begun or not. */
+/** Restarts a user's story, due now, whether it had begun or not. The event says where the story was: see {@link undoRestart}. */
 export async function restartStory(connection: Queryable, userId: string): Promise<void> {
+	// A row that this statement has changed is not read any more: so `before` is read first.
 	await connection.query(
-		`WITH moved AS (
-			INSERT INTO story_progress AS progress (user_id, run, due_at) VALUES ($1, 1, now())
+		`WITH before AS MATERIALIZED (
+			SELECT step, due_at IS NULL AS waits FROM story_progress WHERE user_id = $1 FOR UPDATE
+		), moved AS (
+			INSERT INTO story_progress AS progress (user_id, run, due_at)
+			SELECT $1, 1, now() FROM (SELECT count(*) FROM before) AS read_first
 			ON CONFLICT (user_id) DO UPDATE SET run = progress.run + 1, step = 0, due_at = now()
 			RETURNING user_id, run
 		)
 		INSERT INTO outbox (topic, user_id, data)
-		SELECT 'reset', user_id, jsonb_build_object('id', run || '.reset') FROM moved`,
+		SELECT 'reset', user_id, jsonb_strip_nulls(jsonb_build_object('id', run || '.reset', 'left', to_jsonb(before)))
+		FROM moved LEFT JOIN before ON true`,
 		[userId]
 	);
+}
+
+/**
+ * Takes the last restart of a user back, if it is in the log and nothing was restarted since: the story goes on where it was. It
+ * is a new run, so that no id of a line is used twice.
+ *
+ * @returns false when there is nothing to take back; nothing has changed then
+ */
+export async function undoRestart(
+	connection: Queryable,
+	script: PreparedScript,
+	userId: string
+): Promise<boolean> {
+	const moved = await connection.query(
+		`WITH last AS MATERIALIZED (
+			SELECT data->>'id' AS id, (data->'left'->>'step')::int AS step, (data->'left'->>'waits')::boolean AS waits
+			FROM events WHERE coalesce(user_id, '') = ANY (ARRAY[$1::text]) AND topic = 'reset'
+			ORDER BY coalesce(user_id, '') DESC, id DESC LIMIT 1
+		), moved AS (
+			UPDATE story_progress AS progress
+			SET run = progress.run + 1, step = last.step, due_at = CASE WHEN last.waits THEN NULL ELSE now() END
+			FROM last
+			WHERE progress.user_id = $1 AND last.id = progress.run || '.reset'
+				AND last.step BETWEEN 0 AND $2::int - 1 AND last.waits IS NOT NULL
+			RETURNING progress.user_id, progress.run
+		)
+		INSERT INTO outbox (topic, user_id, data)
+		SELECT 'reset', user_id, jsonb_build_object('id', run || '.undo', 'undo', true) FROM moved
+		RETURNING user_id`,
+		[userId, script.length]
+	);
+	return moved.length > 0;
 }

@@ -55,7 +55,26 @@ test('the end is a line of the chat, and leaves no prompt open', () => {
 });
 
 test('a reset leaves a chat in which nothing has been said', () => {
-	expect(fold([...history, reset])).toEqual(initialChat);
+	expect(fold([...history, reset])).toMatchObject(initialChat);
+});
+
+const undo: ChatEvent = { topic: 'reset', data: { id: '3.undo', undo: true } };
+
+test('a reset that was taken back leaves the chat as it was, and it goes on', () => {
+	const before = fold([message('1', 'Hello'), prompt('2', 'Yes!')]);
+	const other = reduceChat(reduceChat(before, reset), message('3', 'Once more'));
+	expect(reduceChat(other, undo)).toEqual(before);
+	expect(reduceChat(reduceChat(other, undo), message('4', 'Yes!', true))).toMatchObject({
+		messages: [{ text: 'Hello' }, { text: 'Yes!' }],
+		expectedPrompt: null
+	});
+});
+
+test('only the last reset can be taken back, and only once', () => {
+	const first = [message('1', 'one'), reset, message('2', 'two'), reset];
+	expect(fold([...first, undo]).messages).toMatchObject([{ text: 'two' }]);
+	expect(fold([...first, undo, undo]).messages).toMatchObject([{ text: 'two' }]);
+	expect(fold([undo])).toEqual(initialChat);
 });
 
 test('a chat begun on the server and continued in the browser is the same, wherever it is split', () => {

@@ -19,6 +19,8 @@ export interface ChatState {
 	readonly expectedPrompt: string | null;
 	/** True when the story has reached its end. */
 	readonly ended: boolean;
+	/** The chat before the last reset, for the player who takes it back. */
+	readonly before?: ChatState;
 }
 
 /** A chat without lines. */
@@ -38,15 +40,27 @@ export function reduceChat(state: ChatState, event: ChatEvent): ChatState {
 	switch (event.topic) {
 		case 'message':
 			return {
+				...state,
 				messages: [...state.messages, event.data],
-				expectedPrompt: event.data.isMe ? null : state.expectedPrompt,
-				ended: state.ended
+				expectedPrompt: event.data.isMe ? null : state.expectedPrompt
 			};
 		case 'prompt':
 			return { ...state, expectedPrompt: event.data.text };
 		case 'end':
-			return { messages: [...state.messages, event.data], expectedPrompt: null, ended: true };
+			return {
+				...state,
+				messages: [...state.messages, event.data],
+				expectedPrompt: null,
+				ended: true
+			};
 		case 'reset':
-			return initialChat;
+			return event.data.undo
+				? (state.before ?? state)
+				: { ...initialChat, before: withoutBefore(state) };
 	}
+}
+
+/** Only the last reset can be taken back, so one earlier chat is enough. */
+function withoutBefore({ messages, expectedPrompt, ended }: ChatState): ChatState {
+	return { messages, expectedPrompt, ended };
 }

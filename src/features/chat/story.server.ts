@@ -10,6 +10,7 @@ import {
 	beginStories,
 	prepareScript,
 	restartStory,
+	undoRestart,
 	untilNextDue
 } from './progress.server.ts';
 import type { Script } from './script.ts';
@@ -38,6 +39,12 @@ export interface Story {
 	sendPrompt(player: User): Promise<void>;
 	/** Restarts the story. The lines stay in the log; a `reset` event tells readers to start over. */
 	reset(viewer: Viewer): Promise<void>;
+	/**
+	 * Takes the last reset back: the story goes on where it was.
+	 *
+	 * @throws LoglineError `nothing_to_undo` (409) when the last reset was taken back already, or is not in the log yet
+	 */
+	undoReset(viewer: Viewer): Promise<void>;
 	/** Ends the engine after the running statement. */
 	stop(): Promise<void>;
 }
@@ -103,6 +110,13 @@ export function createStory(options: { app: StoryApp; script: Script; speed?: nu
 		},
 		async reset(viewer) {
 			await restartStory(pool, viewer.id);
+			app.logline.kickOutbox();
+			loop.wake();
+		},
+		async undoReset(viewer) {
+			if (!(await undoRestart(pool, script, viewer.id))) {
+				throw new LoglineError('nothing_to_undo', 'There is no reset to take back.', 409);
+			}
 			app.logline.kickOutbox();
 			loop.wake();
 		},

@@ -12,8 +12,17 @@ export const topics = defineTopics({
 	prompt: { schema: v.object({ ...line, sender: v.literal('System') }) },
 	/** The last line of the story. */
 	end: { schema: v.object(line) },
-	/** The player has restarted: earlier lines no longer count. */
-	reset: { schema: v.object({ id: v.string() }) }
+	/**
+	 * The player has restarted: earlier lines no longer count. `left`: where the story was. `undo`: the player has taken the
+	 * last reset back: only the lines before it count.
+	 */
+	reset: {
+		schema: v.object({
+			id: v.string(),
+			left: v.optional(v.object({ step: v.number(), waits: v.boolean() })),
+			undo: v.optional(v.boolean())
+		})
+	}
 });
 
 declare module 'logline' {

@@ -1,48 +1,90 @@
 import { expect, test } from 'vitest';
 import {
-	initialNotifications,
+	countText,
+	emptyInbox,
+	initialInbox,
 	MAX_NOTIFICATIONS,
-	reduceNotifications,
-	type Notification
+	reduceInbox,
+	shownOf,
+	unreadOf,
+	type InboxEvent,
+	type InboxState
 } from './reducer.ts';
 import { SAMPLES } from './samples.ts';
 import { sampleNotification } from './start.server.ts';
 import { topics } from './topics.ts';
 
-const entry = (n: number): Notification => ({
+const notification = (n: number): InboxEvent => ({
 	id: String(n),
-	type: 'info',
-	message: `number ${n}`,
-	timestamp: new Date(n * 1000).toISOString()
+	topic: 'notifications',
+	data: {
+		id: `n${n}`,
+		type: 'info',
+		message: `number ${n}`,
+		timestamp: new Date(n * 1000).toISOString()
+	}
 });
-const history = Array.from({ length: MAX_NOTIFICATIONS + 30 }, (_, n) => ({
-	topic: 'notifications' as const,
-	data: entry(n)
-}));
+const cleared = (id: number, upTo: string): InboxEvent => ({
+	id: String(id),
+	topic: 'inbox',
+	data: { clearedUpTo: upTo }
+});
+const history = Array.from({ length: MAX_NOTIFICATIONS + 30 }, (_, n) => notification(n + 1));
+const fold = (events: readonly InboxEvent[], from = initialInbox) =>
+	events.reduce(reduceInbox, from);
+const ids = (state: InboxState) => shownOf(state).map(({ eventID }) => Number(eventID));
 
 test('the newest of the notifications comes first, and the oldest leave', () => {
-	const state = history.reduce(reduceNotifications, initialNotifications);
-	expect(state.map(({ id }) => Number(id))).toEqual(
-		Array.from({ length: 50 }, (_, i) => history.length - 1 - i)
-	);
+	expect(ids(fold(history))).toEqual(Array.from({ length: 50 }, (_, i) => history.length - i));
 });
 
-test('notifications begun on the server and continued in the browser are the same, wherever they are split', () => {
-	const whole = history.reduce(reduceNotifications, initialNotifications);
-	for (let k = 0; k <= history.length; k++) {
-		const rendered = history.slice(0, k).reduce(reduceNotifications, initialNotifications);
-		expect(history.slice(k).reduce(reduceNotifications, rendered)).toEqual(whole);
+test('an inbox begun on the server and continued in the browser is the same, wherever it is split', () => {
+	const events = [...history, cleared(90, '70'), notification(91)];
+	const whole = fold(events);
+	for (let k = 0; k <= events.length; k++) {
+		expect(fold(events.slice(k), fold(events.slice(0, k)))).toEqual(whole);
+	}
+});
+
+test('unread is what comes after the read marker, and has not been cleared', () => {
+	const state = fold([8, 9, 10, 11].map(notification));
+	expect([unreadOf(state, '0'), unreadOf(state, '9'), unreadOf(state, '11')]).toEqual([4, 2, 0]);
+	expect(unreadOf(reduceInbox(state, cleared(12, '10')), '9')).toBe(1);
+});
+
+test('what is cleared is hidden until it is undone, and what comes later is shown', () => {
+	const state = fold([1, 2, 3].map(notification));
+	const empty = fold([cleared(4, '3')], state);
+	expect(ids(empty)).toEqual([]);
+	expect(ids(fold([notification(5)], empty))).toEqual([5]);
+	expect(ids(fold([notification(5), cleared(6, '0')], empty))).toEqual([5, 3, 2, 1]);
+	expect(unreadOf(fold([cleared(6, '0')], empty), '2'), 'what was read is read still').toBe(1);
+});
+
+test('what is cleared stays cleared when the notifications are sent again', () => {
+	const state = fold([notification(1), notification(2), cleared(3, '1')]);
+	expect(ids(fold([1, 2].map(notification), emptyInbox(state)))).toEqual([2]);
+});
+
+test('what any program may publish clears nothing', () => {
+	const state = fold([notification(1)]);
+	for (const clearedUpTo of [undefined, null, 7, 'x', '-1', '1'.repeat(20)]) {
+		const event = { id: '2', topic: 'inbox', data: { clearedUpTo } } as unknown as InboxEvent;
+		expect(ids(reduceInbox(state, event))).toEqual([1]);
 	}
 });
 
 test('a state that was handed out never changes', () => {
-	const state = Object.freeze(
-		history.slice(0, 3).reduce(reduceNotifications, initialNotifications)
-	);
-	const before = [...state];
-	expect(reduceNotifications(state, { topic: 'notifications', data: entry(9) })).not.toBe(state);
+	const state = Object.freeze(fold(history.slice(0, 3)));
+	const before = structuredClone(state);
+	expect(reduceInbox(state, notification(9))).not.toBe(state);
+	expect(reduceInbox(state, cleared(9, '2'))).not.toBe(state);
 	expect(state).toEqual(before);
-	expect(initialNotifications).toEqual([]);
+	expect(initialInbox).toEqual({ entries: [], clearedUpTo: '0' });
+});
+
+test('a count that may be larger says so', () => {
+	expect([countText(0), countText(49), countText(50)]).toEqual(['0', '49', '50+']);
 });
 
 test('every sample is a payload that the topic accepts, and no two are the same', async () => {

@@ -1,28 +1,73 @@
-import type { SSETopicsMap } from 'logline';
+/**
+ * The inbox as a fold over its events. The server-rendered page and the browser use the same functions. What is read is no part
+ * of it: a read marker says it, as a position in the log.
+ */
+import { compareIds, type SSETopicsMap } from 'logline';
 
 export type Notification = SSETopicsMap['notifications'];
 
-export interface NotificationEvent {
-	topic: 'notifications';
-	data: Notification;
+/** A notification with its place in the log. */
+export interface InboxEntry extends Notification {
+	readonly eventID: string;
 }
 
-/** Newest first. Never changed in place. */
-export type NotificationsState = readonly Notification[];
+/** An event of the inbox. */
+export type InboxEvent =
+	| { id: string; topic: 'notifications'; data: Notification }
+	| { id: string; topic: 'inbox'; data: SSETopicsMap['inbox'] };
+
+/** Never changed in place. */
+export interface InboxState {
+	/** Newest first, also those that the user has cleared: clearing can be undone. */
+	readonly entries: readonly InboxEntry[];
+	/** Entries up to this event are cleared. */
+	readonly clearedUpTo: string;
+}
 
 /** How many notifications the view keeps. The log has the rest. */
 export const MAX_NOTIFICATIONS = 50;
 
-export const initialNotifications: NotificationsState = Object.freeze([]);
+/** Nothing is cleared or read up to here. */
+export const NOTHING = '0';
+
+export const initialInbox: InboxState = Object.freeze({
+	entries: Object.freeze([]),
+	clearedUpTo: NOTHING
+});
 
 /**
- * Returns the notifications after one more, at most {@link MAX_NOTIFICATIONS}.
+ * Returns the inbox after one more event: at most {@link MAX_NOTIFICATIONS} entries.
  *
+ * @param event the next event of its topic, in id order; each event only once
  * @returns a new state
  */
-export function reduceNotifications(
-	state: NotificationsState,
-	event: NotificationEvent
-): NotificationsState {
-	return [event.data, ...state.slice(0, MAX_NOTIFICATIONS - 1)];
+export function reduceInbox(state: InboxState, event: InboxEvent): InboxState {
+	if (event.topic === 'inbox') {
+		const { clearedUpTo } = event.data;
+		// Any SQL client may publish, so it may be anything.
+		return isID(clearedUpTo) ? { ...state, clearedUpTo } : state;
+	}
+	const entry = { ...event.data, eventID: event.id };
+	return { ...state, entries: [entry, ...state.entries.slice(0, MAX_NOTIFICATIONS - 1)] };
 }
+
+/** Returns the inbox before its notifications are sent again. What is cleared stays so. */
+export const emptyInbox = (state: InboxState): InboxState => ({ ...state, entries: [] });
+
+/** Returns the entries that are shown, newest first. */
+export const shownOf = ({ entries, clearedUpTo }: InboxState): readonly InboxEntry[] =>
+	entries.filter((entry) => isAfter(entry, clearedUpTo));
+
+/** Counts the shown entries that are not read: {@link MAX_NOTIFICATIONS} means so many or more. */
+export const unreadOf = (state: InboxState, marker: string): number =>
+	shownOf(state).filter((entry) => isAfter(entry, marker)).length;
+
+/** @returns true when the entry is after this position: the read marker, or the end of what is cleared */
+export const isAfter = ({ eventID }: InboxEntry, position: string): boolean =>
+	compareIds(eventID, position) > 0;
+
+/** @returns a count as it is shown: the view does not know how many more than its entries there are */
+export const countText = (count: number): string =>
+	count < MAX_NOTIFICATIONS ? String(count) : `${MAX_NOTIFICATIONS}+`;
+
+const isID = (value: unknown) => typeof value === 'string' && /^\d{1,19}$/.test(value);

@@ -16,6 +16,16 @@ export const topics = defineTopics({
 		}),
 		replay: { last: 200 },
 		retention: { seconds: 30 * 86_400 }
+	},
+	/**
+	 * Up to which event a user has cleared the inbox; the newest counts. To undo is to go back: nothing is deleted. (What is read
+	 * is a read marker, which only moves forward.)
+	 */
+	inbox: {
+		schema: v.object({ clearedUpTo: v.pipe(v.string(), v.regex(/^\d{1,19}$/)) }),
+		replay: { last: 1 },
+		retention: { lastPerUser: 1 },
+		description: 'What a user has cleared.'
 	}
 });
 

@@ -8,8 +8,8 @@ import { topicOf, type Room, type RoomScope } from './reducer.ts';
 /** How many rooms come with their history. A wildcard brings the others: a stream names at most 32 topics. */
 const WITH_HISTORY = 20;
 
-/** Wildcards of the page: messages and typing, of both kinds of rooms. */
-const WILDCARDS = 4;
+/** Other topics of the page: messages and typing by wildcards, of both kinds of rooms, and mails. */
+const OTHERS = 5;
 
 /** How often to read again because a membership has begun or ended meanwhile. */
 const ATTEMPTS = 5;
@@ -18,12 +18,12 @@ type RoomsApp = Pick<App, 'logline' | 'config'> & { database: Pick<App['database
 
 /**
  * Reads what a page of rooms begins with: the rooms of the viewer, the history of some of them, and the position in the log
- * up to which this history is complete.
+ * up to which this history is complete. Mails about rooms are in it, too.
  *
  * @param wanted the scope of a room whose history must be there, if the viewer is in it
  */
 export async function readFirstState(app: RoomsApp, viewer: User, wanted: string | null) {
-	const most = Math.max(1, Math.min(WITH_HISTORY, app.config.maxTopics - WILDCARDS));
+	const most = Math.max(1, Math.min(WITH_HISTORY, app.config.maxTopics - OTHERS));
 	for (let attempt = 1; ; attempt++) {
 		await app.logline.settle(viewer.id);
 		const all = await readRooms(app, viewer);
@@ -33,7 +33,7 @@ export async function readFirstState(app: RoomsApp, viewer: User, wanted: string
 		// At last without history: then the stream brings it.
 		const named = attempt < ATTEMPTS ? topics : [];
 		try {
-			const first = await app.logline.read(viewer, named);
+			const first = await app.logline.read(viewer, [...named, 'room-mail' as const]);
 			const readMarkers = named.length > 0 ? await app.logline.unread(viewer, named) : {};
 			return { ...first, rooms: all, named, readMarkers };
 		} catch (error) {

@@ -4,11 +4,14 @@ import {
 	emptyRoom,
 	isConfidential,
 	isPayload,
+	mailAbout,
 	MAX_LINES,
 	noRooms,
+	reduceMails,
 	reduceRooms,
 	scopeOf,
 	topicOf,
+	type Mail,
 	type RoomEvent
 } from './reducer.ts';
 import { topics } from './topics.ts';
@@ -121,5 +124,36 @@ test('what is emitted can be shown, and what anybody may insert by SQL is not sh
 	}
 	for (const data of [null, 7, 'text', [], {}, { room: 'r' }, { room: 'r', user: null }]) {
 		expect(isPayload(data)).toBe(false);
+	}
+});
+
+const mailOf = (scope: string, first: string) => ({
+	scope,
+	room: 'Plans',
+	from: 'bob',
+	first,
+	unread: 2,
+	timestamp
+});
+
+test('a mail is shown with its room until the first message that it is about was read', () => {
+	const mails = [mailOf('rooms/plans', '20'), mailOf('rooms/plans', '9')].reduceRight(
+		reduceMails,
+		{}
+	);
+	const [, plans] = whole.rooms;
+	expect(mailAbout(mails, plans!)).toMatchObject({ first: '20' });
+	expect(mailAbout(mails, plans!, '19')).toMatchObject({ unread: 2 });
+	expect(mailAbout(mails, plans!, '20')).toBe(null);
+	expect(mailAbout(mails, whole.rooms[0]!)).toBe(null);
+});
+
+test('a mail is a payload that its topic accepts, and what is none changes nothing', async () => {
+	const mail = mailOf('rooms/plans', '7');
+	const { schema } = topics['room-mail'];
+	expect(await schema['~standard'].validate(mail)).toMatchObject({ value: mail });
+	const mails = reduceMails({}, mail);
+	for (const data of [null, 7, {}, { scope: 'rooms/plans' }]) {
+		expect(reduceMails(mails, data as unknown as Mail)).toBe(mails);
 	}
 });

@@ -41,6 +41,12 @@ export interface Room {
 	readonly lines: readonly Line[];
 }
 
+/** A mail about a room. */
+export type Mail = SSETopicsMap['room-mail'];
+
+/** The last mail about each room. */
+export type Mails = Readonly<Record<string, Mail>>;
+
 /** The state of the page. It is never changed in place. */
 export interface RoomsState {
 	/** The newest of the viewer's rooms first. */
@@ -111,6 +117,23 @@ export function dropRoom(state: RoomsState, topic: string): RoomsState {
 	const lost = state.rooms.find(({ scope }) => scope === scopeOf(topic));
 	if (!lost) return state;
 	return { rooms: state.rooms.filter((room) => room !== lost), gone: lost.name };
+}
+
+/** Returns the mails after one more. Any SQL client may publish: what cannot be shown changes nothing. */
+export function reduceMails(mails: Mails, mail: Mail): Mails {
+	const { scope, first, timestamp } = (mail ?? {}) as Partial<Record<keyof Mail, unknown>>;
+	const isMail = [scope, first, timestamp].every((value) => typeof value === 'string');
+	return isMail ? { ...mails, [mail.scope]: mail } : mails;
+}
+
+/**
+ * Returns the mail about what a viewer has not read of a room; null: there is none yet.
+ *
+ * @param marker id of the newest event that was read; undefined: none was
+ */
+export function mailAbout(mails: Mails, { scope }: Room, marker = '0'): Mail | null {
+	const mail = mails[scope];
+	return mail && compareIds(mail.first, marker) > 0 ? mail : null;
 }
 
 /** Returns the rooms before the history of one is sent again. */

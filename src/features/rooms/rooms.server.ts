@@ -99,7 +99,7 @@ export async function leave(
  * @throws LoglineError `not_a_member`, `invalid_message`
  */
 export async function say(
-	{ database, logline }: RoomsApp,
+	{ database, logline, logger }: RoomsApp & Pick<App, 'logger'>,
 	user: User,
 	scope: string,
 	typed: string
@@ -112,7 +112,12 @@ export async function say(
 	const room = await findRoom(database.db, scope);
 	if (!room || !(await isMember(database.db, room, user))) throw notAMember();
 	const data = { type: 'message', text, ...factsOf(room, user) } as const;
-	await logline.emit({ event: topicOf(scopeOfRow(room)), data });
+	const topic = topicOf(scopeOfRow(room));
+	const { id } = await logline.emit({ event: topic, data });
+	// Who writes has read, also on a page without JavaScript. It is said already, so a failure here is none of the form.
+	await logline.markRead(user, topic, id).catch((error: unknown) => {
+		logger.warn({ err: error, topic }, 'the author of a message keeps it unread');
+	});
 }
 
 /** Adds the row of a member, which is also the grant. */

@@ -46,7 +46,26 @@ export const topics = defineTopics({
 		description: 'A confidential room: no history from before a member joined.'
 	},
 	'rooms/[room]/typing': typing,
-	'vaults/[room]/typing': typing
+	'vaults/[room]/typing': typing,
+	/** What stayed unread in a room, for the member who has not read it (mail.server.ts). */
+	'room-mail': {
+		schema: v.object({
+			scope: v.pipe(v.string(), v.regex(/^(rooms|vaults)\//)),
+			/** Name of the room. */
+			room: v.string(),
+			/** Who wrote the first of the unread messages. */
+			from: v.string(),
+			/** Id of its event. */
+			first: v.pipe(v.string(), v.regex(/^\d{1,19}$/)),
+			/** How many there were; 100: so many or more. */
+			unread: v.pipe(v.number(), v.integer()),
+			/** ISO 8601, UTC. */
+			timestamp: v.pipe(v.string(), v.isoTimestamp())
+		}),
+		replay: { last: 20 },
+		retention: { seconds: 30 * 86_400 },
+		description: 'Mails of what stayed unread in a room for ten minutes.'
+	}
 });
 
 declare module 'logline' {

@@ -1,5 +1,5 @@
 /** The player's actions, as in `POST /api/chat`. */
-export type ChatAction = 'send_prompt' | 'reset';
+export type ChatAction = 'send_prompt' | 'reset' | 'undo_reset';
 
 export interface ChatActionError {
 	/** The failed action, so that it can be tried again. */
@@ -16,8 +16,7 @@ const TIMEOUT_MS = 15_000;
 /**
  * Sends one action of the player.
  *
- * @returns null when the server has accepted it; also when another tab has answered the prompt first, because its event is
- *   on the way
+ * @returns null when the server has accepted it; also when another tab was faster, because its event is on the way
  */
 export async function postChatAction(
 	action: ChatAction,
@@ -35,7 +34,7 @@ export async function postChatAction(
 		// fetch rejects for several reasons, but for the reader there is only one: no connection.
 		return { action, message: 'The server cannot be reached.', signedOut: false };
 	}
-	if (response.ok || response.status === 409) return null;
+	if (response.ok || (response.status === 409 && action === 'send_prompt')) return null;
 	if (response.status === 401) {
 		return { action, message: 'Your session has ended.', signedOut: true };
 	}

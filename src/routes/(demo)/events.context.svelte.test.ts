@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { AnsweringServer } from '../../../tests/client/answering-server.ts';
 import { DrivenEventSource } from '../../../tests/client/driven-event-source.ts';
 import { EventsContext, type EventsData } from './events.context.svelte.ts';
+import type { Notice } from './notice.ts';
 
 const line = (id: number, text: string, isMe = false) => ({
 	id: String(id),
@@ -32,13 +33,19 @@ function start(data: Partial<EventsData> = {}) {
 	DrivenEventSource.all = [];
 	const server = new AnsweringServer();
 	let reloaded = 0;
+	const notices: Notice[] = [];
 	const events = new EventsContext(
 		{ events: [], cursor: '0', ...data },
-		{ eventSource: DrivenEventSource, fetch: server.fetch, reload: () => void reloaded++ }
+		{
+			eventSource: DrivenEventSource,
+			fetch: server.fetch,
+			reload: () => void reloaded++,
+			announce: (notice) => notices.push(notice)
+		}
 	);
 	open.push(events);
 	const source = () => DrivenEventSource.last;
-	return { events, server, source, reloads: () => reloaded };
+	return { events, server, source, notices, reloads: () => reloaded };
 }
 
 afterEach(() => {
@@ -86,7 +93,7 @@ describe('the page of a reader who comes back', () => {
 		const { events, source } = start({ events: [{ id: '1', topic: 'logs', data: null }] });
 		source().emit('notifications', 2, '"just text"');
 		source().emit('logs', 3, entry('fine'));
-		expect(events.notifications).toEqual([]);
+		expect(events.inbox.shown).toEqual([]);
 		expect(logTexts(events)).toEqual(['fine']);
 	});
 });
@@ -272,13 +279,115 @@ describe('what the player does', () => {
 		expect(events.pending).toBe(null);
 		expect(texts(events)).toEqual(['Again?']);
 	});
+});
 
-	it('clears notifications from view, and later ones still arrive', () => {
-		const { events, source } = start();
-		source().emit('notifications', 1, { ...entry('a'), type: 'info' });
-		events.clearNotifications();
-		source().emit('notifications', 2, { ...entry('b'), type: 'info' });
-		expect(events.notifications.map(({ message }) => message)).toEqual(['b']);
+const marker = (id: number, unread = 0) => ({ topic: 'notifications', id: String(id), unread });
+const note = (text: string) => ({ ...entry(text), type: 'info' });
+const noteEvent = (id: number) => ({
+	id: String(id),
+	topic: 'notifications',
+	data: note(`n${id}`)
+});
+const shown = (events: EventsContext) => events.inbox.shown.map(({ message }) => message);
+
+describe('the inbox', () => {
+	const two = {
+		events: [noteEvent(1), noteEvent(2)],
+		cursor: '2',
+		readMarkers: { notifications: marker(1, 1) }
+	};
+
+	it('has its unread count before anything has come by the stream', () => {
+		const { events, notices } = start(two);
+		expect(events.inbox.unread).toBe(1);
+		expect(events.inbox.shown.map((one) => events.inbox.isUnread(one))).toEqual([true, false]);
+		expect(notices, 'what the server has rendered is no news').toEqual([]);
+	});
+
+	it('counts what comes, and is read when any device has read it', () => {
+		const { events, source, notices } = start(two);
+		source().emit('notifications', 3, note('n3'));
+		expect(events.inbox.unread).toBe(2);
+		expect(notices).toEqual([{ tone: 'news', text: 'n3' }]);
+		source().emit('read', 0, marker(3));
+		expect(events.inbox.unread).toBe(0);
+		source().emit('read', 0, marker(2, 1));
+		expect(events.inbox.unread, 'a marker that comes late changes nothing').toBe(0);
+	});
+
+	it('is cleared when the log says so, on every device, and filled again when it is undone', async () => {
+		const { events, server, source, notices } = start(two);
+		const clearing = events.inbox.clear();
+		server.answer(Response.json({ success: true }));
+		await clearing;
+		expect(server.requests).toEqual([{ clearedUpTo: '2' }]);
+		expect(shown(events), 'not before the event is there').toEqual(['n2', 'n1']);
+		source().emit('inbox', 3, { clearedUpTo: '2' });
+		expect([shown(events), events.inbox.unread]).toEqual([[], 0]);
+		const [notice] = notices;
+		const undoing = notice!.undo!();
+		server.answer(Response.json({ success: true }));
+		await undoing;
+		expect(server.requests[1]).toEqual({ clearedUpTo: '0' });
+		source().emit('inbox', 4, { clearedUpTo: '0' });
+		expect([shown(events), events.inbox.unread]).toEqual([['n2', 'n1'], 1]);
+	});
+
+	it('tells who clears when that was not saved', async () => {
+		const { events, server, notices } = start(two);
+		const clearing = events.inbox.clear();
+		server.answer(new TypeError('Failed to fetch'));
+		await clearing;
+		expect(notices).toEqual([{ tone: 'problem', text: 'That was not saved. Try again.' }]);
+		expect(shown(events)).toEqual(['n2', 'n1']);
+	});
+
+	it('stays cleared and silent when the topic is turned off and on', () => {
+		const { events, source, notices } = start({
+			...two,
+			events: [...two.events, { id: '3', topic: 'inbox', data: { clearedUpTo: '1' } }],
+			cursor: '3'
+		});
+		events.toggleTopic('notifications');
+		events.toggleTopic('notifications');
+		source().emit('notifications', 1, note('n1'));
+		source().emit('notifications', 2, note('n2'));
+		source().emit('caught-up', 3, caughtUp(3));
+		expect(shown(events)).toEqual(['n2']);
+		expect(notices).toEqual([]);
+	});
+});
+
+describe('a reset', () => {
+	const said = { events: [line(1, 'old')], cursor: '1' };
+
+	it('offers to be taken back once it is in the log, and only where it was asked for', async () => {
+		const { events, server, source, notices } = start(said);
+		const reset = events.resetChat();
+		server.answer(Response.json({ success: true }));
+		await reset;
+		expect(notices).toEqual([]);
+		source().emit('reset', 2, { id: 'r1' });
+		expect(notices).toMatchObject([{ tone: 'done', text: 'The story begins anew.' }]);
+		source().emit('message', 3, line(3, 'new').data);
+		const undoing = notices[0]!.undo!();
+		server.answer(Response.json({ success: true }));
+		await undoing;
+		expect(server.requests.at(-1)).toEqual({ action: 'undo_reset' });
+		source().emit('reset', 4, { id: 'u', undo: true });
+		expect(texts(events)).toEqual(['old']);
+		source().emit('reset', 5, { id: 'r2' });
+		expect(notices, 'another device has reset').toHaveLength(1);
+	});
+
+	it('that cannot be taken back any more says so, and the page goes on', async () => {
+		const { events, server } = start(said);
+		const undoing = events.undoReset();
+		const error = { code: 'nothing_to_undo', message: 'There is no reset to take back.' };
+		server.answer(Response.json({ error }, { status: 409 }));
+		await undoing;
+		expect(events.actionError?.message).toBe(error.message);
+		expect(events.pending).toBe(null);
 	});
 });
 

@@ -5,15 +5,13 @@
 import { getContext, setContext } from 'svelte';
 import { SvelteSet } from 'svelte/reactivity';
 import { SSEClient, type SSEClientOptions } from 'logline/client';
-import { compareIds, type Gap, type SSETopicsMap } from 'logline';
+import { compareIds, type Gap, type ReadMarker, type SSETopicsMap } from 'logline';
 import { initialChat, reduceChat, type ChatState } from '$src/features/chat/reducer.ts';
 import { initialLogs, reduceLogs, type LogsState } from '$src/features/logs/reducer.ts';
-import {
-	initialNotifications,
-	reduceNotifications,
-	type NotificationsState
-} from '$src/features/notifications/reducer.ts';
+import type { InboxEvent } from '$src/features/notifications/reducer.ts';
 import { postChatAction, type ChatAction, type ChatActionError } from './chat-action.ts';
+import { Inbox } from './inbox.svelte.ts';
+import type { Notice } from './notice.ts';
 
 /** Topics that the reader can turn off. */
 export type OptionalTopic = 'notifications' | 'logs';
@@ -31,20 +29,24 @@ export interface EventsData {
 	log?: string;
 	/** Id of the user whose history it is. */
 	userID?: string;
+	/** How far the user has read. */
+	readMarkers?: Readonly<Record<string, ReadMarker>>;
 }
 
 type DemoTopics = Pick<
 	SSETopicsMap,
-	'message' | 'prompt' | 'end' | 'reset' | 'notifications' | 'logs'
+	'message' | 'prompt' | 'end' | 'reset' | 'notifications' | 'inbox' | 'logs'
 >;
 type DemoTopic = keyof DemoTopics;
 
-const VIEW_OF: Readonly<Record<DemoTopic, View>> = {
+/** null: no history of a view, but what holds for it. It may come again at any time. */
+const VIEW_OF: Readonly<Record<DemoTopic, View | null>> = {
 	message: 'chat',
 	prompt: 'chat',
 	end: 'chat',
 	reset: 'chat',
 	notifications: 'notifications',
+	inbox: null,
 	logs: 'logs'
 };
 
@@ -53,6 +55,8 @@ export interface EventsEnvironment {
 	eventSource?: SSEClientOptions<DemoTopics>['eventSource'];
 	fetch?: typeof fetch;
 	reload?: () => void;
+	/** Shows something in passing. Default: nothing is shown. */
+	announce?: (notice: Notice) => void;
 	autoConnect?: boolean;
 }
 
@@ -67,9 +71,10 @@ export class EventsContext {
 	readonly activeTopics = new SvelteSet<OptionalTopic>(['notifications', 'logs']);
 	/** Views whose older history is no longer kept, as the server has reported. */
 	readonly trimmed = new SvelteSet<View>();
+	/** The notifications, read and unread. */
+	readonly inbox: Inbox;
 
 	#chat = $state.raw<ChatState>(initialChat);
-	#notifications = $state.raw<NotificationsState>(initialNotifications);
 	#logs = $state.raw<LogsState>(initialLogs);
 	#signedOut = $state(false);
 
@@ -79,6 +84,7 @@ export class EventsContext {
 	readonly #stale = new Set<View>();
 
 	readonly #fetch: typeof fetch;
+	readonly #announce: (notice: Notice) => void;
 	#inFlight = $state.raw<ChatAction | null>(null);
 	/** The last accepted action and the chat at that time. The action takes effect with the event that changes the chat. */
 	#accepted = $state.raw<{ action: ChatAction; before: ChatState } | null>(null);
@@ -87,16 +93,23 @@ export class EventsContext {
 
 	constructor(data: EventsData, environment: EventsEnvironment = {}) {
 		this.#fetch = environment.fetch ?? ((input, init) => fetch(input, init));
+		this.#announce = environment.announce ?? (() => {});
 		const reload = environment.reload ?? (() => location.reload());
+		this.inbox = new Inbox({
+			marker: () => this.stream.readMarkers.notifications,
+			markRead: (id) => this.stream.markRead('notifications', id),
+			fetch: this.#fetch,
+			announce: this.#announce
+		});
 		for (const event of data.events) {
 			if (!(event.topic in VIEW_OF)) continue;
 			const value = event.json === undefined ? event.data : (JSON.parse(event.json) as unknown);
-			this.#fold(event.topic as DemoTopic, value);
+			this.#fold(event.topic as DemoTopic, event.id, value);
 		}
 		const handle =
 			<K extends DemoTopic>(topic: K) =>
-			(payload: DemoTopics[K]) =>
-				this.#fold(topic, payload);
+			(payload: DemoTopics[K], { id }: { id: string }) =>
+				this.#fold(topic, id, payload, true);
 		this.stream = new SSEClient<DemoTopics>('/api/events', {
 			topics: {
 				message: handle('message'),
@@ -104,21 +117,24 @@ export class EventsContext {
 				end: handle('end'),
 				reset: handle('reset'),
 				notifications: handle('notifications'),
+				inbox: handle('inbox'),
 				logs: handle('logs')
 			},
 			lastEventID: data.cursor,
 			log: data.log,
 			userID: data.userID,
+			readMarkers: data.readMarkers,
 			autoConnect: environment.autoConnect ?? true,
 			eventSource: environment.eventSource,
 			onGap: (gap) => {
-				const view = gap.topic in VIEW_OF ? VIEW_OF[gap.topic as DemoTopic] : undefined;
-				if (!view) return;
+				if (!(gap.topic in VIEW_OF)) return;
+				const view = VIEW_OF[gap.topic as DemoTopic];
 				if (gap.lost !== undefined) {
 					// The page shows events that the log has lost, and the story may tell some of them again.
 					reload();
 					return;
 				}
+				if (!view) return;
 				this.trimmed.add(view);
 				// What follows is either the whole topic, or the events after the ones shown.
 				if (isFromTheStart(gap)) this.#refill(view);
@@ -137,11 +153,6 @@ export class EventsContext {
 	/** The story so far. */
 	get chat(): ChatState {
 		return this.#chat;
-	}
-
-	/** Newest first. */
-	get notifications(): NotificationsState {
-		return this.#notifications;
 	}
 
 	/** Newest first. */
@@ -196,10 +207,8 @@ export class EventsContext {
 	/** Restarts the story. */
 	resetChat = (): Promise<void> => this.#act('reset');
 
-	/** Empties the list on this page. The log keeps the events. */
-	clearNotifications = (): void => {
-		this.#notifications = initialNotifications;
-	};
+	/** Takes the last reset back. */
+	undoReset = (): Promise<void> => this.#act('undo_reset');
 
 	async #act(action: ChatAction): Promise<void> {
 		if (this.pending) return;
@@ -212,23 +221,35 @@ export class EventsContext {
 		if (!error) this.#accepted = { action, before };
 	}
 
-	#fold(topic: DemoTopic, data: unknown): void {
+	/** @param isLive the event was not rendered by the server */
+	#fold(topic: DemoTopic, id: string, data: unknown, isLive = false): void {
 		// Any SQL client may publish, so not every payload is checked. A payload that is no object cannot be shown.
 		if (typeof data !== 'object' || data === null) return;
 		const view = VIEW_OF[topic];
-		if (this.#stale.delete(view)) this.#empty(view);
-		const event = { topic, data } as {
-			[K in DemoTopic]: { topic: K; data: DemoTopics[K] };
+		if (view && this.#stale.delete(view)) this.#empty(view);
+		const event = { id, topic, data } as {
+			[K in DemoTopic]: { id: string; topic: K; data: DemoTopics[K] };
 		}[DemoTopic];
 		switch (event.topic) {
 			case 'notifications':
-				this.#notifications = reduceNotifications(this.#notifications, event);
+			case 'inbox':
+				this.inbox.fold(event satisfies InboxEvent);
+				if (isLive && event.topic === 'notifications' && !this.#refilling.has('notifications')) {
+					this.inbox.tell({ ...event.data, eventID: id });
+				}
 				break;
 			case 'logs':
 				this.#logs = reduceLogs(this.#logs, event);
 				break;
-			default:
+			default: {
+				const isOwnReset = event.topic === 'reset' && !event.data.undo && this.pending === 'reset';
 				this.#chat = reduceChat(this.#chat, event);
+				// Only now: before it is in the log, it cannot be taken back.
+				if (isOwnReset) {
+					const text = 'The story begins anew.';
+					this.#announce({ tone: 'done', text, undo: this.undoReset });
+				}
+			}
 		}
 	}
 
@@ -241,7 +262,7 @@ export class EventsContext {
 	#empty(view: View): void {
 		if (view === 'chat') this.#chat = initialChat;
 		else if (view === 'logs') this.#logs = initialLogs;
-		else this.#notifications = initialNotifications;
+		else this.inbox.empty();
 	}
 }
 
@@ -255,8 +276,11 @@ const isFromTheStart = ({ after, oldest }: Gap) =>
 const KEY = Symbol('logline.events');
 
 /** Creates the page's {@link EventsContext} and sets it as a context. Call it during the initialization of a component. */
-export function setEventsContext(data: EventsData): EventsContext {
-	return setContext(KEY, new EventsContext(data));
+export function setEventsContext(
+	data: EventsData,
+	environment?: Pick<EventsEnvironment, 'announce'>
+): EventsContext {
+	return setContext(KEY, new EventsContext(data, environment));
 }
 
 /**

@@ -120,6 +120,20 @@ export const SIGNED_IN: Refusal[] = [
 		status: 400,
 		code: 'unknown_action'
 	},
+	{
+		name: 'a reset that was not there to take back',
+		path: '/api/chat',
+		init: chat('{"action":"undo_reset"}'),
+		status: 409,
+		code: 'nothing_to_undo'
+	},
+	{
+		name: 'an inbox that is cleared up to nothing known',
+		path: '/api/inbox',
+		init: chat('{"clearedUpTo":"all"}'),
+		status: 400,
+		code: 'invalid_body'
+	},
 	{ name: 'no action', path: '/api/chat', init: chat('{}'), status: 400, code: 'unknown_action' },
 	{
 		name: 'a reply when nothing was asked',

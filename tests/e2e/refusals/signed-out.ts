@@ -53,6 +53,13 @@ export const SIGNED_OUT: Refusal[] = [
 	},
 	{ name: 'a stream', path: '/api/events?topics=logs', status: 401, code: 'unauthorized' },
 	{
+		name: 'an inbox',
+		path: '/api/inbox',
+		init: chat('{"clearedUpTo":"1"}'),
+		status: 401,
+		code: 'unauthorized'
+	},
+	{
 		name: 'a chat action',
 		path: '/api/chat',
 		init: chat('{"action":"reset"}'),

@@ -10,11 +10,15 @@ import {
 	dropRoom,
 	emptyRoom,
 	isPayload,
+	mailAbout,
 	noRooms,
+	reduceMails,
 	reduceRooms,
 	topicOf,
 	typingIn,
 	unreadIn,
+	type Mail,
+	type Mails,
 	type Room,
 	type RoomsState,
 	type RoomTopic
@@ -26,13 +30,14 @@ type Topics = Pick<
 	| 'vaults/[room]/messages'
 	| 'rooms/[room]/typing'
 	| 'vaults/[room]/typing'
+	| 'room-mail'
 >;
 
 /** What the page's `load` returns for the stream. */
 export interface FirstRooms {
 	/** All rooms of the viewer, without lines. */
 	rooms: readonly Room[];
-	/** Topics whose history is in `events`. */
+	/** Rooms' topics whose history is in `events`. That of `room-mail` always is. */
 	named: readonly RoomTopic[];
 	events: readonly { id: string; topic: string; data: unknown }[];
 	/** How far the viewer has read them. */
@@ -51,6 +56,7 @@ export interface FirstRooms {
 export class LiveRooms {
 	readonly stream: SSEClient<Topics>;
 	#state = $state.raw<RoomsState>(noRooms);
+	#mails = $state.raw<Mails>({});
 	#signedOut = $state(false);
 	readonly #userID: string;
 	#present = '';
@@ -59,14 +65,20 @@ export class LiveRooms {
 	constructor(start: FirstRooms, options: Pick<SSEClientOptions<Topics>, 'eventSource'> = {}) {
 		this.#userID = start.userID;
 		this.#state = { ...noRooms, rooms: start.rooms };
-		for (const event of start.events) this.#fold(event.data, event);
+		for (const event of start.events) {
+			if (event.topic === 'room-mail') this.#mails = reduceMails(this.#mails, event.data as Mail);
+			else this.#fold(event.data, event);
+		}
 		const handle = (data: unknown, event: { id: string; topic: string }) => this.#fold(data, event);
 		const topics: TopicHandlers<Topics> = {
 			'rooms/*/messages': handle,
 			'vaults/*/messages': handle,
 			// `signals` has who types now.
 			'rooms/*/typing': () => {},
-			'vaults/*/typing': () => {}
+			'vaults/*/typing': () => {},
+			'room-mail': (mail) => {
+				this.#mails = reduceMails(this.#mails, mail);
+			}
 		};
 		for (const topic of start.named) topics[topic] = handle;
 		this.stream = new SSEClient<Topics>('/api/events', {
@@ -115,7 +127,16 @@ export class LiveRooms {
 	}
 
 	unread(room: Room): number {
-		return unreadIn(room, this.#userID, this.stream.readMarkers[topicOf(room.scope)]?.id);
+		return unreadIn(room, this.#userID, this.#marker(room));
+	}
+
+	/** The mail about what the viewer has not read of a room; null: there is none. */
+	mail(room: Room): Mail | null {
+		return mailAbout(this.#mails, room, this.#marker(room));
+	}
+
+	#marker({ scope }: Room): string | undefined {
+		return this.stream.readMarkers[topicOf(scope)]?.id;
 	}
 
 	/** Call it when the viewer sees the newest lines of a room. */

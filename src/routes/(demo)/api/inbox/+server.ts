@@ -1,0 +1,31 @@
+import { json } from '@sveltejs/kit';
+import { LoglineError } from 'logline';
+import { errorResponse } from 'logline/server';
+import { getApp } from '$src/app/app.ts';
+import { readJsonBody } from '$src/http/json-body.ts';
+import type { RequestHandler } from './$types';
+
+const MAX_BODY_BYTES = 4096;
+
+/** `{"clearedUpTo":"42"}`: the signed-in user has cleared the notifications up to this event; `"0"`: none. */
+export const POST: RequestHandler = async ({ request, locals }) => {
+	try {
+		if (!locals.user) throw new LoglineError('unauthorized', 'Sign in first.', 401);
+		const body = await readJsonBody(request, MAX_BODY_BYTES);
+		const { clearedUpTo } = (body ?? {}) as { clearedUpTo?: unknown };
+		if (typeof clearedUpTo !== 'string' || !/^\d{1,19}$/.test(clearedUpTo)) {
+			throw new LoglineError(
+				'invalid_body',
+				'The body is {"clearedUpTo": "42"}: the id of an event as text, or "0".'
+			);
+		}
+		await getApp().logline.emit({
+			event: 'inbox',
+			userID: locals.user.id,
+			data: { clearedUpTo }
+		});
+		return json({ success: true });
+	} catch (error) {
+		return errorResponse(error);
+	}
+};

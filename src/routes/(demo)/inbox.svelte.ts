@@ -1,0 +1,139 @@
+import type { ReadMarker } from 'logline';
+import {
+	emptyInbox,
+	initialInbox,
+	isAfter,
+	NOTHING,
+	reduceInbox,
+	shownOf,
+	unreadOf,
+	type InboxEntry,
+	type InboxEvent,
+	type InboxState
+} from '$src/features/notifications/reducer.ts';
+import type { Notice } from './notice.ts';
+
+/** A longer request is given up, in milliseconds. To send it again is harmless. */
+const TIMEOUT_MS = 15_000;
+
+/** What the inbox needs of the page. */
+export interface InboxParts {
+	/** How far the viewer has read, on any device. Reactive. */
+	marker: () => ReadMarker | undefined;
+	/** Moves the marker. It rejects when that fails. */
+	markRead: (id: string) => Promise<unknown>;
+	fetch: typeof fetch;
+	announce: (notice: Notice) => void;
+}
+
+/**
+ * The notifications of the viewer: which are shown, and which are unread. Both are known to the server, so every device shows the
+ * same. Clearing is an event that is written at once, and to undo it is another one: a tab that is closed in between loses
+ * neither what the reader asked for nor a notification.
+ */
+export class Inbox {
+	#state = $state.raw<InboxState>(initialInbox);
+	#saving = $state(false);
+	readonly #parts: InboxParts;
+	readonly #shown = $derived(shownOf(this.#state));
+
+	constructor(parts: InboxParts) {
+		this.#parts = parts;
+	}
+
+	/** Newest first. */
+	get shown(): readonly InboxEntry[] {
+		return this.#shown;
+	}
+
+	/** How many of the shown are unread. */
+	get unread(): number {
+		return unreadOf(this.#state, this.#marker);
+	}
+
+	/** True when the view has entries that the reader has cleared. */
+	get hasCleared(): boolean {
+		return this.#shown.length < this.#state.entries.length;
+	}
+
+	/** A request is on its way. */
+	get saving(): boolean {
+		return this.#saving;
+	}
+
+	isUnread(entry: InboxEntry): boolean {
+		return isAfter(entry, this.#marker);
+	}
+
+	fold(event: InboxEvent): void {
+		this.#state = reduceInbox(this.#state, event);
+	}
+
+	/** Call it for an event that has just come. */
+	tell({ eventID, message }: InboxEntry): void {
+		const [newest] = this.#shown;
+		if (newest?.eventID === eventID && this.isUnread(newest)) {
+			this.#parts.announce({ tone: 'news', text: message });
+		}
+	}
+
+	/** Call it before the notifications are sent again. */
+	empty(): void {
+		this.#state = emptyInbox(this.#state);
+	}
+
+	/** Marks everything that is shown as read. */
+	markAllRead = async (): Promise<void> => {
+		const [newest] = this.#shown;
+		if (newest && this.unread > 0) await this.#save(() => this.#parts.markRead(newest.eventID));
+	};
+
+	/** Hides what is shown. It can be undone. */
+	clear = async (): Promise<void> => {
+		const [newest] = this.#shown;
+		if (!newest) return;
+		const before = this.#state.clearedUpTo;
+		const isSaved = await this.#clearUpTo(newest.eventID);
+		const undo = async () => {
+			await this.#clearUpTo(before);
+		};
+		if (isSaved) this.#parts.announce({ tone: 'done', text: 'Notifications cleared.', undo });
+	};
+
+	/** Shows again what was cleared, as far as the view has it. */
+	showCleared = async (): Promise<void> => {
+		await this.#clearUpTo(NOTHING);
+	};
+
+	get #marker(): string {
+		return this.#parts.marker()?.id ?? NOTHING;
+	}
+
+	#clearUpTo(clearedUpTo: string): Promise<boolean> {
+		return this.#save(async () => {
+			const response = await this.#parts.fetch('/api/inbox', {
+				method: 'POST',
+				headers: { 'content-type': 'application/json' },
+				body: JSON.stringify({ clearedUpTo }),
+				signal: AbortSignal.timeout(TIMEOUT_MS)
+			});
+			if (!response.ok) throw new Error(`The server answered ${response.status}.`);
+		});
+	}
+
+	/** @returns false when it failed; the reader was told */
+	async #save(work: () => Promise<unknown>): Promise<boolean> {
+		if (this.#saving) return false;
+		this.#saving = true;
+		try {
+			await work();
+			return true;
+		} catch {
+			// Whatever the reason, for the reader there is one remedy.
+			this.#parts.announce({ tone: 'problem', text: 'That was not saved. Try again.' });
+			return false;
+		} finally {
+			this.#saving = false;
+		}
+	}
+}
