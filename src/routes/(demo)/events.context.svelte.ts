@@ -2,9 +2,9 @@
  * The state of the demo page: one stream, and views folded from its events. Server-rendered events and live events go
  * through the same reducers, so the page continues where the server stopped.
  */
-import { getContext, setContext } from 'svelte';
+import { getContext, onDestroy, setContext } from 'svelte';
 import { SvelteSet } from 'svelte/reactivity';
-import { SSEClient, type SSEClientOptions } from 'logline/client';
+import { SSEClient, type EventInfo, type SSEClientOptions } from 'logline/client';
 import { compareIds, type Gap, type SSETopicsMap } from 'logline';
 import { initialChat, reduceChat, type ChatState } from '$src/features/chat/reducer.ts';
 import { initialLogs, reduceLogs, type LogsState } from '$src/features/logs/reducer.ts';
@@ -13,6 +13,7 @@ import {
 	reduceNotifications,
 	type NotificationsState
 } from '$src/features/notifications/reducer.ts';
+import { Proof } from './proof/proof.svelte.ts';
 import { postChatAction, type ChatAction, type ChatActionError } from './chat-action.ts';
 
 /** Topics that the reader can turn off. */
@@ -48,6 +49,9 @@ const VIEW_OF: Readonly<Record<DemoTopic, View>> = {
 	logs: 'logs'
 };
 
+const DEMO_TOPICS = Object.keys(VIEW_OF) as DemoTopic[];
+const isOptional = (topic: DemoTopic): topic is OptionalTopic => VIEW_OF[topic] !== 'chat';
+
 /** For tests: replaces parts of the browser. */
 export interface EventsEnvironment {
 	eventSource?: SSEClientOptions<DemoTopics>['eventSource'];
@@ -63,6 +67,8 @@ export interface EventsEnvironment {
 export class EventsContext {
 	/** The connection: status, last event id, counters, `connect`, `close`. */
 	readonly stream: SSEClient<DemoTopics>;
+	/** What comes back after the connection was lost, compared with the log. */
+	readonly proof: Proof;
 	/** Optional topics that are subscribed now. Change it with {@link toggleTopic}. */
 	readonly activeTopics = new SvelteSet<OptionalTopic>(['notifications', 'logs']);
 	/** Views whose older history is no longer kept, as the server has reported. */
@@ -88,15 +94,26 @@ export class EventsContext {
 	constructor(data: EventsData, environment: EventsEnvironment = {}) {
 		this.#fetch = environment.fetch ?? ((input, init) => fetch(input, init));
 		const reload = environment.reload ?? (() => location.reload());
+		this.proof = new Proof({
+			cursor: () => this.stream.lastEventID ?? data.cursor,
+			topics: () =>
+				DEMO_TOPICS.filter((topic) => !isOptional(topic) || this.activeTopics.has(topic)),
+			connect: () => this.stream.connect(),
+			close: () => this.stream.close(),
+			fetch: this.#fetch
+		});
 		for (const event of data.events) {
 			if (!(event.topic in VIEW_OF)) continue;
 			const value = event.json === undefined ? event.data : (JSON.parse(event.json) as unknown);
+			this.proof.rendered(event.topic, event.id);
 			this.#fold(event.topic as DemoTopic, value);
 		}
 		const handle =
 			<K extends DemoTopic>(topic: K) =>
-			(payload: DemoTopics[K]) =>
+			(payload: DemoTopics[K], { id }: EventInfo) => {
+				this.proof.handled(topic, id, payload);
 				this.#fold(topic, payload);
+			};
 		this.stream = new SSEClient<DemoTopics>('/api/events', {
 			topics: {
 				message: handle('message'),
@@ -111,6 +128,7 @@ export class EventsContext {
 			userID: data.userID,
 			autoConnect: environment.autoConnect ?? true,
 			eventSource: environment.eventSource,
+			inspect: (step) => this.proof.take(step),
 			onGap: (gap) => {
 				const view = gap.topic in VIEW_OF ? VIEW_OF[gap.topic as DemoTopic] : undefined;
 				if (!view) return;
@@ -121,12 +139,15 @@ export class EventsContext {
 				}
 				this.trimmed.add(view);
 				// What follows is either the whole topic, or the events after the ones shown.
-				if (isFromTheStart(gap)) this.#refill(view);
+				if (!isFromTheStart(gap)) return;
+				this.proof.forget(gap.topic);
+				this.#refill(view);
 			},
-			onCaughtUp: () => {
+			onCaughtUp: ({ cursor }) => {
 				for (const view of this.#stale) this.#empty(view);
 				this.#stale.clear();
 				this.#refilling.clear();
+				this.proof.caughtUp(cursor);
 			},
 			onSignedOut: () => {
 				this.#signedOut = true;
@@ -177,6 +198,7 @@ export class EventsContext {
 
 	/** Turns an optional topic off (its list stays) or on again (its list is filled again from the log). */
 	toggleTopic = (topic: OptionalTopic): void => {
+		this.proof.forget(topic);
 		if (this.activeTopics.delete(topic)) {
 			this.#refilling.delete(topic);
 			this.#stale.delete(topic);
@@ -256,7 +278,9 @@ const KEY = Symbol('logline.events');
 
 /** Creates the page's {@link EventsContext} and sets it as a context. Call it during the initialization of a component. */
 export function setEventsContext(data: EventsData): EventsContext {
-	return setContext(KEY, new EventsContext(data));
+	const events = setContext(KEY, new EventsContext(data));
+	onDestroy(() => events.proof.end());
+	return events;
 }
 
 /**
