@@ -4,7 +4,7 @@
  */
 import { getContext, onDestroy, setContext } from 'svelte';
 import { SvelteSet } from 'svelte/reactivity';
-import { SSEClient, type EventInfo, type SSEClientOptions } from 'logline/client';
+import { SSEClient, type EventInfo, type Inspect, type SSEClientOptions } from 'logline/client';
 import { compareIds, type Gap, type SSETopicsMap } from 'logline';
 import { initialChat, reduceChat, type ChatState } from '$src/features/chat/reducer.ts';
 import { initialLogs, reduceLogs, type LogsState } from '$src/features/logs/reducer.ts';
@@ -52,8 +52,9 @@ const VIEW_OF: Readonly<Record<DemoTopic, View>> = {
 const DEMO_TOPICS = Object.keys(VIEW_OF) as DemoTopic[];
 const isOptional = (topic: DemoTopic): topic is OptionalTopic => VIEW_OF[topic] !== 'chat';
 
-/** For tests: replaces parts of the browser. */
+/** Replaces parts of the browser, for tests; `inspect` is told of every step of the client. */
 export interface EventsEnvironment {
+	inspect?: Inspect;
 	eventSource?: SSEClientOptions<DemoTopics>['eventSource'];
 	fetch?: typeof fetch;
 	reload?: () => void;
@@ -128,7 +129,10 @@ export class EventsContext {
 			userID: data.userID,
 			autoConnect: environment.autoConnect ?? true,
 			eventSource: environment.eventSource,
-			inspect: (step) => this.proof.take(step),
+			inspect: (step) => {
+				this.proof.take(step);
+				environment.inspect?.(step);
+			},
 			onGap: (gap) => {
 				const view = gap.topic in VIEW_OF ? VIEW_OF[gap.topic as DemoTopic] : undefined;
 				if (!view) return;
@@ -151,6 +155,7 @@ export class EventsContext {
 			},
 			onSignedOut: () => {
 				this.#signedOut = true;
+				this.proof.end();
 			}
 		});
 	}
@@ -267,18 +272,15 @@ export class EventsContext {
 	}
 }
 
-/**
- * @returns true when the topic begins again, because the cursor is not of this log or because the topic is new to this
- *   client
- */
+/** @returns true when the topic begins again: the cursor is not of this log, or the topic is new to this client */
 const isFromTheStart = ({ after, oldest }: Gap) =>
 	after === '0' || oldest === null || compareIds(oldest, after) <= 0;
 
 const KEY = Symbol('logline.events');
 
 /** Creates the page's {@link EventsContext} and sets it as a context. Call it during the initialization of a component. */
-export function setEventsContext(data: EventsData): EventsContext {
-	const events = setContext(KEY, new EventsContext(data));
+export function setEventsContext(data: EventsData, inspect?: Inspect): EventsContext {
+	const events = setContext(KEY, new EventsContext(data, { inspect }));
 	onDestroy(() => events.proof.end());
 	return events;
 }
