@@ -151,9 +151,8 @@ export class Recorder {
 		this.#version++;
 	};
 
-	#read<T>(value: () => T): T {
-		void this.#version;
-		return value();
+	#read<T>(value: (version: number) => T): T {
+		return value(this.#version);
 	}
 
 	#frame({ name, id, text }: { name: string; id: string; text: string }, at: number): void {
