@@ -26,6 +26,7 @@ const zone = (folder, allowed, message) => ({
 const LIB = 'src/lib';
 const PROTOCOL = `${LIB}/protocol`;
 const CLIENT = `${LIB}/client`;
+const INSPECTOR = `${LIB}/inspector`;
 const SERVER = `${LIB}/server`;
 const WORK = `${SERVER}/work`;
 const DATABASE = `${SERVER}/database`;
@@ -38,6 +39,7 @@ const STREAMS = `${SERVER}/streams`;
 const ENTRIES = [
 	`${LIB}/index.ts`,
 	`${CLIENT}/index.ts`,
+	`${INSPECTOR}/index.ts`,
 	`${SERVER}/index.ts`,
 	`${DATABASE}/index.ts`
 ];
@@ -45,6 +47,7 @@ const APP = ['src/accounts', 'src/app', 'src/embedded-postgres'];
 const LAYERS = [
 	zone(PROTOCOL, [], 'protocol imports nothing: everybody imports it.'),
 	zone(CLIENT, [PROTOCOL], 'client knows the protocol only: it runs in browsers.'),
+	zone(INSPECTOR, [CLIENT, PROTOCOL], 'inspector knows the client, which does not know it.'),
 	zone(WORK, [], 'work (loops, log lines, ends) is below everything else on the server.'),
 	zone(DATABASE, [WORK], 'database knows no table.'),
 	zone(SCHEMA, [DATABASE, WORK], 'schema only brings the tables.'),
@@ -147,6 +150,7 @@ export default defineConfig(
 					alias: {
 						$lib: [path('src/lib')],
 						'logline/client': [path('src/lib/client/index.ts')],
+						'logline/inspector': [path('src/lib/inspector/index.ts')],
 						'logline/server': [path('src/lib/server/index.ts')],
 						'logline/postgres': [path('src/lib/server/database/index.ts')],
 						logline: [path('src/lib/index.ts')],
@@ -279,7 +283,7 @@ export default defineConfig(
 		rules: { 'no-restricted-imports': ['error', { patterns: [WITHOUT_KIT, PEERS_ONLY] }] }
 	},
 	{
-		files: ['src/lib/{client,protocol}/**/*.ts'],
+		files: ['src/lib/{client,inspector,protocol}/**/*.ts'],
 		ignores: TESTS,
 		rules: {
 			'no-restricted-imports': ['error', { patterns: [WITHOUT_KIT, IN_BROWSERS, PEERS_ONLY] }]

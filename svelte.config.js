@@ -43,6 +43,7 @@ export default {
 		alias: {
 			// The library by the names that it has in other people's apps.
 			'logline/client': 'src/lib/client/index.ts',
+			'logline/inspector': 'src/lib/inspector/index.ts',
 			'logline/server': 'src/lib/server/index.ts',
 			'logline/postgres': 'src/lib/server/database/index.ts',
 			logline: 'src/lib/index.ts',

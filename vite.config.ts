@@ -4,7 +4,7 @@ import { defineConfig } from 'vitest/config';
 import { restartAtEdits } from './src/commands/restart-at-edits.ts';
 
 /** Classes with runes, compiled and tested as for browsers. */
-const CLIENT_TESTS = ['src/lib/client/**/*.test.ts', 'src/routes/**/*.svelte.test.ts'];
+const CLIENT_TESTS = ['src/lib/{client,inspector}/**/*.test.ts', 'src/routes/**/*.svelte.test.ts'];
 
 /** Tests of the production build in a real browser. */
 const BROWSER_TESTS = ['tests/e2e/**/*.test.ts'];

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { networkOf } from './network.ts';
+import { isLoopback, networkOf } from './network.ts';
 
 test.each([
 	['192.0.2.7', '192.0.2.7'],
@@ -17,3 +17,13 @@ test.each([
 ])('%s is of %s', (address, network) => {
 	expect(networkOf(address)).toBe(network);
 });
+
+test.each(['localhost', '127.0.0.1', '127.1.2.3', '::1', '[::1]', '::ffff:127.0.0.1'])(
+	'%s is this machine',
+	(host) => expect(isLoopback(host)).toBe(true)
+);
+
+test.each(['192.0.2.7', '::2', '2001:db8::1', 'localhost.example', '127.example', ''])(
+	'%s is another machine, as far as one can tell',
+	(host) => expect(isLoopback(host)).toBe(false)
+);

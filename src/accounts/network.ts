@@ -25,3 +25,10 @@ export function networkOf(address: string): string {
 	}
 	return `${groups.slice(0, 4).join(':')}::/64`;
 }
+
+/** @returns true for a name or an address of the own machine */
+export function isLoopback(host: string): boolean {
+	return (
+		host === 'localhost' || /^\[?::1\]?$/.test(host) || /^127(\.\d+){3}$/.test(networkOf(host))
+	);
+}

@@ -3,7 +3,18 @@ import type { Logline } from 'logline/server';
 /** How long a source continues after its last subscriber has left, in milliseconds. */
 const LINGER_MS = 5 * 60_000;
 
-/** Says whether a client of this process is subscribed to a topic, or was recently. */
+/** How long one look of a visitor without an account counts, in milliseconds. Their pages look every few seconds. */
+const LOOK_MS = 15_000;
+
+/** Log → when a visitor without an account last looked at it. */
+const looks = new WeakMap<object, number>();
+
+/** Call it when somebody without an account is shown events of the demo: its sources then emit for a moment. */
+export function noteLook(logline: object): void {
+	looks.set(logline, Date.now());
+}
+
+/** Says whether a client of this process is subscribed to a topic, or was recently, or somebody looks at it. */
 export interface Audience {
 	isThere(): boolean;
 	/** Stops listening to the application. */
@@ -28,6 +39,7 @@ export function watchAudience(
 	return {
 		isThere() {
 			const now = Date.now();
+			if (now - (looks.get(logline) ?? -Infinity) < LOOK_MS) return true;
 			if (!logline.isSubscribed(topic)) return now - lastSeen < lingerMs;
 			lastSeen = now;
 			return true;

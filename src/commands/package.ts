@@ -70,6 +70,11 @@ function libraryManifest({ name, version, description, license, engines }: Manif
 				svelte: './dist/client/index.js',
 				default: './dist/client/index.js'
 			},
+			'./inspector': {
+				types: './dist/inspector/index.d.ts',
+				svelte: './dist/inspector/index.js',
+				default: './dist/inspector/index.js'
+			},
 			'./server': { types: './dist/server/index.d.ts', default: './dist/server/index.js' }
 		},
 		peerDependencies: {

@@ -26,7 +26,8 @@ const ROUTES: {
 }[] = [
 	{ name: 'the page', path: '/', status: 200, headers: PRIVATE },
 	{ name: 'its data', path: '/__data.json', status: 200, headers: PRIVATE },
-	{ name: 'a redirect', path: '/', status: 303, signedOut: true, headers: PRIVATE },
+	{ name: 'the page for everybody', path: '/', status: 200, signedOut: true, headers: PRIVATE },
+	{ name: 'a redirect', path: '/examples/board', status: 303, signedOut: true, headers: PRIVATE },
 	{ name: 'a form', path: '/login', status: 200, signedOut: true, headers: PRIVATE },
 	{
 		name: 'a form that was refused',

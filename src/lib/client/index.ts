@@ -11,5 +11,6 @@ export type {
 } from '../protocol/index.ts';
 export type { CurrentSignal } from './signals.svelte.ts';
 export type { EventInfo, TopicHandler } from './subscriptions.ts';
+export type { Inspect, Inspected } from './inspect.ts';
 export { StreamRefused } from './refusal.ts';
 export type { EventSourceConstructor, EventSourceLike } from './source.ts';

@@ -8,6 +8,7 @@ import type {
 	SSETopicsMap,
 	TopicOf
 } from '../protocol/index.ts';
+import type { Inspect } from './inspect.ts';
 import type { EventSourceConstructor } from './source.ts';
 import type { TopicHandler } from './subscriptions.ts';
 
@@ -129,6 +130,8 @@ export interface SSEClientOptions<TTopics = SSETopicsMap> {
 	onCaughtUp?: (info: CaughtUp) => void;
 	/** The session ended. The client has closed and stays closed until `connect()`. */
 	onSignedOut?: (reason: string) => void;
+	/** Is told of every attempt, state and event, for `logline/inspector` or your own tools. Default: nothing is told. */
+	inspect?: Inspect | undefined;
 	/** Constructor used instead of the global EventSource. */
 	eventSource?: EventSourceConstructor;
 	/**

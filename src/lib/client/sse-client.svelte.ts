@@ -20,6 +20,7 @@ import {
 	readSubscribed
 } from './control.ts';
 import { Cursor } from './cursor.ts';
+import { guarded, type Inspect } from './inspect.ts';
 import { Link, type LinkStatus, type LinkTarget } from './link.ts';
 import type { PresenceUpdate, SSEClientOptions, TopicsUpdate } from './options.ts';
 import { randomID } from './random-id.ts';
@@ -66,6 +67,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	/** Id of the user whose events these are. */
 	#user: string | null;
 	readonly #around: Around;
+	readonly #inspect: Inspect | undefined;
 	readonly #received = new Map<string, number>();
 	/** Topics whose end was told: the server may tell it twice. */
 	readonly #ended = new Set<string>();
@@ -85,6 +87,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		}
 		this.#url = String(url);
 		this.#options = options;
+		this.#inspect = guarded(options.inspect);
 		this.#client = client;
 		this.#cursor = new Cursor(start, options.log ?? options.start?.log ?? null, (id) => {
 			this.#shownCursor = id;
@@ -97,6 +100,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 				target: () => this.#target(),
 				onEvent: (name, id, data) => this.#receive(name, id, data),
 				onState: ({ status, error, retryAt, suspect }) => {
+					this.#inspect?.({ type: 'state', status, error, retryAt, suspect });
 					this.#status = status;
 					this.#error = error;
 					this.#retryAt = retryAt;
@@ -238,12 +242,14 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			user: this.#user,
 			...this.#around.place
 		});
+		this.#inspect?.({ type: 'attempt', url });
 		const names = [...this.#subscriptions.topics, ...Object.values(CONTROL)];
 		const fetcher = this.#options.fetch ?? (this.#options.eventSource ? null : globalThis.fetch);
 		return { EventSource, url, names, fetch: fetcher };
 	}
 
 	#receive(name: string, id: string, text: string): void {
+		this.#inspect?.({ type: 'frame', name, id, text });
 		if (name === CONTROL.keepAlive) {
 			this.#link.heardKeepAlive();
 			this.#cursor.advance(id);
@@ -280,6 +286,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		const count = (this.#received.get(topic) ?? 0) + 1;
 		this.#received.set(topic, count);
 		this.#counters[topic] = count;
+		this.#inspect?.({ type: 'handled', topic, id });
 		call(() => this.#subscriptions.handle(topic, id, data, from));
 	}
 

@@ -49,7 +49,10 @@ function start(data: Partial<EventsData> = {}) {
 }
 
 afterEach(() => {
-	for (const events of open.splice(0)) events.stream.close();
+	for (const { stream, proof } of open.splice(0)) {
+		proof.end();
+		stream.close();
+	}
 });
 
 const caughtUp = (cursor: number) => ({ topics: [], cursor: String(cursor), log: 'a-log' });

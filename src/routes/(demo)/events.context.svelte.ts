@@ -2,13 +2,14 @@
  * The state of the demo page: one stream, and views folded from its events. Server-rendered events and live events go
  * through the same reducers, so the page continues where the server stopped.
  */
-import { getContext, setContext } from 'svelte';
+import { getContext, onDestroy, setContext } from 'svelte';
 import { SvelteSet } from 'svelte/reactivity';
-import { SSEClient, type SSEClientOptions } from 'logline/client';
+import { SSEClient, type EventInfo, type Inspect, type SSEClientOptions } from 'logline/client';
 import { compareIds, type Gap, type ReadMarker, type SSETopicsMap } from 'logline';
 import { initialChat, reduceChat, type ChatState } from '$src/features/chat/reducer.ts';
 import { initialLogs, reduceLogs, type LogsState } from '$src/features/logs/reducer.ts';
 import type { InboxEvent } from '$src/features/notifications/reducer.ts';
+import { Proof } from './proof/proof.svelte.ts';
 import { postChatAction, type ChatAction, type ChatActionError } from './chat-action.ts';
 import { Inbox } from './inbox.svelte.ts';
 import type { Notice } from './notice.ts';
@@ -50,8 +51,12 @@ const VIEW_OF: Readonly<Record<DemoTopic, View | null>> = {
 	logs: 'logs'
 };
 
-/** For tests: replaces parts of the browser. */
+const DEMO_TOPICS = Object.keys(VIEW_OF) as DemoTopic[];
+const isOptional = (topic: DemoTopic): topic is OptionalTopic => VIEW_OF[topic] === topic;
+
+/** Replaces parts of the browser, for tests; `inspect` is told of every step of the client. */
 export interface EventsEnvironment {
+	inspect?: Inspect;
 	eventSource?: SSEClientOptions<DemoTopics>['eventSource'];
 	fetch?: typeof fetch;
 	reload?: () => void;
@@ -67,6 +72,8 @@ export interface EventsEnvironment {
 export class EventsContext {
 	/** The connection: status, last event id, counters, `connect`, `close`. */
 	readonly stream: SSEClient<DemoTopics>;
+	/** What comes back after the connection was lost, compared with the log. */
+	readonly proof: Proof;
 	/** Optional topics that are subscribed now. Change it with {@link toggleTopic}. */
 	readonly activeTopics = new SvelteSet<OptionalTopic>(['notifications', 'logs']);
 	/** Views whose older history is no longer kept, as the server has reported. */
@@ -101,15 +108,27 @@ export class EventsContext {
 			fetch: this.#fetch,
 			announce: this.#announce
 		});
+		this.proof = new Proof({
+			cursor: () => this.stream.lastEventID ?? data.cursor,
+			topics: () =>
+				DEMO_TOPICS.filter((topic) => !isOptional(topic) || this.activeTopics.has(topic)),
+			connect: () => this.stream.connect(),
+			close: () => this.stream.close(),
+			fetch: this.#fetch
+		});
 		for (const event of data.events) {
 			if (!(event.topic in VIEW_OF)) continue;
 			const value = event.json === undefined ? event.data : (JSON.parse(event.json) as unknown);
+			this.proof.rendered(event.topic, event.id, value);
 			this.#fold(event.topic as DemoTopic, event.id, value);
 		}
 		const handle =
 			<K extends DemoTopic>(topic: K) =>
-			(payload: DemoTopics[K], { id }: { id: string }) =>
+			(payload: DemoTopics[K], { id }: EventInfo) => {
+				// An entry of the inbox is another object than its event.
+				this.proof.handled(topic, id, payload, topic === 'notifications' ? id : payload);
 				this.#fold(topic, id, payload, true);
+			};
 		this.stream = new SSEClient<DemoTopics>('/api/events', {
 			topics: {
 				message: handle('message'),
@@ -126,6 +145,10 @@ export class EventsContext {
 			readMarkers: data.readMarkers,
 			autoConnect: environment.autoConnect ?? true,
 			eventSource: environment.eventSource,
+			inspect: (step) => {
+				this.proof.take(step);
+				environment.inspect?.(step);
+			},
 			onGap: (gap) => {
 				if (!(gap.topic in VIEW_OF)) return;
 				const view = VIEW_OF[gap.topic as DemoTopic];
@@ -137,15 +160,19 @@ export class EventsContext {
 				if (!view) return;
 				this.trimmed.add(view);
 				// What follows is either the whole topic, or the events after the ones shown.
-				if (isFromTheStart(gap)) this.#refill(view);
+				if (!isFromTheStart(gap)) return;
+				this.proof.forget(gap.topic);
+				this.#refill(view);
 			},
-			onCaughtUp: () => {
+			onCaughtUp: ({ cursor }) => {
 				for (const view of this.#stale) this.#empty(view);
 				this.#stale.clear();
 				this.#refilling.clear();
+				this.proof.caughtUp(cursor);
 			},
 			onSignedOut: () => {
 				this.#signedOut = true;
+				this.proof.end();
 			}
 		});
 	}
@@ -188,6 +215,7 @@ export class EventsContext {
 
 	/** Turns an optional topic off (its list stays) or on again (its list is filled again from the log). */
 	toggleTopic = (topic: OptionalTopic): void => {
+		this.proof.forget(topic);
 		if (this.activeTopics.delete(topic)) {
 			this.#refilling.delete(topic);
 			this.#stale.delete(topic);
@@ -266,10 +294,7 @@ export class EventsContext {
 	}
 }
 
-/**
- * @returns true when the topic begins again, because the cursor is not of this log or because the topic is new to this
- *   client
- */
+/** @returns true when the topic begins again: the cursor is not of this log, or the topic is new to this client */
 const isFromTheStart = ({ after, oldest }: Gap) =>
 	after === '0' || oldest === null || compareIds(oldest, after) <= 0;
 
@@ -278,9 +303,11 @@ const KEY = Symbol('logline.events');
 /** Creates the page's {@link EventsContext} and sets it as a context. Call it during the initialization of a component. */
 export function setEventsContext(
 	data: EventsData,
-	environment?: Pick<EventsEnvironment, 'announce'>
+	environment?: Pick<EventsEnvironment, 'announce' | 'inspect'>
 ): EventsContext {
-	return setContext(KEY, new EventsContext(data, environment));
+	const events = setContext(KEY, new EventsContext(data, environment));
+	onDestroy(() => events.proof.end());
+	return events;
 }
 
 /**

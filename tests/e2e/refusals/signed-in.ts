@@ -1,8 +1,25 @@
 import { form, PASSWORD } from '../account.ts';
 import { chat, JSON_BODY, type Refusal } from './refusal.ts';
 
+const MANY_TOPICS = Array.from({ length: 11 }, (_, n) => `&topics=topic-${n}`).join('');
+
 /** Requests that a signed-in user is refused. A user called "ada" has an account. */
 export const SIGNED_IN: Refusal[] = [
+	...[
+		['no topic', 'after=1', 'invalid_topics'],
+		['more topics than a page has', `after=1${MANY_TOPICS}`, 'invalid_topics'],
+		['an unknown topic', 'after=1&topics=weather', 'invalid_topics'],
+		['no begin', 'topics=logs', 'invalid_cursor'],
+		['a begin that is not a number', 'topics=logs&after=x', 'invalid_cursor'],
+		['an end that is not a number', 'topics=logs&after=1&upTo=-1', 'invalid_cursor'],
+		['a limit of nothing', 'topics=logs&after=1&limit=0', 'invalid_limit'],
+		['a limit of all', 'topics=logs&after=1&limit=1001', 'invalid_limit']
+	].map(([name, query, code]) => ({
+		name: `a part of the log with ${name}`,
+		path: `/api/between?${query}`,
+		status: 400,
+		code
+	})),
 	{
 		name: 'an unknown topic',
 		path: '/api/events?topics=weather',

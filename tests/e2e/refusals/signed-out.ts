@@ -51,6 +51,12 @@ export const SIGNED_OUT: Refusal[] = [
 		status: 400,
 		text: 'A password is more than spaces.'
 	},
+	{
+		name: 'a part of the log',
+		path: '/api/between?topics=logs&after=1',
+		status: 401,
+		code: 'unauthorized'
+	},
 	{ name: 'a stream', path: '/api/events?topics=logs', status: 401, code: 'unauthorized' },
 	{
 		name: 'an inbox',
