@@ -25,14 +25,19 @@ export const users = pgTable(
 		/** Made by the app: 16 random letters and digits. Text, because events name users by it. */
 		id: text('id').primaryKey(),
 		username: text('username').notNull(),
-		passwordHash: text('password_hash').notNull(),
+		/** Null: a guest, who has no password and can use only the session that made the account. */
+		passwordHash: text('password_hash'),
 		createdAt: moment('created_at').notNull().defaultNow()
 	},
 	(t) => [
 		// Two user names must differ in more than letter case.
 		uniqueIndex('users_username_key').on(sql`lower(${t.username})`),
 		// The bounds of `events.user_id`.
-		check('users_id_check', sql`octet_length(${t.id}) BETWEEN 1 AND 200`)
+		check('users_id_check', sql`octet_length(${t.id}) BETWEEN 1 AND 200`),
+		// For the job that deletes old guests.
+		index('users_guests_idx')
+			.on(t.createdAt)
+			.where(sql`${t.passwordHash} IS NULL`)
 	]
 );
 
@@ -46,10 +51,23 @@ export const sessions = pgTable(
 			.references(() => users.id, { onDelete: 'cascade' }),
 		expiresAt: moment('expires_at').notNull(),
 		createdAt: moment('created_at').notNull().defaultNow(),
-		userAgent: text('user_agent')
+		userAgent: text('user_agent'),
+		/** When the session was last used, at most a minute late. No index: then an update need not touch one. */
+		seenAt: moment('seen_at').notNull().defaultNow()
 	},
 	(t) => [index('sessions_user_id_idx').on(t.userId)]
 );
+
+/**
+ * Users who were deleted a short time ago. Their events go afterwards, in batches. A row stays for an hour, because what was
+ * on its way to a user may be appended after the user is gone.
+ */
+export const deletedUsers = pgTable('deleted_users', {
+	userId: text('user_id').primaryKey(),
+	deletedAt: moment('deleted_at').notNull().defaultNow(),
+	/** When the user's events were last deleted; null: not yet. */
+	checkedAt: moment('checked_at')
+});
 
 /** Devices from which a user has signed in, so that the user can be notified of a sign-in from a new one. */
 export const devices = pgTable(

@@ -53,7 +53,8 @@ export async function submitAccountForm(
 	redirect(303, redirectTo ?? '/');
 }
 
-async function readForm(request: Request): Promise<FormData> {
+/** @throws HttpError 400 when the body is no form */
+export async function readForm(request: Request): Promise<FormData> {
 	try {
 		return await request.formData();
 	} catch (failure) {
@@ -62,7 +63,7 @@ async function readForm(request: Request): Promise<FormData> {
 	}
 }
 
-/** A form field may be missing, or be a file. */
-function text(field: FormDataEntryValue | null): string {
+/** Returns a field of a form. It may be missing, or be a file: then it is empty. */
+export function text(field: FormDataEntryValue | null): string {
 	return typeof field === 'string' ? field : '';
 }

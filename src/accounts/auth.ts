@@ -1,5 +1,4 @@
 /** Accounts: sign-up, sign-in and sign-out. Only this module and its adapter import lucia. */
-import { randomBytes } from 'node:crypto';
 import { generateIdFromEntropySize, Lucia, TimeSpan } from 'lucia';
 import type { Logger } from 'pino';
 import type { Config } from '$src/app/config.ts';
@@ -12,8 +11,19 @@ import {
 	wrongCredentials,
 	type Credentials
 } from './credentials.ts';
+import { guestName } from './guest-name.ts';
+import { createLastSeen } from './last-seen.ts';
 import { busy, createLines } from './line.ts';
+import { createOwnAccount, type OwnAccount } from './own-account.ts';
 import { passwords as processPasswords, type Passwords } from './passwords.ts';
+import {
+	createRecognise,
+	lineOf,
+	namesDevice,
+	readDeviceToken,
+	type Knock,
+	type Recognised
+} from './recognise.ts';
 import { createSessionAdapter, hashToken } from './session-adapter.ts';
 import { createSessionReader, type SessionReader } from './session-reader.ts';
 import { createThrottle } from './throttle.ts';
@@ -27,6 +37,9 @@ export const SESSION_SECONDS = 30 * 86_400;
  * every entry of the replay index has the id.
  */
 const USER_ID_BYTES = 10;
+
+/** Names that are tried for a guest. There are 60 million, so the first one is nearly always free. */
+const GUEST_NAMES = 10;
 
 /** Minimum time between two log lines about a missing address, in milliseconds. */
 const ADDRESS_MS = 60_000;
@@ -57,21 +70,8 @@ export interface NewDevice {
 	key: string;
 }
 
-/** What the database knows about a sign-in attempt. */
-interface Found {
-	/** The typed user name in the form that the index of `users` compares. */
-	account: string;
-	id: string | null;
-	username: string | null;
-	password_hash: string | null;
-	known: boolean;
-}
-
-/** What is known of a browser before its form is read. */
-export type Knock = Pick<Browser, 'network' | 'deviceToken'>;
-
 /** The accounts of one database. */
-export interface Auth extends SessionReader {
+export interface Auth extends SessionReader, OwnAccount {
 	/**
 	 * Finds the session of a cookie. In the second half of its 30 days, a session is renewed and keeps its token. An expired
 	 * session is deleted.
@@ -98,10 +98,18 @@ export interface Auth extends SessionReader {
 	 * @throws CredentialsError `invalid_credentials`, `wrong_credentials`; LoglineError `busy`, `too_many_attempts`
 	 */
 	signIn(credentials: Credentials, browser: Browser): Promise<SignedIn>;
+	/**
+	 * Creates a guest, who has a name and no password, and signs in.
+	 *
+	 * @throws LoglineError `too_many_signups`, `busy`
+	 */
+	startAsGuest(browser: Browser): Promise<SignedIn>;
 	/** Ends a session. Does nothing when there is none. */
 	signOut(token: string): Promise<void>;
 	/** Deletes every expired session, which also ends its streams. */
 	endExpiredSessions(): Promise<void>;
+	/** Writes when sessions were last used. */
+	writeLastSeen(): Promise<void>;
 	/** @returns SHA-256 (hex) of a token, as in `sessions.id` */
 	hashToken(token: string): string;
 }
@@ -114,6 +122,8 @@ export interface AuthOptions {
 	 * prevents a second event.
 	 */
 	onNewDevice?: (device: NewDevice) => Promise<void>;
+	/** Called after a user was deleted. */
+	onDeleted?: (user: User) => void;
 	/** Replaced in tests. */
 	passwords?: Passwords;
 }
@@ -129,6 +139,8 @@ export function createAuth(
 	const passwords = options.passwords ?? processPasswords;
 	const throttle = createThrottle(pool, config);
 	const lines = createLines();
+	const lastSeen = createLastSeen(background);
+	const recognise = createRecognise({ pool, throttle, lines, passwords });
 	const lucia = new Lucia(createSessionAdapter(pool), {
 		sessionExpiresIn: new TimeSpan(SESSION_SECONDS, 's'),
 		getUserAttributes: ({ username }) => ({ username })
@@ -143,34 +155,33 @@ export function createAuth(
 		return { user, token: session.id, deviceToken };
 	}
 
-	/** @returns the user with this name and password; null: wrong */
-	async function recognise(
-		{ username, password }: Credentials,
-		network: string,
-		device: string | null
-	): Promise<User | null> {
-		const [row] = await pool.query<Found>(
-			`SELECT lower($1::text) AS account, u.id, u.username, u.password_hash, d.device_id IS NOT NULL AS known
-			FROM (SELECT) AS one
-			LEFT JOIN users u ON lower(u.username) = lower($1::text)
-			LEFT JOIN devices d ON d.user_id = u.id AND d.device_id = $2`,
-			[username, device]
+	/** Adds a user and signs in. null: the name is taken. When two want it at the same time, the unique index decides. */
+	async function addUser(
+		username: string,
+		passwordHash: string | null,
+		browser: Browser
+	): Promise<SignedIn | null> {
+		const [row] = await pool.query<{ id: string }>(
+			`INSERT INTO users (id, username, password_hash) VALUES ($1, $2, $3)
+			ON CONFLICT (lower(username)) DO NOTHING RETURNING id`,
+			[generateIdFromEntropySize(USER_ID_BYTES), username, passwordHash]
 		);
-		const { account, known, id, username: name, password_hash: stored } = row!;
-		const guess = async () => {
-			const giveBack = await throttle.countSignIn({ account, network, device, known });
-			let wrong = false;
-			try {
-				wrong = !(await passwords.verify(stored, password, network));
-			} finally {
-				// Also give back an attempt that failed before the password was compared.
-				if (!wrong) await giveBack();
-			}
-			return !wrong;
-		};
-		// An attack on the account must not delay a device that the account is used on.
-		const right = await (known ? guess() : lines.inTurn(`account ${account}`, guess));
-		return right && id !== null && name !== null ? { id, name } : null;
+		if (!row) return null;
+		const user = { id: row.id, name: username };
+		const deviceToken = readDeviceToken(browser);
+		await rememberDevice(user, hashToken(deviceToken));
+		return openSession(user, browser, deviceToken);
+	}
+
+	/** The password may have been changed after it was compared. Then the session is one that the change did not see. */
+	async function requireSame({ user, passwordHash }: Recognised, { token }: SignedIn) {
+		const same = await pool.query('SELECT FROM users WHERE id = $1 AND password_hash = $2', [
+			user.id,
+			passwordHash
+		]);
+		if (same.length > 0) return;
+		await lucia.invalidateSession(token);
+		throw wrongCredentials();
 	}
 
 	async function rememberDevice(user: User, device: string): Promise<void> {
@@ -202,14 +213,26 @@ export function createAuth(
 	}
 
 	return {
-		...createSessionReader(pool, background),
+		...createSessionReader(pool, background, (session) => lastSeen.note(session)),
+		...createOwnAccount({
+			pool,
+			throttle,
+			passwords,
+			recognise,
+			onDeleted: (user) => {
+				logger.info({ userId: user.id }, 'deleted');
+				options.onDeleted?.(user);
+			}
+		}),
 
 		async validate(token) {
 			const { session, user } = await lucia.validateSession(token);
 			if (!session) return null;
+			const sessionHash = hashToken(token);
+			lastSeen.note(sessionHash);
 			return {
 				user: { id: user.id, name: user.username },
-				sessionHash: hashToken(token),
+				sessionHash,
 				expiresAt: session.expiresAt,
 				fresh: session.fresh
 			};
@@ -234,57 +257,39 @@ export function createAuth(
 			const { username, password } = checkNewCredentials(typed);
 			await throttle.countSignUp(browser.network);
 			const passwordHash = await passwords.hash(password, browser.network);
-			// When two sign-ups want the same name at the same time, the unique index decides.
-			const [row] = await pool.query<{ id: string }>(
-				`INSERT INTO users (id, username, password_hash) VALUES ($1, $2, $3)
-				ON CONFLICT (lower(username)) DO NOTHING RETURNING id`,
-				[generateIdFromEntropySize(USER_ID_BYTES), username, passwordHash]
-			);
-			if (!row) throw usernameTaken();
-			const user = { id: row.id, name: username };
-			const deviceToken = readDeviceToken(browser);
-			await rememberDevice(user, hashToken(deviceToken));
-			const signedIn = await openSession(user, browser, deviceToken);
-			logger.info({ userId: user.id }, 'signed up');
+			const signedIn = await addUser(username, passwordHash, browser);
+			if (!signedIn) throw usernameTaken();
+			logger.info({ userId: signedIn.user.id }, 'signed up');
 			return signedIn;
 		},
 
 		async signIn(typed, browser) {
 			const credentials = checkTypedCredentials(typed);
+			const found = await recognise(credentials, browser);
+			if (!found) throw wrongCredentials();
+			const { user } = found;
 			const deviceToken = readDeviceToken(browser);
-			const device = deviceToken === browser.deviceToken ? hashToken(deviceToken) : null;
-			// One after the other, as for an account: of many concurrent attempts, only one is counted and not yet given
-			// back.
-			const user = await lines.inTurn(lineOf(browser), () =>
-				recognise(credentials, browser.network, device)
-			);
-			if (!user) throw wrongCredentials();
 			const signedIn = await openSession(user, browser, deviceToken);
+			await requireSame(found, signedIn);
 			await noticeDevice(user, browser, hashToken(deviceToken));
 			logger.info({ userId: user.id }, 'signed in');
 			return signedIn;
 		},
 
+		async startAsGuest(browser) {
+			await throttle.countSignUp(browser.network);
+			for (let tries = 0; tries < GUEST_NAMES; tries++) {
+				const signedIn = await addUser(guestName(), null, browser);
+				if (!signedIn) continue;
+				logger.info({ userId: signedIn.user.id }, 'signed up as a guest');
+				return signedIn;
+			}
+			throw busy();
+		},
+
 		signOut: (token) => lucia.invalidateSession(token),
 		endExpiredSessions: () => lucia.deleteExpiredSessions(),
+		writeLastSeen: () => lastSeen.write(),
 		hashToken
 	};
-}
-
-/** @returns true when the browser has a device token in our format */
-function namesDevice<B extends Knock>(browser: B): browser is B & { deviceToken: string } {
-	return /^[A-Za-z0-9_-]{22}$/.test(browser.deviceToken ?? '');
-}
-
-/** Returns the browser's device token if it has our format, else a new one with 128 random bits. */
-function readDeviceToken(browser: Browser): string {
-	return namesDevice(browser) ? browser.deviceToken : randomBytes(16).toString('base64url');
-}
-
-/**
- * Returns the line in which a browser waits to sign in: the line of its network. Browsers that may be a known device have a
- * separate line, so that they do not wait behind guesses.
- */
-function lineOf(browser: Knock): string {
-	return `network ${browser.network}${namesDevice(browser) ? ', with a device' : ''}`;
 }

@@ -63,7 +63,7 @@ function cookie(name: string, value: string, maxAge: number, url: URL): Cookie {
 
 /** Finds the session of a request and updates the cookie if needed. Called by `handle`. */
 export async function authenticate(
-	auth: Auth,
+	auth: Pick<Auth, 'validate'>,
 	{ cookies, url }: { cookies: CookieJar; url: URL }
 ): Promise<Session | null> {
 	const token = cookies.get(SESSION_COOKIE);
@@ -144,7 +144,7 @@ export function rememberSignIn(
 
 /** Ends the session of a request, if there is one, and removes its cookie. */
 export async function signOut(
-	auth: Auth,
+	auth: Pick<Auth, 'signOut'>,
 	{ cookies, url }: { cookies: CookieJar; url: URL }
 ): Promise<void> {
 	const token = cookies.get(SESSION_COOKIE);

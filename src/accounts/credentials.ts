@@ -9,10 +9,14 @@ export interface Credentials {
 	password: string;
 }
 
-/** Problems per field. `form` is for both fields together. */
-export type Problems = Partial<Record<keyof Credentials | 'form', string>>;
+/**
+ * Problems per field. `current` is the present password, `confirmation` a typed word; `form` is for errors of no single field.
+ */
+export type Problems = Partial<
+	Record<keyof Credentials | 'current' | 'confirmation' | 'form', string>
+>;
 
-/** Bad input in a sign-up or sign-in form. Its code is `invalid_credentials`, `username_taken` or `wrong_credentials`. */
+/** Bad input in a form of an account. */
 export class CredentialsError extends LoglineError {
 	override name = 'CredentialsError';
 
@@ -85,14 +89,15 @@ export function checkTypedCredentials(typed: Credentials): Credentials {
 	if (typed.password === '') problems.password = 'Enter your password.';
 	if (Object.keys(problems).length > 0) throw new CredentialsError('invalid_credentials', problems);
 	// No name contains NUL, and Postgres rejects it with an error that would look like an internal error.
-	if (
-		username.length > 200 ||
-		username.includes('\0') ||
-		[...normalizePassword(typed.password)].length > MAX_PASSWORD
-	) {
+	if (username.length > 200 || username.includes('\0') || isTooLong(typed.password)) {
 		throw wrongCredentials();
 	}
 	return { username, password: typed.password };
+}
+
+/** @returns true when nobody can have this password: it is not even hashed */
+export function isTooLong(password: string): boolean {
+	return [...normalizePassword(password)].length > MAX_PASSWORD;
 }
 
 /** The same error for an unknown user and for a wrong password, so that it does not reveal which users exist. */

@@ -4,7 +4,7 @@
 const HERE = 'http://logline.invalid';
 
 /** Pages that make no sense right after a sign-in. */
-const ACCOUNT_PAGES = new Set(['/login', '/signup', '/logout']);
+const ACCOUNT_PAGES = new Set(['/login', '/signup', '/logout', '/guest']);
 
 /**
  * Parses a `redirectTo` parameter, which anyone can put into a link. Returns a path on our own origin, percent-encoded and

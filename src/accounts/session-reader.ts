@@ -17,8 +17,13 @@ export interface SessionReader {
 /**
  * @param pool for requests
  * @param background for statements that no request waits for
+ * @param onUsed called with each session that is found
  */
-export function createSessionReader(pool: Queryable, background: Queryable): SessionReader {
+export function createSessionReader(
+	pool: Queryable,
+	background: Queryable,
+	onUsed: (session: string) => void
+): SessionReader {
 	const findViewer = sharedRead(async (sessions: readonly string[]) => {
 		const rows = await pool.query<{ session: string; id: string; name: string; expires: number }>(
 			`SELECT s.id AS session, u.id, u.username AS name, (extract(epoch FROM s.expires_at) * 1000)::float8 AS expires
@@ -29,6 +34,7 @@ export function createSessionReader(pool: Queryable, background: Queryable): Ses
 		const found = new Map(
 			rows.map(({ expires, ...row }) => [row.session, { ...row, expires: new Date(expires) }])
 		);
+		for (const session of found.keys()) onUsed(session);
 		return sessions.map((session): SignedInViewer | null => found.get(session) ?? null);
 	});
 	return {

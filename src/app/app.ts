@@ -10,6 +10,7 @@ import {
 	type Step
 } from 'logline/server';
 import { createAuth, type Auth, type NewDevice } from '$src/accounts/auth.ts';
+import { deleteOldGuests, forgetDeletedUsers } from '$src/accounts/deleted-users.ts';
 import { forgetRateLimits } from '$src/accounts/throttle.ts';
 import { openDatabase, type Database } from './database.ts';
 import type { Config } from './config.ts';
@@ -73,6 +74,12 @@ export function getApp(): App {
 /** How often a process deletes what has expired, in milliseconds. */
 const MAINTENANCE_MS = 60_000;
 
+/** How often a process deletes guests who cannot come back, in milliseconds. It looks at all that are a day old. */
+const GUESTS_MS = 3_600_000;
+
+/** How often a process writes when sessions were last used, in milliseconds. */
+const LAST_SEEN_MS = 10_000;
+
 /**
  * Starts an application on a migrated database.
  *
@@ -93,7 +100,8 @@ export async function startApp(
 	const auth = createAuth(database, config, logger, {
 		onNewDevice: async (device) => {
 			for (const tell of newDeviceListeners) await tell(device);
-		}
+		},
+		onDeleted: () => deletions.wake()
 	});
 	const logline = createLogline({
 		url,
@@ -110,11 +118,17 @@ export async function startApp(
 		throw error;
 	});
 	const stopping = new AbortController();
-	const every = (name: string, work: () => Promise<unknown>): Loop =>
-		startLoop({ name, logger, round: () => work().then(() => MAINTENANCE_MS) });
+	const every = (name: string, work: () => Promise<unknown>, ms = MAINTENANCE_MS): Loop =>
+		startLoop({ name, logger, round: () => work().then(() => ms) });
+	const { background } = database;
+	const { signal } = stopping;
+	const deletions = every('deleted users', () => forgetDeletedUsers(background, logline, signal));
 	const jobs = [
 		every('sessions', () => auth.endExpiredSessions()),
-		every('rate limits', () => forgetRateLimits(database.background, stopping.signal))
+		every('rate limits', () => forgetRateLimits(background, signal)),
+		every('last seen', () => auth.writeLastSeen(), LAST_SEEN_MS),
+		every('guests', () => deleteOldGuests(background, signal), GUESTS_MS),
+		deletions
 	];
 	const stopFeatures: (() => void | Promise<void>)[] = [];
 	let stopped: Promise<void> | null = null;

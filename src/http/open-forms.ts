@@ -4,5 +4,6 @@
  */
 export const OPEN_FORMS = new Map<string, 'signIn' | 'signUp'>([
 	['/login', 'signIn'],
-	['/signup', 'signUp']
+	['/signup', 'signUp'],
+	['/guest', 'signUp']
 ]);

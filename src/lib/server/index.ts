@@ -17,6 +17,7 @@ export type {
 	SentSignal,
 	StreamHandler
 } from './logline/api.ts';
+export type { Personal } from './logline/personal.ts';
 export type { Reading } from './logline/reading.ts';
 export type { LoglineOptions } from './logline/options.ts';
 export { migrateLog, type LogSchema } from './schema/migrate-log.ts';

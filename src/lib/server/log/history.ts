@@ -3,7 +3,7 @@ import { EventRefused, listed, readPageOf, type ListedRow } from './page.ts';
 import { ATTEMPTS, PageSize, Turn } from './page-size.ts';
 import { readHead, readOldest, readPage, readWindowStarts } from './read.ts';
 import { EVERYONE, topicRange } from './topic-range.ts';
-import { TIMES, type Times, type TopicStart } from './topics.ts';
+import { TIMES, timeOf, type Times, type TopicStart } from './topics.ts';
 
 /** An event for a server-rendered page. */
 export interface HistoryEvent {
@@ -186,7 +186,7 @@ export async function readHistoryPage(
 }
 
 /** Tries again when Postgres refuses, until the refused event has been set aside. */
-async function persist<T>(read: () => Promise<T>): Promise<T> {
+export async function persist<T>(read: () => Promise<T>): Promise<T> {
 	for (let attempt = 0; ; attempt++) {
 		try {
 			return await read();
@@ -198,15 +198,9 @@ async function persist<T>(read: () => Promise<T>): Promise<T> {
 
 /** Returns a page of history as JSON. The data is copied as text: a value may be too deeply nested to serialize again. */
 export function historyJson({ events, oldest }: HistoryPage): string {
-	const lines = events.map(
-		({ id, topic, json, createdAt }) =>
-			`{"id":"${id}","topic":${JSON.stringify(topic)},"data":${json ?? 'null'},"createdAt":${JSON.stringify(createdAt)}}`
-	);
-	return `{"events":[${lines.join(',')}],"oldest":${JSON.stringify(oldest)}}`;
+	return `{"events":[${events.map(eventJson).join(',')}],"oldest":${JSON.stringify(oldest)}}`;
 }
 
-/** `Date` cannot hold every time: it ends in the year 275760, but Postgres does not. */
-function timeOf({ created, created_text }: Times): string {
-	const date = new Date(created);
-	return Number.isNaN(date.getTime()) ? created_text : date.toISOString();
-}
+/** Returns one event of a page of history as JSON, on one line. */
+export const eventJson = ({ id, topic, json, createdAt }: HistoryPage['events'][number]): string =>
+	`{"id":"${id}","topic":${JSON.stringify(topic)},"data":${json ?? 'null'},"createdAt":${JSON.stringify(createdAt)}}`;

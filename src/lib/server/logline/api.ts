@@ -18,6 +18,7 @@ import type { Authenticate, SignedInViewer } from '../streams/viewer.ts';
 import type { WatchedEvent, WatchOptions } from '../streams/watch.ts';
 import type { Health } from './health.ts';
 import type { Log } from './log.ts';
+import type { Personal } from './personal.ts';
 import type { Reading } from './reading.ts';
 
 /** Fits SvelteKit's own type, which version 3 has moved to `@sveltejs/kit/hooks`. */
@@ -92,7 +93,7 @@ export interface GrantOptions {
 }
 
 /** A durable, ordered event log on Postgres, and the streams of this process on it. */
-export interface Logline extends Reading {
+export interface Logline extends Reading, Personal {
 	readonly topics: TopicRegistry;
 	/**
 	 * Waits up to 30 s for the database, creates or upgrades the log's tables (unless `migrate` is false), and connects.

@@ -26,6 +26,7 @@ import { readHealth } from './health.ts';
 import { createHandle, createStreamHandler } from './kit.ts';
 import { startLog, type Log } from './log.ts';
 import type { LoglineOptions } from './options.ts';
+import { createPersonal } from './personal.ts';
 import { createReading } from './reading.ts';
 import { findRunning, setRunning, unsetRunning } from './running.ts';
 
@@ -126,6 +127,7 @@ export function createLogline(options: LoglineOptions): Logline {
 
 	const logline: Logline = {
 		...createReading(running),
+		...createPersonal(running),
 		topics,
 		// A failed start may be tried again.
 		async start() {

@@ -4,7 +4,7 @@ import type { Queryable } from '../../database/queryable.ts';
 import { listed, readPageOf, type ListedRow } from '../page.ts';
 import type { PageSize } from '../page-size.ts';
 import { endOfBatch } from '../progress.ts';
-import { TIMES, type Times } from '../topics.ts';
+import { TIMES, timeOf, type Times } from '../topics.ts';
 import type { ConsumedTopics } from './consumed-topics.ts';
 import type { ConsumedEvent, ConsumerGap, Event, Seen } from './types.ts';
 
@@ -111,9 +111,4 @@ function toEvent(row: Row, topics: ConsumedTopics): Event {
 		at: timeOf(row)
 	};
 	return { id: BigInt(row.id), topic: row.topic, given: given as unknown as ConsumedEvent<Topic> };
-}
-
-function timeOf({ created, created_text }: Times): string {
-	const date = new Date(created);
-	return Number.isNaN(date.getTime()) ? created_text : date.toISOString();
 }
