@@ -3,7 +3,7 @@ import { EventRefused, listed, readPageOf, type ListedRow } from './page.ts';
 import { ATTEMPTS, PageSize, Turn } from './page-size.ts';
 import { readHead, readOldest, readPage, readWindowStarts } from './read.ts';
 import { EVERYONE, topicRange } from './topic-range.ts';
-import { TIMES, type Times, type TopicStart } from './topics.ts';
+import { timeOf, TIMES, type Times, type TopicStart } from './topics.ts';
 
 /** An event for a server-rendered page. */
 export interface HistoryEvent {
@@ -200,10 +200,4 @@ export function historyJson({ events, oldest }: HistoryPage): string {
 			`{"id":"${id}","topic":${JSON.stringify(topic)},"data":${json ?? 'null'},"createdAt":${JSON.stringify(createdAt)}}`
 	);
 	return `{"events":[${lines.join(',')}],"oldest":${JSON.stringify(oldest)}}`;
-}
-
-/** `Date` cannot hold every time: it ends in the year 275760, but Postgres does not. */
-function timeOf({ created, created_text }: Times): string {
-	const date = new Date(created);
-	return Number.isNaN(date.getTime()) ? created_text : date.toISOString();
 }
