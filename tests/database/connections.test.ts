@@ -10,6 +10,7 @@ afterEach(() => scene.close());
 const LIMITS: Record<string, number> = {
 	'logline app': 4,
 	'logline history': 3,
+	'logline explorer': 2,
 	'logline app drizzle': 2,
 	'logline writer': 1,
 	'logline relay': 1,
@@ -28,6 +29,7 @@ test('a process with everything to do at once keeps to the connections that the 
 	const herd = Array.from({ length: 60 }, (_, i) => scene.open(`topics=a&client=herd${i}`));
 	await Promise.all([
 		...many(() => readState(app, viewer, ['a', 'b'])),
+		...many(() => app.logline.explore(viewer)),
 		...many(() => app.database.pool.query('select 1', [])),
 		...many(() => app.database.db.execute(text`select 1`)),
 		...many(() => app.database.background.query('select 1', [])),
@@ -39,5 +41,5 @@ test('a process with everything to do at once keeps to the connections that the 
 		where datname = current_database() and application_name <> 'logline test sql' group by 1`;
 	const counted = Object.fromEntries(rows.map(({ name, count }) => [name, count]));
 	expect(counted).toEqual(LIMITS);
-	expect(Object.values(LIMITS).reduce((a, b) => a + b)).toBe(15);
+	expect(Object.values(LIMITS).reduce((a, b) => a + b)).toBe(17);
 });

@@ -19,6 +19,10 @@ export type {
 } from './logline/api.ts';
 export type { Personal } from './logline/personal.ts';
 export type { Reading } from './logline/reading.ts';
+export type { ExploredEvent, ExploredPage, Exploring } from './logline/exploring.ts';
+export type { ExploreFilter, ValueAt } from './log/explore/filter.ts';
+export type { Counts, FoundEvent } from './log/explore/read-search.ts';
+export type { Gate } from './log/explore/explained.ts';
 export type { LoglineOptions } from './logline/options.ts';
 export { migrateLog, type LogSchema } from './schema/migrate-log.ts';
 export type { Health } from './logline/health.ts';

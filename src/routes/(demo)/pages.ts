@@ -13,5 +13,6 @@ const examples = import.meta.glob<PageLink>('./examples/*/link.ts', {
 /** The pages of the demo for users who are signed in. */
 export const PAGES: readonly PageLink[] = [
 	{ href: '/', label: 'Story' },
+	{ href: '/log', label: 'Log' },
 	...Object.values(examples)
 ];

@@ -22,13 +22,16 @@ export function topicRange(range: {
 	to: string;
 	limit: string;
 	newestFirst?: boolean;
+	/** More conditions on the events. They are checked row by row. */
+	where?: readonly string[];
 }): string {
-	const { columns, audience, topic, after, to, limit } = range;
+	const { columns, audience, topic, after, to, limit, where = [] } = range;
+	const more = where.map((condition) => ` AND ${condition}`).join('');
 	const direction = range.newestFirst ? 'DESC' : 'ASC';
 	return `(SELECT ${columns} FROM (
 			SELECT ${columns}, coalesce(user_id, '') AS audience FROM events
 			WHERE coalesce(user_id, '') = ANY(ARRAY[${audience}::text]) AND topic = ${topic}::text
-				AND id > ${after}::bigint AND id <= ${to}::bigint
+				AND id > ${after}::bigint AND id <= ${to}::bigint${more}
 			ORDER BY coalesce(user_id, '') ${direction}, events.id ${direction} LIMIT ${limit}::int
 		) AS range
 		WHERE audience = ${audience}::text ORDER BY audience ${direction}, range.id ${direction})`;

@@ -21,6 +21,12 @@ export interface Times {
 export const TIMES =
 	'(extract(epoch FROM created_at) * 1000)::float8 AS created, created_at::text AS created_text';
 
+/** ISO 8601, or the text of Postgres: `Date` ends in the year 275760, but Postgres does not. */
+export function timeOf({ created, created_text }: Times): string {
+	const date = new Date(created);
+	return Number.isNaN(date.getTime()) ? created_text : date.toISOString();
+}
+
 /** What a user may see: of each topic the events after its start, up to `to`, in id order over all topics. */
 export interface TopicsQuery {
 	/** null: only events for everyone */

@@ -16,6 +16,7 @@ import type { StreamAsked } from '../streams/open.ts';
 import type { SubscribeListener } from '../streams/streams.ts';
 import type { Authenticate, SignedInViewer } from '../streams/viewer.ts';
 import type { WatchedEvent, WatchOptions } from '../streams/watch.ts';
+import type { Exploring } from './exploring.ts';
 import type { Health } from './health.ts';
 import type { Log } from './log.ts';
 import type { Personal } from './personal.ts';
@@ -93,7 +94,7 @@ export interface GrantOptions {
 }
 
 /** A durable, ordered event log on Postgres, and the streams of this process on it. */
-export interface Logline extends Reading, Personal {
+export interface Logline extends Reading, Exploring, Personal {
 	readonly topics: TopicRegistry;
 	/**
 	 * Waits up to 30 s for the database, creates or upgrades the log's tables (unless `migrate` is false), and connects.

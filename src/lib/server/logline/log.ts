@@ -8,6 +8,7 @@ import { readFirstWindow } from '../delivery/first-window.ts';
 import { Hub } from '../delivery/hub.ts';
 import { Presence } from '../delivery/presence/presence.ts';
 import { Signals } from '../delivery/signals/signals.ts';
+import { openExplorer } from '../log/explore/connections.ts';
 import { createPageReader } from '../delivery/page-reader.ts';
 import { Writer } from '../log/append.ts';
 import type { Consumers } from '../log/consumers/consumers.ts';
@@ -44,6 +45,8 @@ export interface Log extends StreamParts {
 	jobs: Jobs;
 	streams: Streams;
 	signals: Signals;
+	/** For searches, which may be slow: they must not wait for each other's connections, nor streams for theirs. */
+	explorer: Queryable;
 	/** Ends the parts, in order. The first steps end the consumers and write what is queued. */
 	steps: Step[];
 }
@@ -76,6 +79,7 @@ export async function startLog(options: LogOptions): Promise<Log> {
 		forRequests: true,
 		...waiting
 	});
+	const explorer = openExplorer(url, readSettings);
 	const writer = new Writer(new SoleConnection(url, { name: 'writer', settings }), {
 		logger: logger.child({ source: 'writer' })
 	});
@@ -177,9 +181,10 @@ export async function startLog(options: LogOptions): Promise<Log> {
 		['markers', () => parts.markers.stop()],
 		['jobs', () => jobs.stop()],
 		['history', () => history.end()],
+		['explorer', () => explorer.end()],
 		['connections', endOwn]
 	];
-	return { ...parts, tailer, relay, listener, jobs, streams, signals, steps };
+	return { ...parts, tailer, relay, listener, jobs, streams, signals, explorer, steps };
 }
 
 /** The connections that the application shares, or new ones. */

@@ -22,6 +22,7 @@ import { consoleLogger } from '../work/logger.ts';
 import { stopInOrder } from '../work/stop-in-order.ts';
 import { UnderWay } from '../work/under-way.ts';
 import type { EmittedEvent, Logline, ReadEvent } from './api.ts';
+import { createExploring } from './exploring.ts';
 import { readHealth } from './health.ts';
 import { createHandle, createStreamHandler } from './kit.ts';
 import { startLog, type Log } from './log.ts';
@@ -128,6 +129,7 @@ export function createLogline(options: LoglineOptions): Logline {
 	const logline: Logline = {
 		...createReading(running),
 		...createPersonal(running),
+		...createExploring(running, schema),
 		topics,
 		// A failed start may be tried again.
 		async start() {

@@ -1,0 +1,143 @@
+import { LoglineError } from '../../../protocol/index.ts';
+import type { Queryable } from '../../database/queryable.ts';
+import { END } from '../topic-range.ts';
+
+/** What to look for in the log. Everything that is set must hold. */
+export interface ExploreFilter {
+	/** Topics. `*` stands for any characters: `rooms/*`. Empty or absent: all that the viewer may see. At most 32. */
+	topics?: readonly string[] | undefined;
+	/** Only events after this id. */
+	after?: bigint | undefined;
+	/** Only events up to this id. */
+	to?: bigint | undefined;
+	/** ISO 8601: only events that were written at or after this time. */
+	since?: string | undefined;
+	/** ISO 8601: only events that were written before this time. */
+	until?: string | undefined;
+	/** Text that the data contains as JSON, in upper or lower case. At most 200 characters. */
+	text?: string | undefined;
+	/** Values in the data. At most 4. */
+	where?: readonly ValueAt[] | undefined;
+	/** `'mine'`: only events for the viewer alone. `'everyone'`: only events for everyone who may see the topic. */
+	audience?: 'all' | 'mine' | 'everyone' | undefined;
+}
+
+/** A place in the data, and the value there. */
+export interface ValueAt {
+	/** `user.name`, `items[0].id`; or a jsonpath that begins with `$`. */
+	path: string;
+	/** The text, number, `true`, `false` or `null` there. */
+	value: string;
+}
+
+/** Returns SQL for a value: a parameter, or a literal. */
+export type Bind = (value: string, type: 'text' | 'timestamptz' | 'jsonpath' | 'jsonb') => string;
+
+/** Longest text of a filter, in characters. */
+const LONGEST = 200;
+
+const MOST = { topics: 32, where: 4 };
+
+/** Rows with more octets of data are not searched: they would take longer than all others together. */
+const LARGEST = 1_048_576;
+
+/** A path of names and indexes. Names are quoted for Postgres, so that `my-key` is no subtraction. */
+const SIMPLE_PATH = /^[\w-]+(\[(\d+|\*)\])*(\.[\w-]+(\[(\d+|\*)\])*)*$/;
+
+const SCALAR = /^(-?(0|[1-9]\d*)(\.\d+)?([eE][+-]?\d{1,3})?|true|false|null)$/;
+
+/**
+ * Checks a filter.
+ *
+ * @throws LoglineError `invalid_filter`, `invalid_path`
+ */
+export function checkFilter(filter: ExploreFilter): void {
+	const { topics = [], where = [], text, since, until, after = 0n, to = 0n } = filter;
+	if (topics.length > MOST.topics) throw invalid(`Name at most ${MOST.topics} topics.`);
+	for (const topic of topics) {
+		if (!/^[A-Za-z0-9._/*-]{1,100}$/.test(topic)) {
+			throw invalid(
+				`"${topic.slice(0, 60)}" cannot be a topic: it has 1 to 100 of A-Z a-z 0-9 . _ / - and * for any characters.`
+			);
+		}
+	}
+	if (after < 0n || to < 0n || after > BigInt(END) || to > BigInt(END)) {
+		throw invalid('An id is a number from 0 to 9223372036854775807.');
+	}
+	for (const time of [since, until]) {
+		if (time !== undefined && !isTime(time)) {
+			throw invalid(
+				`"${time.slice(0, 60)}" is no time: write it as 2026-01-31T12:00:00Z, in the years 1 to 9999.`
+			);
+		}
+	}
+	if (where.length > MOST.where) throw invalid(`Ask for at most ${MOST.where} values of the data.`);
+	for (const piece of [text ?? '', ...where.flatMap(({ path, value }) => [path, value])]) {
+		if (piece.length > LONGEST) throw invalid(`A text has at most ${LONGEST} characters.`);
+		if (piece.includes('\0')) throw invalid('A text of the log has no NUL character.');
+	}
+	for (const { path } of where) toJsonPath(path);
+}
+
+/** @returns true for ISO 8601 with a zone, in a year that JavaScript and Postgres print alike */
+const isTime = (text: string) =>
+	/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)$/.test(text) &&
+	!text.startsWith('0000') &&
+	!Number.isNaN(Date.parse(text));
+
+/** Returns SQL: what a filter asks of an event, besides its topic, its audience and its id. */
+export function conditionsOf(filter: ExploreFilter, bind: Bind): string[] {
+	const { since, until, text, where = [] } = filter;
+	const conditions: string[] = [];
+	if (since) conditions.push(`created_at >= ${bind(since, 'timestamptz')}`);
+	if (until) conditions.push(`created_at < ${bind(until, 'timestamptz')}`);
+	if (text) {
+		const pattern = `%${text.replace(/[\\%_]/g, '\\$&')}%`;
+		conditions.push(`size <= ${LARGEST} AND data::text ILIKE ${bind(pattern, 'text')}`);
+	}
+	for (const { path, value } of where) {
+		const place = bind(withTest(toJsonPath(path)), 'jsonpath');
+		const text = JSON.stringify(value);
+		const values = bind(`{"text":${text},"json":${SCALAR.test(value) ? value : text}}`, 'jsonb');
+		conditions.push(`jsonb_path_exists(data, ${place}, ${values}, true)`);
+	}
+	return conditions;
+}
+
+/** @throws LoglineError `invalid_path` */
+function toJsonPath(path: string): string {
+	if (path.startsWith('$')) return path;
+	if (!SIMPLE_PATH.test(path)) {
+		throw invalidPath(
+			path,
+			'Write it as user.name or items[0].id, or as a jsonpath that begins with $.'
+		);
+	}
+	return `$.${path.replace(/[\w-]+(?![^[]*\])/g, '"$&"')}`;
+}
+
+/**
+ * Asks Postgres whether it understands the jsonpaths of a filter. A search does not tell: without events, it reads none.
+ *
+ * @throws LoglineError `invalid_path`
+ */
+export async function checkPaths(on: Queryable, { where = [] }: ExploreFilter): Promise<void> {
+	for (const { path } of where) {
+		if (!path.startsWith('$')) continue;
+		try {
+			await on.query('SELECT $1::text::jsonpath IS NULL AS none', [withTest(path)]);
+		} catch (error) {
+			const { code, message } = (error ?? {}) as { code?: unknown; message?: string };
+			// 42: syntax. 22: data. 54: too much of it.
+			if (typeof code !== 'string' || !/^(22|42|54)/.test(code)) throw error;
+			throw invalidPath(path, `Postgres says: ${message}.`);
+		}
+	}
+}
+
+const withTest = (path: string) => `${path} ? (@ == $text || @ == $json)`;
+
+const invalidPath = (path: string, why: string) =>
+	new LoglineError('invalid_path', `"${path.slice(0, 60)}" is no path into the data. ${why}`);
+
+const invalid = (message: string) => new LoglineError('invalid_filter', message);
