@@ -178,9 +178,3 @@ export function startsAfter(
 }
 
 const later = (a: bigint, b: bigint): bigint => (a > b ? a : b);
-
-/** `Date` cannot hold every time: it ends in the year 275760, but Postgres does not. */
-export function timeOf({ created, created_text }: Times): string {
-	const date = new Date(created);
-	return Number.isNaN(date.getTime()) ? created_text : date.toISOString();
-}
