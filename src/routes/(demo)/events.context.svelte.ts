@@ -111,6 +111,7 @@ export class EventsContext {
 			userID: data.userID,
 			autoConnect: environment.autoConnect ?? true,
 			eventSource: environment.eventSource,
+			share: true,
 			onGap: (gap) => {
 				const view = gap.topic in VIEW_OF ? VIEW_OF[gap.topic as DemoTopic] : undefined;
 				if (!view) return;
