@@ -150,7 +150,8 @@ export class ModelStream {
 			} else if (!isCaughtUp) {
 				isCaughtUp = true;
 				const { head: id, epoch } = this.#log;
-				const data = { topics: [...this.#carried.keys()], cursor: String(id), log: String(epoch) };
+				const topics = [...this.#carried.keys()];
+				const data = { topics, cursor: String(id), log: String(epoch), user: 'u' };
 				yield { name: 'caught-up', id, data };
 			} else {
 				this.#cursor = Math.max(this.#cursor, this.#log.head);

@@ -18,11 +18,11 @@ const NAMES = [...PLAIN, 'rooms/1/x', 'rooms/2/x', 'rooms/*/x', 'rooms/1/*'];
  * What changes in a run besides events and connections. Not always everything, because one change may repair what another
  * has broken. In a crowded run, a stream has not always room for all topics of wildcards.
  */
-const KINDS = ['everything', 'everything crowded', 'names', 'crowded'] as const;
-type Kind = (typeof KINDS)[number];
+export const KINDS = ['everything', 'everything crowded', 'names', 'crowded'] as const;
+export type Kind = (typeof KINDS)[number];
 
 /** Returns a random number generator. The same seed gives the same numbers in [0, 1). */
-function randomFrom(seed: number): () => number {
+export function randomFrom(seed: number): () => number {
 	let state = seed;
 	return () => {
 		state = (state + 0x6d2b79f5) | 0;
@@ -32,10 +32,18 @@ function randomFrom(seed: number): () => number {
 	};
 }
 
+/** Where a client runs, if it is not alone. */
+export interface Scene {
+	log: ModelLog;
+	/** Connections of the client, the newest last. */
+	sources: readonly DrivenEventSource[];
+	kind: Kind;
+}
+
 /** A client, a log, and all that can happen between them. */
 export class RandomRun {
-	readonly log = new ModelLog();
-	readonly server = new ModelServer(this.log);
+	readonly log: ModelLog;
+	readonly server: ModelServer;
 	readonly client: SSEClient<Topics>;
 	/** Name → topic → ids that the handler of the name has received, and that the page still shows. */
 	readonly seen = new Map<string, Map<string, string[]>>();
@@ -47,16 +55,23 @@ export class RandomRun {
 	#late: DrivenEventSource | null = null;
 	readonly #random: () => number;
 	readonly #kind: Kind;
+	readonly #scene: Scene | null;
 
-	/** @param first names that the page asks for at first; absent: random ones */
-	constructor(seed: number, first?: readonly string[]) {
-		DrivenEventSource.all = [];
+	/**
+	 * @param first names that the page asks for at first; absent: random ones
+	 * @param scene absent: it is alone, with a log of its own
+	 */
+	constructor(seed: number, first?: readonly string[], scene: Scene | null = null) {
+		if (!scene) DrivenEventSource.all = [];
+		this.#scene = scene;
+		this.log = scene?.log ?? new ModelLog();
+		this.server = new ModelServer(this.log);
 		this.#random = randomFrom(seed);
 		this.server.whims.pick = (n) => this.pick(n);
-		this.#kind = KINDS[this.pick(KINDS.length)]!;
-		for (let i = this.pick(12); i > 0; i--) this.append();
-		for (let i = this.pick(6); i > 0; i--) this.changeGrant();
-		const isRendered = !first && this.pick(2) === 0;
+		this.#kind = scene?.kind ?? KINDS[this.pick(KINDS.length)]!;
+		for (let i = scene ? 0 : this.pick(12); i > 0; i--) this.append();
+		for (let i = scene ? 0 : this.pick(6); i > 0; i--) this.changeGrant();
+		const isRendered = (!first || scene) && this.pick(2) === 0;
 		// A page is not rendered for a room that is closed.
 		const isShown = (name: string) =>
 			!isRendered || !ROOMS.includes(name) || this.log.grantOf(name);
@@ -67,7 +82,7 @@ export class RandomRun {
 		}
 		this.client = new SSEClient<Topics>('/api/events', {
 			topics: Object.fromEntries(names.map((name) => [name, this.handler(name)])),
-			eventSource: DrivenEventSource,
+			...(scene ? { share: true } : { eventSource: DrivenEventSource }),
 			keepAliveTimeout: 0,
 			...(isRendered && { lastEventID: String(this.log.head), log: String(this.log.epoch) }),
 			onGap: this.#startOver,
@@ -104,8 +119,13 @@ export class RandomRun {
 		if (this.pick(4) === 0) this.log.grant(room);
 	}
 
+	/** The newest connection. */
+	get source(): DrivenEventSource | null {
+		return (this.#scene?.sources ?? DrivenEventSource.all).at(-1) ?? null;
+	}
+
 	toggle(name = NAMES[this.pick(NAMES.length)]!): void {
-		const asked = DrivenEventSource.all.at(-1) ?? null;
+		const asked = this.source;
 		if (this.seen.delete(name)) {
 			this.client.updateTopics({ removeTopics: [name] });
 		} else {

@@ -135,6 +135,13 @@ export interface SSEClientOptions<TTopics = SSETopicsMap> {
 	/** Constructor used instead of the global EventSource. */
 	eventSource?: EventSourceConstructor;
 	/**
+	 * One connection for all tabs of the browser that ask for the same address. Each tab keeps its own cursor and catches up by
+	 * itself. It has no effect where the browser lacks Web Locks (plain http) or BroadcastChannel, for an address of another
+	 * origin, with `eventSource`, and while the client is present in a scope. A stream of `produceSSE` cannot be shared: it has
+	 * no cursor. Default: false.
+	 */
+	share?: boolean;
+	/**
 	 * Used to ask the server why it refused a stream, which an EventSource cannot read. Default: the global `fetch`. With
 	 * your own `eventSource`: not used, because `fetch` may lack the headers that your implementation sends.
 	 */

@@ -79,6 +79,7 @@ export class Source {
 	}
 }
 
-function isMessage(event: Event): event is MessageEvent<string> {
+/** @returns true for an event of the stream; false for one of the EventSource itself, whatever its name */
+export function isMessage(event: Event): event is MessageEvent<string> {
 	return 'data' in event && typeof event.data === 'string';
 }

@@ -25,6 +25,8 @@ import { Link, type LinkStatus, type LinkTarget } from './link.ts';
 import type { PresenceUpdate, SSEClientOptions, TopicsUpdate } from './options.ts';
 import { randomID } from './random-id.ts';
 import { call, report, reportMalformed } from './report.ts';
+import { browserFor } from './share/browser.ts';
+import { Share } from './share/share.ts';
 import type { CurrentSignal } from './signals.svelte.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { streamURL } from './url.ts';
@@ -54,6 +56,8 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	readonly #client: string;
 	readonly #subscriptions: Subscriptions;
 	readonly #link: Link;
+	/** null: the client has connections of its own. */
+	readonly #share: Share | null;
 
 	// Internal state is separate from reactive state: an effect that calls a method must not depend on every event.
 	#status = $state<SSEStatus>('idle');
@@ -112,6 +116,13 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			options.reconnectWait ?? 3000,
 			options.keepAliveTimeout
 		);
+		const browser = browserFor(this.#url, options);
+		this.#share =
+			browser &&
+			new Share(this.#url, browser, {
+				restart: () => this.#link.replace(),
+				debug: (text, ...details) => this.#debug(text, ...details)
+			});
 		this.#debug('created', { url: this.#url, topics: this.#subscriptions.names, client });
 		this.#bind(options.autoConnect ?? true);
 	}
@@ -229,7 +240,8 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	}
 
 	#target(): LinkTarget | null {
-		const EventSource = this.#options.eventSource ?? globalThis.EventSource;
+		const { eventSource } = this.#options;
+		const EventSource = this.#share?.EventSource ?? eventSource ?? globalThis.EventSource;
 		// During server rendering there is no EventSource.
 		if (!EventSource || this.#subscriptions.names.length === 0) return null;
 		this.#cursor.reconnect();

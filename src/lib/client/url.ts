@@ -23,11 +23,7 @@ const OURS = ['topics', 'client', 'lastEventID', 'lastEventId', 'log', 'user', '
  * @param base relative or absolute; its own query parameters are kept, except those with one of our names
  */
 export function streamURL(base: string, request: StreamQuery): string {
-	const [address = ''] = base.split('#', 1);
-	const mark = address.indexOf('?');
-	const path = mark < 0 ? address : address.slice(0, mark);
-	const query = new URLSearchParams(mark < 0 ? '' : address.slice(mark + 1));
-	for (const name of OURS) query.delete(name);
+	const { path, query } = split(base);
 	for (const topic of request.topics) query.append('topics', topic);
 	query.set('client', request.client);
 	if (request.cursor !== null) query.set('lastEventID', request.cursor);
@@ -36,4 +32,19 @@ export function streamURL(base: string, request: StreamQuery): string {
 	for (const scope of request.presence ?? []) query.append('presence', scope);
 	if (request.presence?.length && request.state) query.set('state', JSON.stringify(request.state));
 	return `${path}?${query}`;
+}
+
+/** Returns an address without the parameters of a request. */
+export function bareURL(address: string): string {
+	const { path, query } = split(address);
+	return `${path}?${query}`;
+}
+
+function split(base: string): { path: string; query: URLSearchParams } {
+	const [address = ''] = base.split('#', 1);
+	const mark = address.indexOf('?');
+	const path = mark < 0 ? address : address.slice(0, mark);
+	const query = new URLSearchParams(mark < 0 ? '' : address.slice(mark + 1));
+	for (const name of OURS) query.delete(name);
+	return { path, query };
 }

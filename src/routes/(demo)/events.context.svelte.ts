@@ -149,6 +149,7 @@ export class EventsContext {
 				this.proof.take(step);
 				environment.inspect?.(step);
 			},
+			share: true,
 			onGap: (gap) => {
 				if (!(gap.topic in VIEW_OF)) return;
 				const view = VIEW_OF[gap.topic as DemoTopic];

@@ -1,0 +1,56 @@
+/**
+ * What tabs tell each other. They are of one origin, so they trust each other. Another version of these messages needs
+ * another name of the channel, because tabs with older scripts stay open.
+ */
+export const VERSION = 1;
+
+/** A place in the numbered broadcast of a leader. */
+export interface Place {
+	/** Whose events, and of which log: see {@link groupOf}. */
+	group: string;
+	/** A later leader has a larger number. */
+	leader: number;
+	/** Number of the last block that was broadcast. */
+	n: number;
+}
+
+export type Message =
+	/** A tab begins, or another leader has begun: these are the names that it needs. */
+	| { kind: 'hello'; from: string; user: string | null; names: readonly string[] }
+	/** The tab needs nothing any more. */
+	| { kind: 'gone'; from: string }
+	/**
+	 * A stream of the leader begins. It sends everything that is owed after `position`, for these names. null: it began
+	 * earlier, so nobody can go on with it.
+	 */
+	| (Place & { kind: 'start'; names: readonly string[]; position: string | null })
+	/** To a tab that said hello. Everything up to `position` has been broadcast. */
+	| Welcome
+	/** The next block of the leader's stream. */
+	| Block
+	/** Are you there? */
+	| { kind: 'ping'; group: string; leader: number }
+	| (Place & { kind: 'pong' })
+	/** Nobody can rely on this broadcast any more. */
+	| (Place & { kind: 'end' });
+
+export interface Welcome extends Place {
+	kind: 'welcome';
+	to: string;
+	names: readonly string[];
+	/** Topics and wildcards that the server does not carry on the leader's stream. */
+	lacks: readonly string[];
+	position: string;
+	/** The last `read` of each topic. */
+	reads: readonly string[];
+}
+
+export interface Block extends Place {
+	kind: 'block';
+	name: string;
+	id: string;
+	data: string;
+}
+
+/** Returns the name of all tabs that can share: the events of one user in one log. */
+export const groupOf = (user: string, log: string): string => JSON.stringify([user, log]);

@@ -1,0 +1,272 @@
+import { bareURL } from '../url.ts';
+import type { ShareBrowser } from './browser.ts';
+import type { EventSourceConstructor } from '../source.ts';
+import { randomID } from '../random-id.ts';
+import { Lead } from './lead.ts';
+import { Bid, takeLock } from './locks.ts';
+import { groupOf, VERSION, type Message } from './messages.ts';
+import { covers, unite } from './names.ts';
+import { listenForPauses } from './pauses.ts';
+import { readRequest, type SharedRequest } from './request.ts';
+import { SharedSource } from './shared-source.ts';
+import type { Tab, TabSource } from './tab.ts';
+
+/** Only one tab at a time catches up, whatever streams the tabs have. */
+const TURN = 'logline:catch-up';
+/** A tab that was not heard of for this long is gone. Milliseconds. */
+const FORGET = 180_000;
+
+/** How long a tab carries only its own names after the server has refused those of others. Milliseconds. */
+const ALONE = 300_000;
+
+/** What sharing needs of its client. */
+export interface ShareOwner {
+	/** Asks for another source, at once. */
+	restart(): void;
+	debug(text: string, ...details: unknown[]): void;
+}
+
+/** The part of one client in the connection that all tabs of a browser share. */
+export class Share implements Tab {
+	readonly id = randomID();
+	readonly RealEventSource: EventSourceConstructor;
+	/** For the client: an EventSource that is shared. */
+	readonly EventSource: EventSourceConstructor;
+	readonly debug: ShareOwner['debug'];
+	readonly #browser: ShareBrowser;
+	readonly #owner: ShareOwner;
+	/** Name of the channel, and beginning of the names of locks. */
+	readonly #name: string;
+	#channel: BroadcastChannel | null = null;
+	#stopListening = () => {};
+	#source: TabSource | null = null;
+	/** Group → largest number of a leader. */
+	readonly #leaders = new Map<string, number>();
+	/** Names that other tabs need, and when they last said so. Milliseconds since 1970. */
+	readonly #others = new Map<string, { names: readonly string[]; at: number }>();
+	#bid: { group: string; bid: Bid } | null = null;
+	#lead: Lead | null = null;
+	/** The server has refused a stream with the names of others. Until then, it is not asked again. Milliseconds since 1970. */
+	#aloneUntil = 0;
+
+	constructor(url: string, browser: ShareBrowser, owner: ShareOwner) {
+		this.#browser = browser;
+		this.#owner = owner;
+		this.debug = (text, ...details) => owner.debug(text, ...details);
+		this.#name = `logline:${VERSION}:${bareURL(new URL(url, browser.page).href)}`;
+		this.RealEventSource = browser.EventSource;
+		// eslint-disable-next-line @typescript-eslint/no-this-alias
+		const share = this;
+		this.EventSource = class extends SharedSource {
+			constructor(address: string) {
+				super(share, readRequest(address, browser.page));
+			}
+		};
+	}
+
+	/** The broadcast that this tab leads; null: it does not lead. */
+	get lead(): Lead | null {
+		return this.#lead;
+	}
+
+	begin(source: TabSource): Lead | null {
+		this.#source = source;
+		this.#listen();
+		const { user, log, cursor, isPresent } = source.request;
+		if (!this.#bid) return null;
+		const { group, bid } = this.#bid;
+		if (
+			isPresent ||
+			user === null ||
+			log === null ||
+			cursor === null ||
+			groupOf(user, log) !== group
+		) {
+			this.#resign();
+		} else if (bid.won) {
+			this.#lead ??= new Lead(group, this.#nextNumber(group), this.post, source.now);
+		}
+		return this.#lead;
+	}
+
+	ended(source: TabSource): void {
+		if (this.#source !== source) return;
+		this.#source = null;
+		queueMicrotask(() => {
+			if (this.#source === null) this.#quit();
+		});
+	}
+
+	/** Waits until this tab may catch up. null: the signal was aborted. */
+	takeTurn(signal: AbortSignal): Promise<(() => void) | null> {
+		return takeLock(this.#browser.locks, TURN, { signal });
+	}
+
+	/** @param user null: any */
+	async hasLeader(user: string | null): Promise<boolean> {
+		const whose = user === null ? '' : JSON.stringify([user]).slice(0, -1) + ',';
+		const { held = [] } = await this.#browser.locks.query();
+		return held.some(({ name }) => name?.startsWith(`${this.#name} ${whose}`));
+	}
+
+	/** The names of a stream that this tab leads. */
+	carriedNames(own: readonly string[]): readonly string[] {
+		return Date.now() < this.#aloneUntil ? own : unite(own, this.#wanted());
+	}
+
+	/** Says which names this tab needs. */
+	hello({ user, names }: SharedRequest): void {
+		this.post({ kind: 'hello', from: this.id, user, names });
+	}
+
+	post = (message: Message): void => {
+		this.#channel?.postMessage(message);
+	};
+
+	/**
+	 * Tries to lead.
+	 *
+	 * @param byForce the leader does not respond
+	 */
+	async contend(group: string, byForce: boolean): Promise<boolean> {
+		const bid = this.#bidFor(group);
+		if (bid.won || (await bid.take('if free'))) return true;
+		if (byForce && (await bid.take('by force'))) return true;
+		this.queue(group);
+		return false;
+	}
+
+	hasWon(group: string): boolean {
+		return this.#bid?.group === group && this.#bid.bid.won;
+	}
+
+	/** Leads with a stream that has begun earlier. */
+	leadFrom(source: TabSource): void {
+		const group = this.#bid?.group;
+		if (source !== this.#source || group === undefined || this.#lead) return;
+		this.#lead = new Lead(group, this.#nextNumber(group), this.post, source.now);
+		this.#lead.start(source.request.names, null);
+	}
+
+	/** Leads when the leader is gone, and those who wait already. */
+	queue(group: string): void {
+		void this.#take(this.#bidFor(group), 'in turn');
+	}
+
+	/** Leads instead of a leader that does not respond. */
+	seize(group: string): void {
+		this.debug('the leading tab is silent');
+		void this.#take(this.#bidFor(group), 'by force');
+	}
+
+	/** The broadcast has a hole: every tab goes on by itself. */
+	endLead(): void {
+		this.#lead?.end();
+		this.#resign();
+	}
+
+	lost(wasTooMuch: boolean): void {
+		if (wasTooMuch) this.#aloneUntil = Date.now() + ALONE;
+		this.#resign();
+	}
+
+	async #take(bid: Bid, how: 'in turn' | 'by force'): Promise<void> {
+		try {
+			if (!(await bid.take(how)) || bid !== this.#bid?.bid || this.#lead) return;
+		} catch (error) {
+			this.debug('no lock', { error });
+			return;
+		}
+		// A source that catches up will lead when it has.
+		if (!this.#source?.isCatchingUp) this.#owner.restart();
+	}
+
+	#bidFor(group: string): Bid {
+		if (this.#bid?.group === group) return this.#bid.bid;
+		this.#resign();
+		const bid = new Bid(this.#browser.locks, `${this.#name} ${group}`, () => {
+			if (this.#bid?.bid !== bid) return;
+			this.#resign();
+			this.#owner.restart();
+		});
+		this.#bid = { group, bid };
+		return bid;
+	}
+
+	/** Does not lead any more. The next tab goes on where this one was. */
+	#resign(): void {
+		this.#lead = null;
+		this.#bid?.bid.end();
+		this.#bid = null;
+	}
+
+	#nextNumber(group: string): number {
+		return Math.max(Date.now(), (this.#leaders.get(group) ?? 0) + 1);
+	}
+
+	#listen(): void {
+		if (this.#channel) return;
+		const channel = new this.#browser.BroadcastChannel(this.#name);
+		this.#channel = channel;
+		channel.addEventListener('message', (event) => {
+			if (this.#channel === channel && 'data' in event) this.#hear(event.data as Message);
+		});
+		this.#stopListening();
+		this.#stopListening = listenForPauses({
+			onPause: () => {
+				this.#source?.suspend();
+				this.#leaveTabs();
+			},
+			onResume: () => this.#owner.restart()
+		});
+	}
+
+	#hear(message: Message): void {
+		if (message.kind === 'hello') return this.#greet(message);
+		if (message.kind === 'gone') return void this.#others.delete(message.from);
+		if (message.kind === 'ping') {
+			if (this.#lead?.group === message.group && this.#lead.leader === message.leader)
+				this.#lead.pong();
+			return;
+		}
+		const { group, leader } = message;
+		this.#leaders.set(group, Math.max(leader, this.#leaders.get(group) ?? 0));
+		if (this.#lead?.group === group && leader > this.#lead.leader) {
+			// This page stood still, and another tab leads.
+			this.#resign();
+			this.#owner.restart();
+		} else {
+			this.#source?.hear(message);
+		}
+	}
+
+	#greet({ from, user, names }: Message & { kind: 'hello' }): void {
+		this.#others.set(from, { names, at: Date.now() });
+		const lead = this.#lead;
+		if (!lead || (user !== null && !lead.group.startsWith(JSON.stringify([user]).slice(0, -1))))
+			return;
+		const own = this.#source?.request.names ?? [];
+		if (!covers(lead.names, names) && covers(this.carriedNames(own), names)) this.#owner.restart();
+		this.#lead?.welcome(from);
+	}
+
+	*#wanted(): Generator<readonly string[]> {
+		for (const [tab, { names, at }] of this.#others) {
+			if (Date.now() - at > FORGET) this.#others.delete(tab);
+			else yield names;
+		}
+	}
+
+	#leaveTabs(): void {
+		this.post({ kind: 'gone', from: this.id });
+		this.#resign();
+		this.#channel?.close();
+		this.#channel = null;
+	}
+
+	#quit(): void {
+		this.#leaveTabs();
+		this.#stopListening();
+		this.#stopListening = () => {};
+	}
+}

@@ -1,0 +1,67 @@
+import type { EventSourceConstructor } from '../source.ts';
+import type { Lead } from './lead.ts';
+import type { Message } from './messages.ts';
+import type { SharedRequest } from './request.ts';
+
+/** A source of a tab, as the tab sees it. */
+export interface TabSource {
+	readonly request: SharedRequest;
+	/** What its own stream has sent so far. */
+	readonly now: { position: string; reads: Map<string, string> };
+	/** It has a stream of its own that has not caught up. */
+	readonly isCatchingUp: boolean;
+	/** Another tab has said something. */
+	hear(message: Message): void;
+	/** Lets go of everything, but stays the source of its client. */
+	suspend(): void;
+}
+
+/** What a source needs of its tab. A client counts as a tab of its own. */
+export interface Tab {
+	readonly id: string;
+	/** EventSource of the browser. */
+	readonly RealEventSource: EventSourceConstructor;
+	/** The broadcast that this tab leads; null: it does not lead. */
+	readonly lead: Lead | null;
+	/**
+	 * A source begins.
+	 *
+	 * @returns the broadcast that it must feed from its start, if this tab leads
+	 */
+	begin(source: TabSource): Lead | null;
+	/** A source has ended. If no other begins at once, this tab has no part in the group. */
+	ended(source: TabSource): void;
+	/** Waits until this tab may catch up. null: the signal was aborted. */
+	takeTurn(signal: AbortSignal): Promise<(() => void) | null>;
+	/** @param user null: any */
+	hasLeader(user: string | null): Promise<boolean>;
+	/** Returns the names of a stream that this tab leads. */
+	carriedNames(own: readonly string[]): readonly string[];
+	/** Says which names this tab needs. */
+	hello(request: SharedRequest): void;
+	post(message: Message): void;
+	/**
+	 * Tries to lead.
+	 *
+	 * @param byForce the leader does not respond
+	 * @returns true when it leads
+	 */
+	contend(group: string, byForce: boolean): Promise<boolean>;
+	/** @returns true when it is its turn to lead */
+	hasWon(group: string): boolean;
+	/** Leads with a stream that has begun earlier. */
+	leadFrom(source: TabSource): void;
+	/** Leads when the leader is gone, and those who wait already. */
+	queue(group: string): void;
+	/** Leads instead of a leader that does not respond. */
+	seize(group: string): void;
+	/** The broadcast has a hole: every tab goes on by itself. */
+	endLead(): void;
+	/**
+	 * The real stream of the source is lost.
+	 *
+	 * @param wasTooMuch the server has refused a request with names of others
+	 */
+	lost(wasTooMuch: boolean): void;
+	debug(text: string, ...details: unknown[]): void;
+}

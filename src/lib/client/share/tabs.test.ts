@@ -1,0 +1,120 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { randomFrom } from '../../../../tests/client/random-run.ts';
+import { TabsRun, type ModelTab } from '../../../../tests/client/tabs-run.ts';
+
+const RUNS = Number(process.env.LOGLINE_TABS_RUNS ?? 500);
+/** The first seed, to repeat a run. */
+const FIRST = Number(process.env.LOGLINE_TABS_SEED ?? 1);
+
+beforeEach(() => {
+	vi.useFakeTimers();
+});
+afterEach(() => {
+	vi.useRealTimers();
+	vi.restoreAllMocks();
+	vi.unstubAllGlobals();
+});
+
+/** Begins a run with two tabs: the first leads, the second follows. */
+async function twoTabs(
+	set: number
+): Promise<{ run: TabsRun; leader: ModelTab; follower: ModelTab }> {
+	vi.setSystemTime(0);
+	const run = new TabsRun(1, set);
+	await run.end();
+	expect(run.connections).toBe(1);
+	const [leader, follower] = run.tabs;
+	return { run, leader: leader!, follower: follower! };
+}
+
+/** What the leader's stream owes arrives at all tabs. No other request is served. */
+async function pass(run: TabsRun, leader: ModelTab): Promise<void> {
+	leader.run.server.deliver(Infinity);
+	while (run.browser.sent.length > 0) run.browser.deliver(run.pick);
+	await Promise.resolve();
+}
+
+describe('tabs that share a connection', () => {
+	it('each get every event exactly once, in order, whatever is opened, closed, frozen, crashed, toggled, cut and delayed, in 500 random runs', async () => {
+		// An error of a handler is reported here.
+		const report = vi.spyOn(console, 'error').mockImplementation(() => {});
+		/** Streams at the end of runs whose tabs can all share one. A tab that could not join tries again with its next stream. */
+		const ends: number[] = [];
+		for (let seed = FIRST; seed < FIRST + RUNS; seed++) {
+			try {
+				vi.setSystemTime(0);
+				vi.spyOn(Math, 'random').mockImplementation(randomFrom(seed));
+				const run = new TabsRun(seed);
+				for (let i = 0; i < 120; i++) {
+					run.step();
+					await run.settled();
+				}
+				await run.end();
+				for (const tab of run.tabs) expect(tab.run.received()).toEqual(tab.run.expected());
+				if (run.set < 2) ends.push(run.connections);
+				expect(report.mock.calls).toEqual([]);
+				await run.stop();
+			} catch (cause) {
+				throw new Error(`seed ${seed}`, { cause });
+			}
+		}
+		expect(ends.filter((n) => n > 1).length).toBeLessThanOrEqual(ends.length / 20);
+	}, 600_000);
+
+	it('are told at once that a room is closed to their user', async () => {
+		const { run, leader, follower } = await twoTabs(1);
+		run.log.grant('rooms/2/x');
+		run.log.append('rooms/2/x');
+		await pass(run, leader);
+		expect(follower.run.received().get('rooms/2/x')).toEqual(
+			leader.run.received().get('rooms/2/x')
+		);
+		expect(follower.run.received().get('rooms/2/x')).toHaveLength(1);
+		run.log.revoke('rooms/2/x');
+		await pass(run, leader);
+		expect(follower.run.denials).toContain('revoked');
+		expect(follower.run.received().get('rooms/2/x') ?? []).toEqual([]);
+		await run.stop();
+	});
+
+	it('are carried all topics that any of them asks for, and see only their own', async () => {
+		const { run, leader, follower } = await twoTabs(0);
+		for (const name of ['a', 'b', 'c']) if (leader.run.seen.has(name)) leader.run.toggle(name);
+		leader.run.toggle('a');
+		if (!follower.run.seen.has('c')) follower.run.toggle('c');
+		await run.end();
+		expect(run.connections).toBe(1);
+		run.log.append('a');
+		run.log.append('c');
+		await pass(
+			run,
+			run.tabs.find(({ page }) => page.sources.some(({ readyState }) => readyState === 1))!
+		);
+		for (const tab of run.tabs) expect(tab.run.received()).toEqual(tab.run.expected());
+		expect([...leader.run.received().keys()]).toEqual(['a']);
+		await run.stop();
+	});
+
+	it('are all signed out with the session', async () => {
+		const { run, leader, follower } = await twoTabs(0);
+		leader.run.source!.emit('signed-out', '', { reason: 'The session has ended.' });
+		await pass(run, leader);
+		for (const tab of [leader, follower]) {
+			expect(tab.run.client.status).toBe('error');
+			expect(tab.run.client.error?.message).toContain('Signed out');
+		}
+		await run.stop();
+	});
+
+	it('do not wait for a stream that has no cursor', async () => {
+		const run = new TabsRun(1, 0);
+		await run.settled();
+		const [first, second] = run.tabs;
+		first!.run.source!.open().emit('a', '', {});
+		await run.settled();
+		expect(second!.page.sources).toHaveLength(0);
+		await vi.advanceTimersByTimeAsync(1000);
+		expect(second!.page.sources).toHaveLength(1);
+		await run.stop();
+	});
+});

@@ -1,0 +1,180 @@
+import { vi } from 'vitest';
+import { ModelBrowser, ModelPage } from './model-browser.ts';
+import { ModelLog } from './model-log.ts';
+import { RandomRun, randomFrom, type Kind } from './random-run.ts';
+
+/** What the tabs of a run ask for. */
+const SETS: readonly { names: readonly string[]; toggled: readonly string[]; kind: Kind }[] = [
+	// One page, with topics that its user turns off and on.
+	{ names: ['a', 'b', 'c'], toggled: ['b', 'c'], kind: 'names' },
+	// One page, with rooms.
+	{ names: ['a', 'rooms/*/x'], toggled: ['b'], kind: 'everything' },
+	{ names: ['a', 'rooms/*/x'], toggled: ['a'], kind: 'everything crowded' },
+	// Pages that have nothing to do with each other.
+	{
+		names: ['a', 'rooms/1/x', 'rooms/*/x'],
+		toggled: ['b', 'rooms/1/x', 'rooms/1/*', 'rooms/*/x'],
+		kind: 'everything'
+	}
+];
+
+export interface ModelTab {
+	page: ModelPage;
+	run: RandomRun;
+}
+
+/** A browser with tabs, a log, and all that can happen to them. */
+export class TabsRun {
+	readonly log = new ModelLog();
+	readonly browser = new ModelBrowser();
+	tabs: ModelTab[] = [];
+	readonly #random: () => number;
+	readonly #set: (typeof SETS)[number];
+	#seed: number;
+	/** What its tabs ask for: an index of {@link SETS}. */
+	readonly set: number;
+
+	/** @param set what its tabs ask for; absent: anything */
+	constructor(seed: number, set?: number) {
+		this.#seed = seed * 1000;
+		this.#random = randomFrom(seed);
+		this.set = set ?? this.pick(SETS.length);
+		this.#set = SETS[this.set]!;
+		for (let i = 0; i < 2; i++) this.open();
+	}
+
+	pick = (n: number): number => Math.floor(this.#random() * n);
+
+	/** Scripts go on until they wait for something. */
+	async settled(): Promise<void> {
+		await vi.advanceTimersByTimeAsync(0);
+	}
+
+	open(): void {
+		const page = new ModelPage();
+		const { names, kind } = this.#set;
+		const globals = this.browser.globalsOf(page);
+		vi.stubGlobal('navigator', { locks: globals.locks });
+		vi.stubGlobal('BroadcastChannel', globals.BroadcastChannel);
+		vi.stubGlobal('EventSource', globals.EventSource);
+		vi.stubGlobal('location', { href: globals.page, origin: 'http://localhost' });
+		const scene = { log: this.log, sources: page.sources, kind };
+		const run = new RandomRun(
+			this.#seed++,
+			names.filter((name) => this.#isOpen(name)),
+			scene
+		);
+		vi.unstubAllGlobals();
+		this.tabs.push({ page, run });
+	}
+
+	/** A page is not rendered for a room that is closed. */
+	#isOpen(name: string): boolean {
+		return !name.startsWith('rooms/1') || this.log.grantOf(name) !== null;
+	}
+
+	close({ page, run }: ModelTab): void {
+		run.client.close();
+		page.state = 'gone';
+		this.tabs = this.tabs.filter((tab) => tab.page !== page);
+	}
+
+	crash({ page }: ModelTab): void {
+		this.browser.crash(page);
+		this.tabs = this.tabs.filter((tab) => tab.page !== page);
+	}
+
+	get #running(): ModelTab[] {
+		return this.tabs.filter(({ page }) => page.state === 'running');
+	}
+
+	#any(tabs: readonly ModelTab[]): ModelTab | undefined {
+		return tabs[this.pick(tabs.length)];
+	}
+
+	/** The server reads the newest request of a tab. */
+	serve({ run }: ModelTab): void {
+		if (run.source?.readyState === 0) run.server.accept(run.source.open());
+	}
+
+	cut({ run }: ModelTab): void {
+		const { source } = run;
+		if (source?.readyState === 0) source.fail(0);
+		else if (source?.readyState === 1) source.fail(this.pick(2) === 0 ? 0 : 2);
+	}
+
+	step(): void {
+		if (this.pick(4) > 0) this.#progress();
+		const tab = this.#any(this.#running);
+		const dice = this.pick(60);
+		if (dice < 28) this.log.append(['a', 'b', 'c', 'rooms/1/x', 'rooms/2/x'][this.pick(5)]!);
+		else if (dice < 32) tab?.run.changeGrant();
+		else if (dice < 36) tab?.run.server.keepAlive();
+		else if (dice < 41) vi.advanceTimersByTime(this.pick(2000));
+		else if (dice < 44) this.browser.deliver(this.pick, true);
+		else if (dice < 47) {
+			if (this.tabs.length < 5) this.open();
+		} else if (dice < 49) {
+			this.#any(this.tabs.filter(({ page }) => page.state === 'frozen'))?.page.thaw();
+		} else if (!tab) return;
+		else if (dice < 50) tab.page.state = 'frozen';
+		else if (dice < 51) {
+			if (this.tabs.length > 1) this[this.pick(2) === 0 ? 'close' : 'crash'](tab);
+		} else if (dice < 53) tab.run.toggle(this.#set.toggled[this.pick(this.#set.toggled.length)]);
+		else if (dice < 54) this.cut(tab);
+	}
+
+	/** Requests are served, and some of what is on its way arrives. */
+	#progress(): void {
+		for (const one of this.#running) this.serve(one);
+		for (const one of this.#running) one.run.server.deliver(this.pick(6));
+		for (let i = this.pick(30); i > 0; i--) this.browser.deliver(this.pick);
+	}
+
+	/** Everything that is on its way arrives. */
+	async deliverAll(): Promise<void> {
+		for (let i = 0; i < 300; i++) {
+			for (const tab of this.tabs) {
+				this.serve(tab);
+				tab.run.server.deliver(Infinity);
+			}
+			await this.settled();
+			for (let n = 0; n < 2000 && this.browser.sent.length > 0; n++) {
+				this.browser.deliver(this.pick);
+				await Promise.resolve();
+			}
+			await this.settled();
+			if (this.tabs.every(({ run }) => run.client.status === 'connected') && i > 20) return;
+			if (this.tabs.some(({ run }) => run.client.status !== 'connected'))
+				vi.advanceTimersByTime(1000);
+		}
+		throw new Error(
+			`The tabs do not connect: ${this.tabs.map(({ run }) => run.client.status).join()}`
+		);
+	}
+
+	/** Nothing is frozen any more, time passes, and everything arrives. */
+	async end(): Promise<void> {
+		for (const { page } of this.tabs) page.thaw();
+		for (const { run } of this.tabs) run.server.whims.places = Infinity;
+		await this.deliverAll();
+		for (let i = 0; i < 12; i++) {
+			vi.advanceTimersByTime(1000);
+			for (const { run } of this.tabs) run.server.keepAlive();
+			await this.deliverAll();
+		}
+	}
+
+	/** Ends all tabs, and what they have left behind. */
+	async stop(): Promise<void> {
+		for (const tab of [...this.tabs]) this.close(tab);
+		await this.settled();
+		vi.clearAllTimers();
+	}
+
+	/** How many streams the server has. */
+	get connections(): number {
+		return this.tabs.flatMap(({ page }) => page.sources.filter(({ readyState }) => readyState < 2))
+			.length;
+	}
+}
