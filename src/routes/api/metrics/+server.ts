@@ -7,16 +7,16 @@ import type { RequestHandler } from './$types';
 /** Metrics of this process, for Prometheus. */
 export const GET: RequestHandler = async ({ request, platform, getClientAddress }) => {
 	try {
-		const { config, health } = getApp();
+		const app = getApp();
 		requireMetricsReader(
 			{
 				header: (name) => request.headers.get(name),
 				// In development there is no platform, and no setting for proxies.
 				remoteAddress: platform ? platform.req.socket.remoteAddress : getClientAddress()
 			},
-			{ token: config.publishToken, addressHeader: process.env.ADDRESS_HEADER }
+			{ token: app.config.publishToken, addressHeader: process.env.ADDRESS_HEADER }
 		);
-		const { text, type } = await processMetrics().read(health());
+		const { text, type } = await processMetrics().read(app.health());
 		return new Response(text, { headers: { 'content-type': type } });
 	} catch (error) {
 		return errorResponse(error);
