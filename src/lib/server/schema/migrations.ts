@@ -3227,20 +3227,21 @@ COMMENT ON FUNCTION logline_fits(jsonb) IS 'True when data is within the bounds 
 CREATE FUNCTION logline_captured_data(p_data jsonb, p_keys text[], p_table text) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 DECLARE
+	rest CONSTANT jsonb := p_data - 'old';
 	few jsonb;
 BEGIN
 	IF logline_fits(p_data) THEN
 		RETURN p_data;
-	ELSIF p_data->>'op' = 'update' AND logline_fits(p_data - 'old') THEN
-		RETURN p_data - 'old';
+	ELSIF logline_fits(rest) THEN
+		RETURN rest;
 	ELSIF p_data->>'op' = 'delete' THEN
 		few := jsonb_build_object('op', 'delete', 'row', (
 			SELECT coalesce(jsonb_object_agg(c.key, c.value), '{}') FROM jsonb_each(p_data->'row') AS c WHERE c.key = ANY (p_keys)));
 		RETURN CASE WHEN logline_fits(few) THEN few ELSE '{"op": "delete", "row": {}}' END;
 	END IF;
 	RAISE EXCEPTION USING
-		MESSAGE = CASE WHEN octet_length(p_data::text) > 1048576
-			THEN format('a row of %s makes an event of %s octets', p_table, octet_length(p_data::text))
+		MESSAGE = CASE WHEN octet_length(rest::text) > 1048576
+			THEN format('a row of %s makes an event of %s octets', p_table, octet_length(rest::text))
 			ELSE format('a row of %s makes an event that is nested too deeply', p_table) END,
 		ERRCODE = 'check_violation',
 		HINT = 'At most 1048576 octets are accepted, and arrays and objects 199 deep. Call logline_capture() again and leave the large columns out: without => ''{picture}''.';
