@@ -1,11 +1,13 @@
 -- Mirrors: tables of the application that give grants (logline_grants_from) or become events (logline_capture). Written by hand.
--- The reasons are in docs/decisions/033.
+-- The reasons are in docs/decisions/038.
 --
 -- A trigger does not believe what its statement has changed: a trigger of the application may have changed the same rows since.
 -- It looks at the rows as the table has them now. And it runs as the owner of the log, so it runs no code of other roles.
 CREATE FUNCTION logline_trusts(p_role oid) RETURNS boolean
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-	SELECT rolsuper OR rolname = current_user FROM pg_roles WHERE oid = p_role
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+	RETURN (SELECT rolsuper OR rolname = current_user FROM pg_roles WHERE oid = p_role);
+END
 $$;
 --> statement-breakpoint
 COMMENT ON FUNCTION logline_trusts(oid) IS 'True when a role is the current one or a superuser. Code of others must not run in the name of the owner of the log.';
@@ -32,41 +34,59 @@ $$;
 COMMENT ON FUNCTION logline_trusts_type(oid) IS 'True when only the current role and superusers can write casts of a type and of what it consists of.';
 --> statement-breakpoint
 CREATE FUNCTION logline_may_read(p_table regclass) RETURNS boolean
-LANGUAGE sql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
-	SELECT logline_trusts(relowner) AND has_table_privilege(p_table, 'SELECT') AND NOT row_security_active(p_table)
-	FROM pg_class WHERE oid = p_table
+LANGUAGE plpgsql STABLE SECURITY DEFINER SET search_path FROM CURRENT AS $$
+BEGIN
+	RETURN (
+		SELECT logline_trusts(relowner) AND has_table_privilege(p_table, 'SELECT') AND NOT row_security_active(p_table)
+		FROM pg_class WHERE oid = p_table);
+END
 $$;
 --> statement-breakpoint
 COMMENT ON FUNCTION logline_may_read(regclass) IS 'True when the owner of the log may read all rows of a table, and runs no code of others by it: predicates of indexes, policies.';
 --> statement-breakpoint
 CREATE FUNCTION logline_base_type(p_type oid) RETURNS oid
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-	WITH RECURSIVE bases AS (
-		SELECT p_type AS type UNION ALL SELECT typbasetype FROM bases JOIN pg_type ON oid = type WHERE typtype = 'd'
-	)
-	SELECT type FROM bases JOIN pg_type ON oid = type WHERE typtype <> 'd'
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+	kind record;
+BEGIN
+	IF p_type < 16384 THEN
+		RETURN p_type;
+	END IF;
+	SELECT typtype, typbasetype INTO kind FROM pg_type WHERE oid = p_type;
+	RETURN CASE WHEN kind.typtype = 'd' THEN logline_base_type(kind.typbasetype) ELSE p_type END;
+END
 $$;
 --> statement-breakpoint
 COMMENT ON FUNCTION logline_base_type(oid) IS 'Returns the type below a domain, or the type itself.';
 --> statement-breakpoint
 -- format() asks the type for its text form, and not for its casts. DISTINCT FROM NULL is also true for a row of nulls.
 CREATE FUNCTION logline_text_expression(p_table regclass, p_column text) RETURNS text
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-	SELECT format(CASE WHEN logline_trusts_type(atttypid) THEN 'r.%1$I::text'
-		ELSE 'CASE WHEN r.%1$I IS DISTINCT FROM NULL THEN format(''%%s'', r.%1$I) END' END, attname)
-	FROM pg_attribute WHERE attrelid = p_table AND attname = p_column AND attnum > 0 AND NOT attisdropped
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+DECLARE
+	type CONSTANT oid := (
+		SELECT atttypid FROM pg_attribute WHERE attrelid = p_table AND attname = p_column AND attnum > 0 AND NOT attisdropped);
+BEGIN
+	IF logline_trusts_type(type) THEN
+		RETURN format('r.%I::text', p_column);
+	END IF;
+	RETURN format('CASE WHEN r.%1$I IS DISTINCT FROM NULL THEN format(''%%s'', r.%1$I) END', p_column);
+END
 $$;
 --> statement-breakpoint
 COMMENT ON FUNCTION logline_text_expression(regclass, text) IS 'Returns the SQL expression of a column of the row r as text. It runs no code of roles that are not trusted.';
 --> statement-breakpoint
 CREATE FUNCTION logline_json_expression(p_type oid, p_column text, p_table text, p_strict boolean) RETURNS text
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-	SELECT format(CASE
-		WHEN base = 'json'::regtype THEN 'logline_captured_json(r.%1$I::json, %1$L, %2$L, %3$L)'
-		WHEN logline_trusts_type(p_type) THEN 'r.%1$I'
-		WHEN typelem <> 0 AND typcategory = 'A' THEN 'CASE WHEN r.%1$I IS NOT NULL THEN format(''%%s'', r.%1$I)::text[] END'
-		ELSE 'CASE WHEN r.%1$I IS DISTINCT FROM NULL THEN format(''%%s'', r.%1$I) END' END || ' AS %1$I', p_column, p_table, p_strict)
-	FROM logline_base_type(p_type) AS base JOIN pg_type ON oid = base
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+	IF logline_base_type(p_type) = 'json'::regtype THEN
+		RETURN format('logline_captured_json(r.%1$I::json, %1$L, %2$L, %3$L) AS %1$I', p_column, p_table, p_strict);
+	ELSIF logline_trusts_type(p_type) THEN
+		RETURN format('r.%I', p_column);
+	ELSIF (SELECT typelem <> 0 AND typcategory = 'A' FROM pg_type WHERE oid = logline_base_type(p_type)) THEN
+		RETURN format('CASE WHEN r.%1$I IS NOT NULL THEN format(''%%s'', r.%1$I)::text[] END AS %1$I', p_column);
+	END IF;
+	RETURN format('CASE WHEN r.%1$I IS DISTINCT FROM NULL THEN format(''%%s'', r.%1$I) END AS %1$I', p_column);
+END
 $$;
 --> statement-breakpoint
 COMMENT ON FUNCTION logline_json_expression(oid, text, text, boolean) IS 'Returns the SQL expression of a column of the row r from which JSON is made. It runs no code of roles that are not trusted.';
@@ -118,32 +138,42 @@ COMMENT ON FUNCTION logline_captured_user(text, text, text) IS 'Returns a value 
 -- 'rooms/{room_id}' becomes 'rooms/' || logline_captured(r."room_id"::text, …). Of a row that leaves, a value that is no part of
 -- a topic is NULL: it was never in one.
 CREATE FUNCTION logline_topic_expression(p_table regclass, p_topic text, p_mode text) RETURNS text
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-	SELECT string_agg(CASE WHEN part LIKE '{%' THEN format(CASE p_mode
-			WHEN 'strict' THEN 'logline_captured(%3$s, %1$L, %2$L)'
-			WHEN 'lenient' THEN 'substring((%3$s) COLLATE "C" FROM ''^[A-Za-z0-9_-]{1,64}$'')'
-			ELSE '(%3$s)' END,
-			trim(BOTH '{}' FROM part), p_table::text, logline_text_expression(p_table, trim(BOTH '{}' FROM part))
-		) ELSE format('%L', part) END, ' || ' ORDER BY n)
-	FROM regexp_matches(p_topic, '\{[^}]+\}|[^{}]+', 'g') WITH ORDINALITY AS m(parts, n), unnest(parts) AS part
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+	IF p_topic NOT LIKE '%{%' THEN
+		RETURN quote_literal(p_topic);
+	END IF;
+	RETURN (
+		SELECT string_agg(CASE WHEN part LIKE '{%' THEN format(CASE p_mode
+				WHEN 'strict' THEN 'logline_captured(%3$s, %1$L, %2$L)'
+				WHEN 'lenient' THEN 'substring((%3$s) COLLATE "C" FROM ''^[A-Za-z0-9_-]{1,64}$'')'
+				ELSE '(%3$s)' END,
+				trim(BOTH '{}' FROM part), p_table::text, logline_text_expression(p_table, trim(BOTH '{}' FROM part))
+			) ELSE format('%L', part) END, ' || ' ORDER BY n)
+		FROM regexp_matches(p_topic, '\{[^}]+\}|[^{}]+', 'g') WITH ORDINALITY AS m(parts, n), unnest(parts) AS part);
+END
 $$;
 --> statement-breakpoint
 COMMENT ON FUNCTION logline_topic_expression(regclass, text, text) IS 'Returns the SQL expression of a topic or scope with columns in braces. Values that cannot be a part of it are refused (strict), NULL (lenient) or taken as they are (raw).';
 --> statement-breakpoint
 CREATE FUNCTION logline_user_expression(p_table regclass, p_user text, p_mode text) RETURNS text
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-	SELECT CASE WHEN p_user IS NULL THEN 'NULL::text' ELSE format(CASE p_mode
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+	RETURN CASE WHEN p_user IS NULL THEN 'NULL::text' ELSE format(CASE p_mode
 			WHEN 'strict' THEN 'logline_captured_user(%3$s, %1$L, %2$L)'
 			WHEN 'lenient' THEN 'CASE WHEN octet_length(%3$s) BETWEEN 1 AND 200 THEN %3$s END'
-			ELSE '%3$s' END, p_user, p_table::text, logline_text_expression(p_table, p_user)) END
+			ELSE '%3$s' END, p_user, p_table::text, logline_text_expression(p_table, p_user)) END;
+END
 $$;
 --> statement-breakpoint
 COMMENT ON FUNCTION logline_user_expression(regclass, text, text) IS 'Returns the SQL expression of a user id. Values that cannot be one are refused (strict), NULL (lenient) or taken as they are (raw).';
 --> statement-breakpoint
 -- The operators are those of the index: they are found whatever the search path, and only superusers make them.
 CREATE FUNCTION logline_index_columns(p_index oid, OUT names text[], OUT operators text[])
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
 	SELECT array_agg(a.attname::text ORDER BY k.n), array_agg(format('OPERATOR(%I.%s)', s.nspname, o.oprname) ORDER BY k.n)
+	INTO names, operators
 	FROM pg_index AS i
 		CROSS JOIN LATERAL unnest((i.indkey::int2[])[0:i.indnkeyatts - 1], (i.indclass::oid[])[0:i.indnkeyatts - 1])
 			WITH ORDINALITY AS k(attnum, class, n)
@@ -152,32 +182,31 @@ LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
 		JOIN pg_amop AS m ON m.amopfamily = c.opcfamily AND m.amopstrategy = 3
 			AND m.amoplefttype = c.opcintype AND m.amoprighttype = c.opcintype
 		JOIN pg_operator AS o ON o.oid = m.amopopr JOIN pg_namespace AS s ON s.oid = o.oprnamespace
-	WHERE i.indexrelid = p_index
+	WHERE i.indexrelid = p_index;
+END
 $$;
 --> statement-breakpoint
 COMMENT ON FUNCTION logline_index_columns(oid) IS 'Returns the columns of the key of an index, without those of INCLUDE, and their operators for equality.';
 --> statement-breakpoint
 -- Rows of the table, as it has them now, that a statement has touched. Without the right to read the table: what the
 -- statement says of them.
-CREATE FUNCTION logline_touched_expression(p_table regclass, p_columns text, p_index oid, p_op text) RETURNS text
-LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+CREATE FUNCTION logline_touched_expression(
+	p_table regclass, p_columns text, p_names text[], p_operators text[], p_op text
+) RETURNS text LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
-	names text[];
-	operators text[];
+	sides CONSTANT text[] := CASE p_op WHEN 'INSERT' THEN ARRAY['added'] WHEN 'DELETE' THEN ARRAY['removed'] ELSE ARRAY['added', 'removed'] END;
 	keys text;
 	listed text;
 	pairs text;
-	sides text[] := CASE p_op WHEN 'INSERT' THEN ARRAY['added'] WHEN 'DELETE' THEN ARRAY['removed'] ELSE ARRAY['added', 'removed'] END;
 BEGIN
 	IF NOT logline_may_read(p_table) THEN
 		RETURN format('(SELECT %s FROM %s) AS r CROSS JOIN LATERAL (SELECT 0 AS n%s) AS k', p_columns,
 			CASE p_op WHEN 'DELETE' THEN 'removed' ELSE 'added' END, CASE p_op WHEN 'DELETE' THEN ' WHERE false' ELSE '' END);
 	END IF;
-	SELECT i.names, i.operators INTO names, operators FROM logline_index_columns(p_index) AS i;
 	SELECT string_agg(format('%I AS k%s', name, n), ', ' ORDER BY n), string_agg('k' || n, ', ' ORDER BY n),
 		string_agg(format('r.%I %s k.k%s', name, operator, n), ' AND ' ORDER BY n)
 	INTO keys, listed, pairs
-	FROM unnest(names, operators) WITH ORDINALITY AS c(name, operator, n);
+	FROM unnest(p_names, p_operators) WITH ORDINALITY AS c(name, operator, n);
 	RETURN format('(SELECT %s FROM %s) AS r JOIN (SELECT %s, min(n) AS n FROM (%s) AS sides GROUP BY %s) AS k ON %s',
 		p_columns, p_table, listed,
 		(SELECT string_agg(format('SELECT %s, row_number() OVER () AS n FROM %s', keys, side), ' UNION ALL ') FROM unnest(sides) AS side),
@@ -185,7 +214,7 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
-COMMENT ON FUNCTION logline_touched_expression(regclass, text, oid, text) IS 'Returns SQL for FROM: the rows r that a statement has touched, as the table has them now, and their place k.n in the statement.';
+COMMENT ON FUNCTION logline_touched_expression(regclass, text, text[], text[], text) IS 'Returns SQL for FROM: the rows r that a statement has touched, as the table has them now, and their place k.n in the statement.';
 --> statement-breakpoint
 -- GRANTS
 CREATE FUNCTION logline_grants_name(p_scope text, p_user text, p_verb text) RETURNS text
@@ -227,31 +256,32 @@ $$;
 --> statement-breakpoint
 COMMENT ON FUNCTION logline_grants_missing(regclass, text, text) IS 'Raises an error when a table no longer has the columns that its grants need.';
 --> statement-breakpoint
-CREATE FUNCTION logline_grants_index(p_table regclass, p_scope text, p_user text) RETURNS oid
+CREATE FUNCTION logline_grants_index(p_table regclass, p_scope text, p_user text, OUT names text[], OUT operators text[])
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
 	columns CONSTANT text[] := ARRAY(SELECT m[1] FROM regexp_matches(p_scope, '\{([^}]+)\}', 'g') AS m) || p_user;
-	index CONSTANT oid := (
-		SELECT indexrelid FROM pg_index AS i CROSS JOIN LATERAL logline_index_columns(i.indexrelid) AS c
-		WHERE indrelid = p_table AND indisunique AND indisvalid AND indpred IS NULL AND indexprs IS NULL
-			AND cardinality(c.names) = indnkeyatts AND c.names <@ columns
-		ORDER BY indisprimary DESC, indexrelid LIMIT 1);
 BEGIN
-	IF index IS NULL THEN
+	SELECT c.names, c.operators INTO names, operators
+	FROM pg_index AS i CROSS JOIN LATERAL logline_index_columns(i.indexrelid) AS c
+	WHERE indrelid = p_table AND indisunique AND indisvalid AND indpred IS NULL AND indexprs IS NULL
+		AND cardinality(c.names) = indnkeyatts AND c.names <@ columns
+	ORDER BY indisprimary DESC, indexrelid LIMIT 1;
+	IF names IS NULL THEN
 		RAISE EXCEPTION 'logline_grants_from: % may have several rows for one scope and user', p_table USING
 			ERRCODE = 'object_not_in_prerequisite_state',
 			HINT = format('Make (%s) unique: a primary key, or a unique index.', array_to_string(columns, ', '));
 	END IF;
-	RETURN index;
 END
 $$;
 --> statement-breakpoint
-COMMENT ON FUNCTION logline_grants_index(regclass, text, text) IS 'Returns the unique index by which a table has one row for each scope and user, or raises an error.';
+COMMENT ON FUNCTION logline_grants_index(regclass, text, text) IS 'Returns the columns and operators of the unique index by which a table has one row for each scope and user, or raises an error.';
 --> statement-breakpoint
 CREATE FUNCTION logline_grants_pairs(p_table regclass, p_scope text, p_user text, p_mode text, p_from text) RETURNS text
-LANGUAGE sql STABLE SET search_path FROM CURRENT AS $$
-	SELECT format('SELECT scope, user_id FROM (SELECT %s AS scope, %s AS user_id FROM %s) AS pairs WHERE scope IS NOT NULL AND user_id IS NOT NULL',
-		logline_topic_expression(p_table, p_scope, p_mode), logline_user_expression(p_table, p_user, p_mode), p_from)
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+	RETURN format('SELECT scope, user_id FROM (SELECT %s AS scope, %s AS user_id FROM %s) AS pairs WHERE scope IS NOT NULL AND user_id IS NOT NULL',
+		logline_topic_expression(p_table, p_scope, p_mode), logline_user_expression(p_table, p_user, p_mode), p_from);
+END
 $$;
 --> statement-breakpoint
 COMMENT ON FUNCTION logline_grants_pairs(regclass, text, text, text, text) IS 'Returns the query of the scopes and users of some rows r. A row with NULL grants nothing.';
@@ -280,6 +310,7 @@ DECLARE
 	scope CONSTANT text := TG_ARGV[0];
 	who CONSTANT text := TG_ARGV[1];
 	origin CONSTANT text := coalesce(TG_ARGV[2], TG_RELID::regclass::text);
+	key record;
 	present text;
 BEGIN
 	PERFORM logline_grants_missing(TG_RELID, scope, who);
@@ -291,8 +322,9 @@ BEGIN
 		END IF;
 		RETURN NULL;
 	END IF;
+	key := logline_grants_index(TG_RELID, scope, who);
 	present := logline_grants_pairs(TG_RELID, scope, who, CASE TG_OP WHEN 'DELETE' THEN 'lenient' ELSE 'strict' END,
-		logline_touched_expression(TG_RELID, '*', logline_grants_index(TG_RELID, scope, who), TG_OP));
+		logline_touched_expression(TG_RELID, '*', key.names, key.operators, TG_OP));
 	-- What an UPDATE does not change must not be taken back for a moment: nothing would be lost, but work be done.
 	IF TG_OP <> 'INSERT' THEN
 		EXECUTE format('DELETE FROM grants AS g USING (%s EXCEPT %s) AS p
@@ -439,10 +471,11 @@ COMMENT ON FUNCTION logline_takes(text) IS 'True when a topic is declared and ha
 --> statement-breakpoint
 DROP FUNCTION logline_captured_data(jsonb, text);
 --> statement-breakpoint
--- Less than 400 octets cannot be nested 200 deep.
 CREATE FUNCTION logline_fits(p_data jsonb) RETURNS boolean
-LANGUAGE sql IMMUTABLE SET search_path FROM CURRENT AS $$
-	SELECT octet_length(p_data::text) < 400 OR octet_length(p_data::text) <= 1048576 AND NOT p_data @? '$.**{200}'
+LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
+BEGIN
+	RETURN octet_length(p_data::text) <= 1048576 AND NOT p_data @? '$.**{200}';
+END
 $$;
 --> statement-breakpoint
 COMMENT ON FUNCTION logline_fits(jsonb) IS 'True when data is within the bounds of an event.';
@@ -450,12 +483,15 @@ COMMENT ON FUNCTION logline_fits(jsonb) IS 'True when data is within the bounds 
 CREATE FUNCTION logline_captured_data(p_data jsonb, p_keys text[], p_table text) RETURNS jsonb
 LANGUAGE plpgsql IMMUTABLE SET search_path FROM CURRENT AS $$
 DECLARE
-	rest CONSTANT jsonb := p_data - 'old';
+	rest jsonb;
 	few jsonb;
 BEGIN
-	IF logline_fits(p_data) THEN
+	-- Less than 400 octets cannot be nested 200 deep.
+	IF octet_length(p_data::text) < 400 OR logline_fits(p_data) THEN
 		RETURN p_data;
-	ELSIF logline_fits(rest) THEN
+	END IF;
+	rest := p_data - 'old';
+	IF logline_fits(rest) THEN
 		RETURN rest;
 	ELSIF p_data->>'op' = 'delete' THEN
 		few := jsonb_build_object('op', 'delete', 'row', (
@@ -473,6 +509,20 @@ $$;
 --> statement-breakpoint
 COMMENT ON FUNCTION logline_captured_data(jsonb, text[], text) IS 'Returns the data of an event that a row makes. What is too large is left out when a row leaves (all but its primary key) or shrinks (its former values), and refused otherwise.';
 --> statement-breakpoint
+-- A row without a topic or without its user is nobody's: it makes no event.
+CREATE FUNCTION logline_captured_rows(
+	p_table regclass, p_topic text, p_user text, p_mode text, p_key text, p_shown text, p_place text, p_from text
+) RETURNS text LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+	RETURN format('SELECT * FROM (SELECT %s AS key, %s AS topic, %s AS user_id, %s AS image, %s AS n FROM %s) AS rows WHERE topic IS NOT NULL%s',
+		p_key, logline_topic_expression(p_table, p_topic, p_mode), logline_user_expression(p_table, p_user, p_mode),
+		CASE WHEN p_shown IS NULL THEN 'NULL::jsonb' ELSE format('(SELECT to_jsonb(s) FROM (SELECT %s) AS s)', p_shown) END,
+		p_place, p_from, CASE WHEN p_user IS NULL THEN '' ELSE ' AND user_id IS NOT NULL' END);
+END
+$$;
+--> statement-breakpoint
+COMMENT ON FUNCTION logline_captured_rows(regclass, text, text, text, text, text, text, text) IS 'Returns the query of key, topic, user and data of some rows r.';
+--> statement-breakpoint
 CREATE OR REPLACE FUNCTION logline_capture_rows() RETURNS trigger
 LANGUAGE plpgsql SECURITY DEFINER SET search_path FROM CURRENT AS $$
 DECLARE
@@ -482,13 +532,14 @@ DECLARE
 	without CONSTANT text[] := coalesce(nullif(TG_ARGV[3], ''), '{}')::text[];
 	missing text;
 	index CONSTANT oid := (SELECT indexrelid FROM pg_index WHERE indrelid = TG_RELID AND indisprimary);
-	keys text[];
 	every text; -- all columns; an AFTER trigger does not see virtual ones, so they are computed
-	shown text[]; -- the columns to publish, of rows that stay
-	leaving text[]; -- the same, of rows that leave
-	rows_of text; -- SQL: key, topic, user and data of some rows r
+	shown text; -- the columns to publish, of rows that stay
+	leaving text; -- the same, of rows that leave
+	key record; -- of the primary key: names, operators
+	key_texts text;
 	came text; -- SQL: the rows that the statement has touched, as the table has them now
 	went text; -- SQL: the rows before the statement
+	told text;
 BEGIN
 	IF TG_OP = 'TRUNCATE' THEN
 		IF TG_ARGV[0] LIKE '%{%' THEN
@@ -508,27 +559,30 @@ BEGIN
 		RAISE EXCEPTION 'logline_capture: % no longer has a primary key', own USING
 			ERRCODE = 'object_not_in_prerequisite_state', HINT = 'Make one, or end this with logline_capture_stop().';
 	END IF;
+	key := logline_index_columns(index);
 	SELECT string_agg(CASE WHEN attgenerated = 'v' THEN format('(%s) AS %I', pg_get_expr(adbin, adrelid), attname) ELSE quote_ident(attname) END, ', ' ORDER BY attnum),
-		array_agg(logline_json_expression(atttypid, attname, own, true) ORDER BY attnum)
-			FILTER (WHERE attname <> ALL (without) AND (chosen IS NULL OR attname = ANY (chosen))),
-		array_agg(logline_json_expression(atttypid, attname, own, false) ORDER BY attnum)
-			FILTER (WHERE attname <> ALL (without) AND (chosen IS NULL OR attname = ANY (chosen)))
-	INTO every, shown, leaving
+		string_agg(logline_json_expression(atttypid, attname, own, true), ', ' ORDER BY attnum)
+			FILTER (WHERE TG_OP <> 'DELETE' AND attname <> ALL (without) AND (chosen IS NULL OR attname = ANY (chosen))),
+		string_agg(logline_json_expression(atttypid, attname, own, false), ', ' ORDER BY attnum)
+			FILTER (WHERE TG_OP <> 'INSERT' AND attname <> ALL (without) AND (chosen IS NULL OR attname = ANY (chosen))),
+		'ARRAY[' || string_agg(logline_text_expression(TG_RELID, attname), ', ' ORDER BY attnum) FILTER (WHERE attname = ANY (key.names)) || ']'
+	INTO every, shown, leaving, key_texts
 	FROM pg_attribute LEFT JOIN pg_attrdef ON adrelid = attrelid AND adnum = attnum
 	WHERE attrelid = TG_RELID AND attnum > 0 AND NOT attisdropped;
-	SELECT names INTO keys FROM logline_index_columns(index);
-	-- A row without a topic or without its user is nobody's: it makes no event.
-	rows_of := format('SELECT * FROM (SELECT ARRAY[%s] AS key, %%s AS topic, %%s AS user_id, (SELECT to_jsonb(s) FROM (SELECT %%s) AS s) AS image, %%s AS n FROM %%s) AS rows WHERE topic IS NOT NULL',
-		(SELECT string_agg(replace(logline_text_expression(TG_RELID, name), '%', '%%'), ', ' ORDER BY n) FROM unnest(keys) WITH ORDINALITY AS k(name, n)))
-		|| CASE WHEN who IS NULL THEN '' ELSE ' AND user_id IS NOT NULL' END;
-	came := format(rows_of, logline_topic_expression(TG_RELID, TG_ARGV[0], 'strict'), logline_user_expression(TG_RELID, who, 'strict'),
-		array_to_string(shown, ', '), 'row_number() OVER (ORDER BY k.n)', logline_touched_expression(TG_RELID, every, index, TG_OP));
-	went := format(rows_of, logline_topic_expression(TG_RELID, TG_ARGV[0], 'lenient'), logline_user_expression(TG_RELID, who, 'lenient'),
-		array_to_string(leaving, ', '), 'row_number() OVER ()',
-		CASE TG_OP WHEN 'INSERT' THEN format('(SELECT %s FROM added WHERE false) AS r', every) ELSE format('(SELECT %s FROM removed) AS r', every) END);
+	came := logline_captured_rows(TG_RELID, TG_ARGV[0], who, CASE TG_OP WHEN 'DELETE' THEN 'lenient' ELSE 'strict' END, key_texts, shown,
+		'row_number() OVER (ORDER BY k.n)', logline_touched_expression(TG_RELID, every, key.names, key.operators, TG_OP));
+	IF TG_OP <> 'INSERT' THEN
+		went := logline_captured_rows(TG_RELID, TG_ARGV[0], who, 'lenient', key_texts, leaving,
+			'row_number() OVER ()', format('(SELECT %s FROM removed) AS r', every));
+	END IF;
 	-- A row with another key, topic or user has left one place and come to another. Nobody waits for a row that leaves a topic
 	-- that takes no events.
-	EXECUTE format('WITH o AS MATERIALIZED (%s), c AS MATERIALIZED (%s), told AS MATERIALIZED (
+	told := CASE TG_OP
+		WHEN 'INSERT' THEN format('SELECT 2 AS step, n, topic, user_id, ''insert'' AS op, image, NULL::jsonb AS old FROM (%s) AS c', came)
+		WHEN 'DELETE' THEN format('SELECT 1 AS step, n, topic, user_id, ''delete'' AS op, image, NULL::jsonb AS old FROM (%s) AS o
+			WHERE NOT EXISTS (SELECT FROM (%s) AS c
+				WHERE c.key = o.key AND c.topic = o.topic AND coalesce(c.user_id, '''') = coalesce(o.user_id, ''''))', went, came)
+		ELSE format('WITH o AS MATERIALIZED (%s), c AS MATERIALIZED (%s)
 			SELECT CASE WHEN c.key IS NULL THEN 1 ELSE 2 END AS step, coalesce(c.n, o.n) AS n,
 				coalesce(c.topic, o.topic) AS topic, coalesce(c.user_id, o.user_id) AS user_id,
 				CASE WHEN c.key IS NULL THEN ''delete'' WHEN o.key IS NULL THEN ''insert'' ELSE ''update'' END AS op,
@@ -536,14 +590,16 @@ BEGIN
 				CASE WHEN o.key IS NOT NULL AND c.key IS NOT NULL THEN (
 					SELECT jsonb_object_agg(b.key, b.value) FROM jsonb_each(o.image) AS b WHERE b.value IS DISTINCT FROM c.image->b.key) END AS old
 			FROM o FULL JOIN c ON c.key = o.key AND c.topic = o.topic AND coalesce(c.user_id, '''') = coalesce(o.user_id, '''')
-			WHERE o.image IS DISTINCT FROM c.image
-		)
-		INSERT INTO outbox (topic, user_id, data)
+			WHERE o.image IS DISTINCT FROM c.image', went, came)
+	END;
+	IF TG_OP <> 'INSERT' THEN
+		told := format('WITH told AS MATERIALIZED (%s) SELECT * FROM told WHERE op <> ''delete'' OR topic IN (
+			SELECT topic FROM (SELECT DISTINCT topic FROM told WHERE op = ''delete'') AS left_topics WHERE logline_takes(topic))', told);
+	END IF;
+	EXECUTE format('INSERT INTO outbox (topic, user_id, data)
 		SELECT topic, user_id, logline_captured_data(jsonb_build_object(''op'', op, ''row'', image)
 			|| CASE WHEN old IS NULL THEN ''{}'' ELSE jsonb_build_object(''old'', old) END, %L, %L)
-		FROM told WHERE op <> ''delete'' OR topic IN (
-			SELECT topic FROM (SELECT DISTINCT topic FROM told WHERE op = ''delete'') AS left_topics WHERE logline_takes(topic))
-		ORDER BY step, n', went, came, keys, own);
+		FROM (%s) AS told ORDER BY step, n', key.names, own, told);
 	RETURN NULL;
 END
 $$;
