@@ -1,5 +1,5 @@
 -- Mirrors: tables of the application that give grants (logline_grants_from) or become events (logline_capture). Written by hand.
--- The reasons are in docs/decisions/038.
+-- The reasons are in docs/decisions/043.
 --
 -- A trigger does not believe what its statement has changed: a trigger of the application may have changed the same rows since.
 -- It looks at the rows as the table has them now. And it runs as the owner of the log, so it runs no code of other roles.
@@ -188,6 +188,18 @@ $$;
 --> statement-breakpoint
 COMMENT ON FUNCTION logline_index_columns(oid) IS 'Returns the columns of the key of an index, without those of INCLUDE, and their operators for equality.';
 --> statement-breakpoint
+-- Without its schema, a table that is called "removed" would be taken for what the statement has removed.
+CREATE FUNCTION logline_full_name(p_table regclass) RETURNS text
+LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
+BEGIN
+	RETURN (
+		SELECT format('%I.%I', s.nspname, c.relname) FROM pg_class AS c JOIN pg_namespace AS s ON s.oid = c.relnamespace
+		WHERE c.oid = p_table);
+END
+$$;
+--> statement-breakpoint
+COMMENT ON FUNCTION logline_full_name(regclass) IS 'Returns the name of a table with its schema, for SQL.';
+--> statement-breakpoint
 -- Rows of the table, as it has them now, that a statement has touched. Without the right to read the table: what the
 -- statement says of them.
 CREATE FUNCTION logline_touched_expression(
@@ -208,7 +220,7 @@ BEGIN
 	INTO keys, listed, pairs
 	FROM unnest(p_names, p_operators) WITH ORDINALITY AS c(name, operator, n);
 	RETURN format('(SELECT %s FROM %s) AS r JOIN (SELECT %s, min(n) AS n FROM (%s) AS sides GROUP BY %s) AS k ON %s',
-		p_columns, p_table, listed,
+		p_columns, logline_full_name(p_table), listed,
 		(SELECT string_agg(format('SELECT %s, row_number() OVER () AS n FROM %s', keys, side), ' UNION ALL ') FROM unnest(sides) AS side),
 		listed, pairs);
 END
@@ -290,7 +302,7 @@ COMMENT ON FUNCTION logline_grants_pairs(regclass, text, text, text, text) IS 'R
 CREATE FUNCTION logline_grants_compare(p_table regclass, p_scope text, p_user text, p_source text, p_mode text) RETURNS bigint
 LANGUAGE plpgsql SET search_path FROM CURRENT SET row_security = off AS $$
 DECLARE
-	present CONSTANT text := logline_grants_pairs(p_table, p_scope, p_user, p_mode, p_table || ' AS r');
+	present CONSTANT text := logline_grants_pairs(p_table, p_scope, p_user, p_mode, logline_full_name(p_table) || ' AS r');
 	added bigint;
 BEGIN
 	EXECUTE format('INSERT INTO grants (scope, user_id, source) SELECT scope, user_id, %L FROM (%s) AS p ON CONFLICT DO NOTHING',

@@ -100,6 +100,37 @@ describe('who follows a captured table has its rows', () => {
 		);
 	});
 
+	test.each([
+		['varchar(10)', `'a'`],
+		['char(5)', `'a'`],
+		['uuid', `'6f1c1a5e-0000-4000-8000-000000000001'`],
+		['numeric', '1.5'],
+		['timestamptz', `'2026-01-01 00:00Z'`],
+		['int[]', `'{1,2}'`],
+		['short', `'a'`],
+		['kind', `'a'`]
+	])('also when its key is of type %s, and whatever the table is called', async (type, value) => {
+		for (const name of ['added', 'removed', 'told', 'c', 'o', 'r', 'rows']) {
+			await sql.unsafe(`create domain short as text; create type kind as enum ('a', 'b');
+				create table ${name} (k ${type}, n int, primary key (k, n)); select logline_capture('${name}', 'a')`);
+			try {
+				await sql.unsafe(`insert into ${name} values (${value}, 1), (${value}, 2)`);
+				await sql.unsafe(`update ${name} set n = 3 where n = 2`);
+				await sql.unsafe(`delete from ${name}`);
+				expect((await told()).map(([, op, row]) => [op, (row as { n: number }).n])).toEqual([
+					['insert', 1],
+					['insert', 2],
+					['delete', 2],
+					['insert', 3],
+					['delete', 1],
+					['delete', 3]
+				]);
+			} finally {
+				await sql.unsafe(`drop table ${name}; drop domain short; drop type kind`);
+			}
+		}
+	});
+
 	test('also when its primary key includes other columns', async () => {
 		await sql`alter table todo drop constraint todo_pkey, add primary key (id) include (title)`;
 		await sql`select logline_capture('todo', 'a', columns => '{id, title}')`;

@@ -117,6 +117,25 @@ describe('who is removed loses every grant', () => {
 		expect(await granted()).toEqual(['rooms/x ann']);
 	});
 
+	test.each(['added', 'removed', 'sides', 'pairs', 'grants'])(
+		'of a table that is called %s',
+		async (name) => {
+			await sql.unsafe(`create schema other; create table other.${name} (room text, user_id varchar, unique (room, user_id));
+				select logline_grants_from('other.${name}', 'rooms/{room}');
+				insert into other.${name} values ('x', 'ann'), ('x', 'bob'); update other.${name} set room = 'y' where user_id = 'ann'`);
+			expect(await granted()).toEqual(['rooms/x bob', 'rooms/y ann']);
+			await sql.unsafe(`delete from other.${name}`);
+			expect(await granted()).toEqual([]);
+			await sql.unsafe(`drop schema other cascade`);
+			if (name === 'grants') return;
+			await sql.unsafe(`create table ${name} (room text, user_id varchar, unique (room, user_id));
+				select logline_grants_from('${name}', 'rooms/{room}'); insert into ${name} values ('x', 'ann'), ('x', 'bob');
+				update ${name} set room = 'y' where user_id = 'ann'; delete from ${name} where user_id = 'bob'`);
+			expect(await granted()).toEqual(['rooms/y ann']);
+			await sql.unsafe(`drop table ${name}`);
+		}
+	);
+
 	test('whose table is no longer followed', async () => {
 		await follow();
 		await follow('clubs/{room}');
