@@ -46,9 +46,14 @@ describe('who grants is told what is wrong', () => {
 		}
 	);
 
-	test('with nobody', async () => {
+	test.each(['', 'u\0', 'u\ud800', 'u'.repeat(201)])('with the user %j', async (user) => {
 		const { logline } = scene.server.app;
-		await expect(logline.grant('rooms/1', '')).rejects.toMatchObject({ code: 'invalid_user' });
+		await expect(logline.grant('rooms/1', user)).rejects.toMatchObject({ code: 'invalid_user' });
+	});
+
+	test('with half a character as the source', async () => {
+		const granting = scene.server.app.logline.grant('rooms/1', 'ann', { source: '\udc00' });
+		await expect(granting).rejects.toMatchObject({ code: 'invalid_source' });
 	});
 });
 

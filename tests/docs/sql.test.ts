@@ -217,6 +217,26 @@ test('what is trimmed next', async () => {
 	expect(rows[1]!.next_trim).toBeNull();
 });
 
+test('which grants have lost their table', async () => {
+	const section = 'Which grants have lost their table?';
+	await sql`truncate grants`;
+	await sql`drop table room_members`;
+	for (const table of ['room_members', 'guests']) {
+		await sql`create table ${sql(table)} (room_id text, user_id text, primary key (room_id, user_id))`;
+		await sql`select logline_grants_from(${table}::text::regclass, 'rooms/{room_id}')`;
+		await sql`insert into ${sql(table)} values ('1', 'ada'), ('2', 'bob')`;
+	}
+	await sql`drop table room_members`;
+	await sql`alter table guests rename to visitors`;
+	expect(await ask(section)).toEqual([
+		{ source: 'guests', grants: '2', followed: 'visitors', scope: 'rooms/{room_id}' },
+		{ source: 'room_members', grants: '2', followed: null, scope: null }
+	]);
+	await ask(section, 1);
+	expect((await ask(section)).map(({ source }) => source)).toEqual(['guests']);
+	await sql`truncate grants, outbox`;
+});
+
 test('an event is published, and a table is live', async () => {
 	const section = 'Publish, and make a table live';
 	const [emitted] = await ask(section);

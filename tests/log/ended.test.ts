@@ -5,6 +5,7 @@ import { openClient } from '../../src/app/driver-client.ts';
 import { encodeEvent } from '../../src/lib/server/log/accept.ts';
 import { endTopic } from '../../src/lib/server/log/end-topic.ts';
 import { insertIntoOutbox } from '../../src/lib/server/log/outbox.ts';
+import { TEST_TOPICS } from '../support/app-server.ts';
 import { queryable } from '../support/queryable.ts';
 import {
 	databaseUrl,
@@ -128,6 +129,7 @@ describe('a topic that has ended', () => {
 describe('the end of a topic', () => {
 	test('in a transaction stands behind what the transaction has emitted, and comes with its commit only', async () => {
 		const topic = freshTopic();
+		const other = freshTopic();
 		startRelay();
 		await expect(
 			sql.begin(async (tx) => {
@@ -140,21 +142,46 @@ describe('the end of a topic', () => {
 			await tx`insert into outbox (topic, data) values (${topic}, '"two"')`;
 			// Also by plain SQL: the transaction has written already.
 			expect((await tx`select logline_end(${topic}) as id`)[0]!.id).toBe(null);
-			await insertIntoOutbox(tx, 'public', [encodeEvent({ topic, data: 'behind it' })]);
+			const behind = tx.savepoint((inner) =>
+				insertIntoOutbox(inner, 'public', [encodeEvent({ topic, data: 'behind it' })])
+			);
+			await expect(behind).rejects.toMatchObject({ code: 'topic_ended', status: 409 });
+			await insertIntoOutbox(tx, 'public', [encodeEvent({ topic: other, data: 'goes on' })]);
 		});
 		await moved();
 		const events = await eventsOf(topic);
 		expect(events.map(([, data]) => data)).toEqual(['one', 'two']);
 		const [ended] = await ends(topic);
 		expect(BigInt(ended!)).toBeGreaterThan(BigInt(events[1]![0]));
-		expect(await setAside(topic)).toEqual([
-			{
-				data: 'behind it',
-				producer: null,
-				epoch: null,
-				error: `The topic "${topic}" has ended (23514)`
-			}
-		]);
+		expect((await eventsOf(other)).map(([, data]) => data)).toEqual(['goes on']);
+		expect(await setAside(topic)).toEqual([]);
+	});
+
+	test('is forgotten when it is rolled back to a savepoint', async () => {
+		const topic = freshTopic();
+		startRelay();
+		await sql.begin(async (tx) => {
+			await tx
+				.savepoint(async (inner) => {
+					await endIt(topic, inner);
+					throw new Error('changed my mind');
+				})
+				.catch(() => undefined);
+			await insertIntoOutbox(tx, 'public', [encodeEvent({ topic, data: 'goes on' })]);
+		});
+		await moved();
+		expect((await eventsOf(topic)).map(([, data]) => data)).toEqual(['goes on']);
+	});
+
+	test('of a signal, which keeps no events, is refused with what to do', async () => {
+		const connection = { pool: queryable(sql), topics: TEST_TOPICS };
+		for (const signal of ['pointers', 'rooms/1/typing']) {
+			await expect(endTopic(connection, 'public', signal)).rejects.toMatchObject({
+				code: 'not_durable',
+				status: 400,
+				message: expect.stringContaining(signal) as unknown
+			});
+		}
 	});
 
 	test('sets aside what another transaction had on its way, and everything else moves on', async () => {

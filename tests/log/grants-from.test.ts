@@ -69,7 +69,8 @@ test('said twice, it is the same', async () => {
 test.each([
 	['rooms/{room}', /does not fit the table/, /no column room/],
 	['rooms/7', /does not fit the table/, /in braces/],
-	['rooms/{role}', /several rows/, /unique/]
+	['rooms/{role}', /several rows/, /unique/],
+	['{room_id}', /not a scope/, /beginning of a topic/]
 ])('a person who says %s is told what is wrong', async (scope, message, hint) => {
 	await expect(follow(scope)).rejects.toMatchObject({
 		message: expect.stringMatching(message) as unknown,

@@ -274,6 +274,11 @@ describe('a request', () => {
 		],
 		['a state that is no JSON', 'presence=lobbies/1&state=x', 'JSON'],
 		['a state that is no object', 'presence=lobbies/1&state=[]', 'object'],
+		[
+			'a state that nothing can keep',
+			String.raw`presence=lobbies/1&state={"x":"\u0000"}`,
+			'U+0000'
+		],
 		['a long state', `presence=lobbies/1&state={"x":"${'x'.repeat(1000)}"}`, '1000 octets']
 	])('that asks for %s is refused with what to do', async (_, query, what) => {
 		const client = new StreamClient(scene.server.stream(`topics=a&${query}`), {

@@ -150,7 +150,7 @@ export function encodeEvent(event: NewEvent): AcceptedEvent {
  * @returns true when Postgres can store the text unchanged. A lone surrogate would be replaced, so two different keys could
  *   become equal.
  */
-const isText = (text: string) => !text.includes('\0') && !/\p{Surrogate}/u.test(text);
+export const isText = (text: string) => !text.includes('\0') && !/\p{Surrogate}/u.test(text);
 
 const isName = (text: string, octets: number) =>
 	text.length > 0 && text.length <= octets && Buffer.byteLength(text) <= octets && isText(text);

@@ -1,4 +1,4 @@
-import { LoglineError, type TopicRegistry } from '../../protocol/index.ts';
+import { isDurable, LoglineError, type TopicRegistry } from '../../protocol/index.ts';
 import { arrayLiteral } from '../database/array-literal.ts';
 import type { Queryable } from '../database/queryable.ts';
 import { encodeEvent } from './accept.ts';
@@ -12,7 +12,8 @@ export const ENDED = '$ended';
  * Ends a topic. Ending it again changes nothing.
  *
  * @param tx an open transaction: the end comes behind the events that it has emitted before
- * @throws LoglineError `unknown_topic` (400): not declared, or a pattern; `transaction_lost` (503)
+ * @throws LoglineError `unknown_topic` (400): not declared, or a pattern; `not_durable` (400): a signal, which keeps no
+ *   events; `transaction_lost` (503)
  */
 export async function endTopic(
 	{ pool, topics }: { pool: Queryable; topics: TopicRegistry },
@@ -20,10 +21,17 @@ export async function endTopic(
 	topic: string,
 	tx?: Transaction
 ): Promise<void> {
-	if (!topics.find(topic)) {
+	const definition = topics.get(topic);
+	if (!definition) {
 		throw new LoglineError(
 			'unknown_topic',
 			`There is no topic "${topic.slice(0, 100)}". One topic ends, such as "rooms/42/messages", and not a pattern.`
+		);
+	}
+	if (!isDurable(definition)) {
+		throw new LoglineError(
+			'not_durable',
+			`"${topic.slice(0, 100)}" is a signal, which is not kept, and so does not end. End the topic whose events are kept.`
 		);
 	}
 	if (tx) await insertIntoOutbox(tx, schema, [encodeEvent({ topic: ENDED, data: { topic } })]);

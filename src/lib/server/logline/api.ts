@@ -148,7 +148,7 @@ export interface Logline extends Reading, Exploring, Personal {
 	 * are told `ended`. It stays readable. Ending it again changes nothing. Await what you have emitted before.
 	 *
 	 * @param tx an open transaction: the end comes with its commit, behind what the transaction has emitted before
-	 * @throws LoglineError `unknown_topic`, `transaction_lost`
+	 * @throws LoglineError `unknown_topic`, `not_durable` (a signal), `transaction_lost`
 	 */
 	end(topic: string, tx?: Transaction): Promise<void>;
 	/**

@@ -88,7 +88,16 @@ function parsePresence(searchParams: URLSearchParams): { presence: string[]; sta
 	if (typeof state !== 'object' || state === null || Array.isArray(state)) {
 		throw invalidPresence('`state` is a JSON object, such as {"status":"away"}.');
 	}
-	return { presence, state: encodeEvent({ topic: 'state', data: state }).data };
+	try {
+		return { presence, state: encodeEvent({ topic: 'state', data: state }).data };
+	} catch (cause) {
+		throw Object.assign(
+			invalidPresence(
+				'`state` is nested at most 199 deep, and has no U+0000 and no half of a surrogate pair.'
+			),
+			{ cause }
+		);
+	}
 }
 
 const invalidPresence = (message: string) => new LoglineError('invalid_presence', message);

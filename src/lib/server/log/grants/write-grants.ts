@@ -1,6 +1,6 @@
 import { LoglineError, type TopicRegistry } from '../../../protocol/index.ts';
 import type { Queryable } from '../../database/queryable.ts';
-import { MAX_USER_OCTETS } from '../accept.ts';
+import { isText, MAX_USER_OCTETS } from '../accept.ts';
 import { inTransaction, literal, nameIn } from '../transaction.ts';
 import type { Transaction } from '../types.ts';
 
@@ -27,19 +27,22 @@ export function checkGrant(registry: TopicRegistry, { scope, userID, source = ''
 			`"${scope.slice(0, 60)}" is not a scope of a declared topic. For "rooms/[room]/messages" it is "rooms/42".`
 		);
 	}
-	if (!isText(userID, 1)) {
-		throw new LoglineError('invalid_user', 'A user id has 1 to 200 octets of UTF-8 and no NUL.');
+	if (!isName(userID, 1)) {
+		throw new LoglineError(
+			'invalid_user',
+			'A user id has 1 to 200 octets of UTF-8, no NUL and no half of a surrogate pair.'
+		);
 	}
-	if (!isText(source, 0)) {
+	if (!isName(source, 0)) {
 		throw new LoglineError(
 			'invalid_source',
-			'A source has at most 200 octets of UTF-8 and no NUL.'
+			'A source has at most 200 octets of UTF-8, no NUL and no half of a surrogate pair.'
 		);
 	}
 }
 
-const isText = (text: string, least: number) =>
-	text.length >= least && Buffer.byteLength(text) <= MAX_USER_OCTETS && !text.includes('\0');
+const isName = (text: string, least: number) =>
+	text.length >= least && Buffer.byteLength(text) <= MAX_USER_OCTETS && isText(text);
 
 /** Gives a grant. Giving it again changes nothing. */
 export function giveGrant(
