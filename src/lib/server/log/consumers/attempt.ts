@@ -2,6 +2,7 @@ import type { Topic } from '../../../protocol/index.ts';
 import { mayPass } from '../../database/transient.ts';
 import type { Transaction } from '../types.ts';
 import { textOf } from './failures.ts';
+import { Loan } from './loan.ts';
 import { inSavepoint } from './savepoint.ts';
 import type { ConsumerHandler, Event } from './types.ts';
 
@@ -38,15 +39,18 @@ export async function attempt<K extends Topic, Tx extends Transaction>(
 	let reached: 'savepoint' | 'handler' | 'end' = 'savepoint';
 	let thrown: { error: unknown } | null = null;
 	const failed = () => thrown;
+	const loan = new Loan();
 	try {
 		await inSavepoint(tx, async (inner) => {
 			reached = 'handler';
 			try {
 				// The handler's own type of event was checked by `consume`.
-				await within(limits, event, async () => handler(event.given as never, inner));
+				await within(limits, event, async () => handler(event.given as never, loan.lend(inner)));
 			} catch (error) {
 				thrown = { error };
 				throw error;
+			} finally {
+				loan.end();
 			}
 			reached = 'end';
 		});

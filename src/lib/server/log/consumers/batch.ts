@@ -4,6 +4,7 @@ import { literal, lostTransaction, nameIn, runIn } from '../transaction.ts';
 import type { Transaction } from '../types.ts';
 import { attempt } from './attempt.ts';
 import { noteFailure, noteSuccess, stillIn, type Claim, type Held } from './failures.ts';
+import { Loan } from './loan.ts';
 import type { ConsumeOptions, ConsumerHandler, Event, Seen } from './types.ts';
 
 /** A batch ends when its handlers have taken this long together, so that others get their turn. Milliseconds. */
@@ -138,7 +139,8 @@ async function inTransactionOf<K extends Topic, Tx extends Transaction>(
 	let failure: { error: unknown } | null = null;
 	let runs = 0;
 	let isLate = false;
-	const done = options.transaction(async (tx) => {
+	let loan = new Loan();
+	const lent = async (tx: Tx) => {
 		runs++;
 		failure = null;
 		try {
@@ -148,7 +150,14 @@ async function inTransactionOf<K extends Topic, Tx extends Transaction>(
 			failure = { error };
 			throw error;
 		}
-	});
+	};
+	const run = async () =>
+		options.transaction((tx) => {
+			loan.end();
+			loan = new Loan();
+			return loan.during(lent)(tx);
+		});
+	const done = run().finally(() => loan.end());
 	await within(options.timeoutMs + SPARE_MS, done).finally(() => (isLate = true));
 	const hidden = failure as { error: unknown } | null;
 	if (hidden) throw hidden.error;
