@@ -131,21 +131,35 @@ export async function handleAgain<K extends Topic, Tx extends Transaction>(
 	return end;
 }
 
-/** Runs work in the application's transaction, and makes sure that it ran and that its error is not lost. */
+/** The transaction was refused at its commit, for what a handler has written. */
+export class Refused extends Error {
+	constructor(cause: unknown) {
+		super('The transaction was refused at its commit', { cause });
+	}
+}
+
+/**
+ * Runs work in the application's transaction, and makes sure that it ran and that its error is not lost.
+ *
+ * @throws {@link Refused}
+ */
 async function inTransactionOf<K extends Topic, Tx extends Transaction>(
 	{ options }: Job<K, Tx>,
 	work: (tx: Tx) => Promise<void>
 ): Promise<void> {
 	let failure: { error: unknown } | null = null;
 	let runs = 0;
+	let isDone = false;
 	let isLate = false;
 	let loan = new Loan();
 	const lent = async (tx: Tx) => {
 		runs++;
 		failure = null;
+		isDone = false;
 		try {
 			if (isLate) throw lostTransaction();
 			await work(tx);
+			isDone = true;
 		} catch (error) {
 			failure = { error };
 			throw error;
@@ -158,10 +172,25 @@ async function inTransactionOf<K extends Topic, Tx extends Transaction>(
 			return loan.during(lent)(tx);
 		});
 	const done = run().finally(() => loan.end());
-	await within(options.timeoutMs + SPARE_MS, done).finally(() => (isLate = true));
+	try {
+		await within(options.timeoutMs + SPARE_MS, done);
+	} catch (error) {
+		throw isDone && isAnswer(error) ? new Refused(error) : error;
+	} finally {
+		isLate = true;
+	}
 	const hidden = failure as { error: unknown } | null;
 	if (hidden) throw hidden.error;
 	if (runs === 0) throw new Error('The option `transaction` of a consumer did not run its work.');
+}
+
+/** @returns true when Postgres has answered, and goes on with the session */
+function isAnswer(error: unknown): boolean {
+	const { code, cause } = (error ?? {}) as Record<'code' | 'cause', unknown>;
+	if (code === undefined && cause !== undefined) return isAnswer(cause);
+	return (
+		typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^(EPIPE|08|57P|25P)/.test(code)
+	);
 }
 
 /** A client may forget a statement when its connection is lost. While it still has it, its locks keep others away. */

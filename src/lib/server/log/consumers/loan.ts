@@ -66,7 +66,7 @@ export class Loan {
 					const result = work(this.lend(tx));
 					// As postgres.js does: it waits for an array of queries, too.
 					return (await (Array.isArray(result)
-						? Promise.all(result as PromiseLike<unknown>[])
+						? Promise.all(result.map((one) => Promise.resolve(one)))
 						: result)) as never;
 				};
 				run().then(unlessOver(resolve), unlessOver(reject));
@@ -116,7 +116,7 @@ export class Loan {
 		});
 		const result = Reflect.apply(method, self, args);
 		if (!isObject(result) || Array.isArray(result)) return result;
-		return isScope ? Promise.race([result, this.#over]) : this.#guard(result);
+		return isScope ? Promise.race([Promise.resolve(result), this.#over]) : this.#guard(result);
 	}
 
 	/** A client may go on with a lost transaction on another connection, before it tells of the loss. */

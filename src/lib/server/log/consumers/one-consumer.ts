@@ -7,7 +7,7 @@ import { Trouble } from '../../work/trouble.ts';
 import { PageSize } from '../page-size.ts';
 import type { LogEvent, Transaction } from '../types.ts';
 import { GivenUp, isLostTransaction } from './attempt.ts';
-import { handleAgain, handleBatch, type Job, type KnownFailure } from './batch.ts';
+import { handleAgain, handleBatch, Refused, type Job, type KnownFailure } from './batch.ts';
 import {
 	gapOf,
 	readConsumed,
@@ -268,4 +268,5 @@ export class OneConsumer<K extends Topic, Tx extends Transaction> implements Con
 }
 
 /** @returns true when it is the database's fault, or nobody's, and not the event's */
-const isPassing = (error: unknown) => mayPass(error) || isLostTransaction(error);
+const isPassing = (error: unknown) =>
+	!(error instanceof Refused) && (mayPass(error) || isLostTransaction(error));

@@ -45,8 +45,9 @@ export interface ConsumeOptions<Tx extends Transaction> {
 	/** Where a consumer begins that has no position yet. Default `'beginning'`. */
 	from?: 'beginning' | 'now' | undefined;
 	/**
-	 * How long a handler may take. After it, its transaction is rolled back, and the event counts as failed. Keep it below
-	 * the `idle_in_transaction_session_timeout` of the client. Default 30,000.
+	 * How long a handler may take. After it, its transaction is rolled back, `tx` refuses further statements, and the event
+	 * counts as failed. The transaction's `idle_in_transaction_session_timeout` and `statement_timeout` follow from it.
+	 * Default 30,000.
 	 */
 	timeoutMs?: number | undefined;
 	/** How often an event is tried before it goes to `dead_letters`. Default 13: with the default `backOffMs`, for an hour. */
