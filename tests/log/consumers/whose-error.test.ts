@@ -64,6 +64,26 @@ describe('an event whose handler fails does not stop the others,', () => {
 		await harmsOnlyItself((tx) => tx.execute('insert into strict values (1)'));
 	});
 
+	test('when its statement waits for a lock without end', async () => {
+		await stand.sql`create table locked (n int)`;
+		let release!: () => void;
+		const released = new Promise<void>((resolve) => (release = resolve));
+		const held = stand.sql.begin(async (tx) => {
+			await tx`lock table locked`;
+			await released;
+		});
+		stand.consume(await stand.logline(), ['a'], {
+			timeoutMs: 300,
+			backOffMs: 3_600_000,
+			before: ({ data }: { data: unknown }, tx) =>
+				data === 'bad' && tx.execute('insert into locked values (1)')
+		});
+		await stand.append('a', 1, 'bad', 2);
+		await until(async () => (await stand.seen()).length === 2, { what: 'the others are handled' });
+		release();
+		await held;
+	});
+
 	test('and is handled when its deadlock is over', async () => {
 		let conflicts = 0;
 		stand.consume(await stand.logline(), ['a'], {

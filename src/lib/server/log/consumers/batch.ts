@@ -208,19 +208,31 @@ async function within(ms: number, done: Promise<unknown>): Promise<void> {
 }
 
 /**
+ * SQL: bounds what the transaction may do, since its rows keep all other processes away. A process that is frozen keeps it no
+ * longer than a handler may take, and a statement does not either.
+ */
+function bounded(timeoutMs: number): string {
+	const idle = Math.min(Math.ceil(timeoutMs + Math.min(timeoutMs, 10_000)), 2 ** 31 - 1);
+	// Milliseconds; 0 is none. The application's own limit stays if it is shorter.
+	const own = `extract(epoch FROM current_setting('statement_timeout')::interval) * 1000`;
+	return `set_config('idle_in_transaction_session_timeout', '${idle}', true),
+		set_config('statement_timeout', least(nullif((${own})::bigint, 0), ${idle})::text, true)`;
+}
+
+/**
  * Locks the rows of the consumer. This alone excludes other processes.
  *
  * @param seen how the rows must be; null: as they are
  * @returns null when another process is at work
  */
 async function hold<K extends Topic, Tx extends Transaction>(
-	{ schema, name, topics }: Job<K, Tx>,
+	{ schema, name, topics, options: { timeoutMs } }: Job<K, Tx>,
 	tx: Tx,
 	seen: readonly Seen[] | null
 ): Promise<Held<Tx> | null> {
 	const rows = (await runIn(
 		tx,
-		`SELECT topic, position::text AS position, pg_current_xact_id()::text AS xact
+		`SELECT topic, position::text AS position, pg_current_xact_id()::text AS xact, ${bounded(timeoutMs)}
 		FROM ${nameIn(schema, 'consumers')}
 		WHERE name = ${literal(name)} AND topic = ANY (${literal(arrayLiteral(topics))}::text[]) FOR UPDATE SKIP LOCKED`
 	)) as { topic: string; position: string; xact: string }[];
