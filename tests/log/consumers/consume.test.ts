@@ -86,6 +86,16 @@ describe('a consumer', () => {
 		expect(await stand.seen()).toEqual([3]);
 	});
 
+	test('that begins now gets what is emitted right after it was asked for', async () => {
+		const logline = await stand.logline();
+		for (let n = 1; n <= 10; n++) {
+			stand.consume(logline, ['a'], { from: 'now', name: `now ${n}` });
+			await logline.append([{ topic: 'a', data: n }]);
+			await handled(1, `now ${n}`);
+			expect(await stand.seen(`now ${n}`)).toContain(n);
+		}
+	});
+
 	test('moves past what is not for it, so that its position does not grow old', async () => {
 		stand.consume(await stand.logline(), ['a']);
 		await stand.append('b', ...numbers(20));

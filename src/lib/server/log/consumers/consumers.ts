@@ -16,6 +16,7 @@ export class Consumers {
 	readonly #parts: { topics: TopicRegistry; schema: string; logger: Logger };
 	readonly #all = new Map<string, Any>();
 	#connection: SoleConnection | null = null;
+	#tail: () => bigint = () => 0n;
 	#stopped = false;
 
 	constructor(parts: { topics: TopicRegistry; schema: string; logger: Logger }) {
@@ -52,7 +53,7 @@ export class Consumers {
 			options
 		});
 		this.#all.set(name, consumer);
-		if (this.#connection) consumer.begin(this.#connection);
+		if (this.#connection) consumer.begin(this.#connection, this.#tail());
 		return {
 			name,
 			get failing() {
@@ -88,10 +89,14 @@ export class Consumers {
 		}));
 	}
 
-	/** @param connection used only by the consumers, which also close it */
-	begin(connection: SoleConnection): void {
+	/**
+	 * @param connection used only by the consumers, which also close it
+	 * @param tail newest id that this process has read
+	 */
+	begin(connection: SoleConnection, tail: () => bigint): void {
 		this.#connection = connection;
-		for (const consumer of this.#all.values()) consumer.begin(connection);
+		this.#tail = tail;
+		for (const consumer of this.#all.values()) consumer.begin(connection, tail());
 	}
 
 	/** Call it with events that have just been read. */

@@ -66,6 +66,8 @@ export class OneConsumer<K extends Topic, Tx extends Transaction> implements Con
 	readonly #topics: ConsumedTopics;
 	readonly #job: Job<K, Tx>;
 	readonly #from: 'beginning' | 'now';
+	/** Behind it, a topic begins that has no position yet. */
+	#start = 0n;
 	readonly #onGap: (gap: ConsumerGap) => unknown;
 	readonly #logger: Logger;
 	readonly #failures: Trouble;
@@ -110,9 +112,13 @@ export class OneConsumer<K extends Topic, Tx extends Transaction> implements Con
 		return this.#lag;
 	}
 
-	/** @param on for statements of its own, each committed at once */
-	begin(on: Queryable): void {
+	/**
+	 * @param on for statements of its own, each committed at once
+	 * @param tail an id that was committed before the consumer was asked for: what is emitted later is behind it
+	 */
+	begin(on: Queryable, tail: bigint): void {
 		if (this.#stopping) return;
+		if (this.#from === 'now') this.#start = tail;
 		this.#on = on;
 		this.#loop = startLoop({
 			name: `consumer ${this.name}`,
@@ -143,7 +149,7 @@ export class OneConsumer<K extends Topic, Tx extends Transaction> implements Con
 		const { topics } = this.#job;
 		const { rows, head, given, dueInMs, isOld } = await look(on, this.name, topics);
 		if (rows.length < topics.length) {
-			await addTopics(on, this.name, topics, this.#from);
+			await addTopics(on, this.name, topics, this.#start);
 			return 0;
 		}
 		const beyond = rows.filter(({ position }) => position > given);

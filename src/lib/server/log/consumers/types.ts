@@ -42,7 +42,10 @@ export interface ConsumeOptions<Tx extends Transaction> {
 	 * write the tables `consumers`, `consumer_failures` and `dead_letters` of the log.
 	 */
 	transaction: (work: (tx: Tx) => Promise<void>) => Promise<unknown>;
-	/** Where a consumer begins that has no position yet. Default `'beginning'`. */
+	/**
+	 * Where a consumer begins that has no position yet. `'now'`: with the events that are emitted after the call of `consume`,
+	 * or after `start`; one that was emitted just before it may come, too. Default `'beginning'`.
+	 */
 	from?: 'beginning' | 'now' | undefined;
 	/**
 	 * How long a handler may take. After it, its transaction is rolled back, `tx` refuses further statements, and the event
