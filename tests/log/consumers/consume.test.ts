@@ -54,11 +54,12 @@ describe('a consumer', () => {
 		expect([...rows]).toEqual([{ topic: 'rooms/*/messages' }]);
 	});
 
-	test('gets old events in the shape that their topic has today', async () => {
+	test('gets old events in the shape that their topic has today, null too', async () => {
 		stand.consume(await stand.logline(), ['old']);
 		await stand.append('old', 1);
-		await handled(1);
-		expect(await stand.seen()).toEqual([{ now: 1 }]);
+		await stand.sql`insert into events (topic, data) values ('old', 'null')`;
+		await handled(2);
+		expect(await stand.seen()).toEqual([{ now: 1 }, { now: null }]);
 	});
 
 	test('goes on where it was, in another process', async () => {

@@ -1,9 +1,8 @@
-import type { Topic } from '../../../protocol/index.ts';
 import type { Transaction } from '../types.ts';
 import { textOf } from './failures.ts';
 import { Loan } from './loan.ts';
 import { inSavepoint } from './savepoint.ts';
-import type { ConsumerHandler, Event } from './types.ts';
+import type { EventHandler, Event } from './types.ts';
 
 /** A handler was not waited for any longer. Its transaction must not be committed: the handler may still write with it. */
 export class GivenUp extends Error {
@@ -29,9 +28,9 @@ export interface Limits {
  * @returns null: it is handled; else why it failed. What it has written is taken back then.
  * @throws {@link GivenUp}; or the error of the savepoint, if it could not be begun
  */
-export async function attempt<K extends Topic, Tx extends Transaction>(
+export async function attempt<Tx extends Transaction>(
 	tx: Tx,
-	handler: ConsumerHandler<K, Tx>,
+	handler: EventHandler<Tx>,
 	event: Event,
 	limits: Limits
 ): Promise<string | null> {
@@ -43,8 +42,7 @@ export async function attempt<K extends Topic, Tx extends Transaction>(
 		await inSavepoint(tx, async (inner) => {
 			reached = 'handler';
 			try {
-				// The handler's own type of event was checked by `consume`.
-				await within(limits, event, async () => handler(event.given as never, loan.lend(inner)));
+				await within(limits, event, async () => handler(event, loan.lend(inner)));
 			} catch (error) {
 				thrown = { error };
 				throw error;

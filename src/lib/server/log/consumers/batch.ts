@@ -1,11 +1,10 @@
-import type { Topic } from '../../../protocol/index.ts';
 import { arrayLiteral } from '../../database/array-literal.ts';
 import { literal, lostTransaction, nameIn, runIn } from '../transaction.ts';
 import type { Transaction } from '../types.ts';
 import { attempt } from './attempt.ts';
 import { noteFailure, noteSuccess, stillIn, type Claim, type Held } from './failures.ts';
 import { Loan } from './loan.ts';
-import type { ConsumeOptions, ConsumerHandler, Event, Seen } from './types.ts';
+import type { ConsumeOptions, EventHandler, Event, Seen } from './types.ts';
 
 /** A batch ends when its handlers have taken this long together, so that others get their turn. Milliseconds. */
 const BATCH_MS = 1000;
@@ -14,13 +13,13 @@ const BATCH_MS = 1000;
 const SPARE_MS = 30_000;
 
 /** What a consumer does. */
-export interface Job<K extends Topic, Tx extends Transaction> {
+export interface Job<Tx extends Transaction> {
 	name: string;
 	/** The log's schema. */
 	schema: string;
 	/** Stored names of its topics. */
 	topics: readonly string[];
-	handler: ConsumerHandler<K, Tx>;
+	handler: EventHandler<Tx>;
 	options: Required<Omit<ConsumeOptions<Tx>, 'from' | 'onGap'>>;
 	/** Aborts when a handler must not be waited for any longer. */
 	giveUp: AbortSignal;
@@ -49,8 +48,8 @@ export interface BatchEnd {
  * @param batch.isEnough asked between two events: true ends the batch early
  * @returns null: another process is at work, and nothing was done
  */
-export async function handleBatch<K extends Topic, Tx extends Transaction>(
-	job: Job<K, Tx>,
+export async function handleBatch<Tx extends Transaction>(
+	job: Job<Tx>,
 	seen: readonly Seen[],
 	batch: {
 		events: readonly Event[];
@@ -96,8 +95,8 @@ export async function handleBatch<K extends Topic, Tx extends Transaction>(
  * @param event null: it was trimmed
  * @returns null: another process is at work, and nothing was done; else the error, if it failed again
  */
-export async function handleAgain<K extends Topic, Tx extends Transaction>(
-	job: Job<K, Tx>,
+export async function handleAgain<Tx extends Transaction>(
+	job: Job<Tx>,
 	claim: Claim,
 	event: Event | null
 ): Promise<{ error: string | null; forGood: boolean } | null> {
@@ -143,8 +142,8 @@ export class Refused extends Error {
  *
  * @throws {@link Refused}
  */
-async function inTransactionOf<K extends Topic, Tx extends Transaction>(
-	{ options }: Job<K, Tx>,
+async function inTransactionOf<Tx extends Transaction>(
+	{ options }: Job<Tx>,
 	work: (tx: Tx) => Promise<void>
 ): Promise<void> {
 	let failure: { error: unknown } | null = null;
@@ -225,8 +224,8 @@ function bounded(timeoutMs: number): string {
  * @param seen how the rows must be; null: as they are
  * @returns null when another process is at work
  */
-async function hold<K extends Topic, Tx extends Transaction>(
-	{ schema, name, topics, options: { timeoutMs } }: Job<K, Tx>,
+async function hold<Tx extends Transaction>(
+	{ schema, name, topics, options: { timeoutMs } }: Job<Tx>,
 	tx: Tx,
 	seen: readonly Seen[] | null
 ): Promise<Held<Tx> | null> {

@@ -1,4 +1,3 @@
-import type { Topic } from '../../../protocol/index.ts';
 import type { Queryable } from '../../database/queryable.ts';
 import { mayPass } from '../../database/transient.ts';
 import type { Logger } from '../../work/logger.ts';
@@ -26,14 +25,7 @@ import {
 	passBy,
 	takeBackBatch
 } from './positions.ts';
-import type {
-	Consumer,
-	ConsumeOptions,
-	ConsumerGap,
-	ConsumerHandler,
-	Event,
-	Seen
-} from './types.ts';
+import type { Consumer, ConsumeOptions, ConsumerGap, EventHandler, Event, Seen } from './types.ts';
 
 /** Events of one transaction, at most: for each one more, Postgres remembers a savepoint. */
 const BATCH = 64;
@@ -51,20 +43,20 @@ const ENDED = 'Its attempts have not ended: the process has, or the transaction 
 type State = 'more' | 'all' | 'busy';
 
 /** What a consumer is made of. */
-export interface ConsumerParts<K extends Topic, Tx extends Transaction> {
+export interface ConsumerParts<Tx extends Transaction> {
 	name: string;
 	schema: string;
 	topics: ConsumedTopics;
-	handler: ConsumerHandler<K, Tx>;
+	handler: EventHandler<Tx>;
 	options: ConsumeOptions<Tx>;
 	logger: Logger;
 }
 
 /** One consumer: handles the events of its topics one after the other, across all processes. */
-export class OneConsumer<K extends Topic, Tx extends Transaction> implements Consumer {
+export class OneConsumer<Tx extends Transaction> implements Consumer {
 	readonly name: string;
 	readonly #topics: ConsumedTopics;
-	readonly #job: Job<K, Tx>;
+	readonly #job: Job<Tx>;
 	readonly #from: 'beginning' | 'now';
 	/** Behind it, a topic begins that has no position yet. */
 	#start = 0n;
@@ -86,7 +78,7 @@ export class OneConsumer<K extends Topic, Tx extends Transaction> implements Con
 	#stopping = false;
 	#lag = 0;
 
-	constructor({ name, schema, topics, handler, options, logger }: ConsumerParts<K, Tx>) {
+	constructor({ name, schema, topics, handler, options, logger }: ConsumerParts<Tx>) {
 		this.name = name;
 		this.#topics = topics;
 		this.#from = options.from ?? 'beginning';

@@ -34,6 +34,9 @@ export type ConsumerHandler<K extends Topic, Tx extends Transaction> = (
 	tx: Tx
 ) => unknown;
 
+/** A handler, as the consumer calls it. */
+export type EventHandler<Tx extends Transaction> = (event: Event, tx: Tx) => unknown;
+
 /** Options of `Logline.consume`. Times in milliseconds. */
 export interface ConsumeOptions<Tx extends Transaction> {
 	/**
@@ -79,6 +82,8 @@ export interface Consumer {
 export interface Event {
 	id: bigint;
 	topic: string;
+	/** False: Postgres does not hand its data out. */
+	hasData: boolean;
 	/** What the handler gets. */
 	given: ConsumedEvent<Topic>;
 }
