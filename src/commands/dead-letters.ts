@@ -17,6 +17,9 @@ const HELP = `Shows what the log has set aside: rows of outbox that it refused, 
 /** The usual exit code for an invalid command line. */
 const USAGE = 2;
 
+/** A consumer that runs says so at least once an hour, even when it has nothing to do. */
+const RAN = `interval '2 hours'`;
+
 /** Rows of the list. */
 const LISTED = 100;
 
@@ -123,12 +126,17 @@ async function retry(on: Queryable, id: string): Promise<number> {
 			consumer: string | null;
 			event: string | null;
 			there: boolean;
+			runs: boolean;
 		}>(
 			`WITH letter AS (
-				SELECT d.*, d.consumer IS NULL OR EXISTS (SELECT FROM events AS e WHERE e.id = d.event_id) AS there
+				SELECT d.*, d.consumer IS NULL OR EXISTS (SELECT FROM events AS e WHERE e.id = d.event_id) AS there,
+					d.consumer IS NULL OR EXISTS (
+						SELECT FROM consumers AS c WHERE c.name = d.consumer AND c.topic <> '$begun'
+							AND logline_consumes(c.topic, d.topic) AND c.moved_at > now() - ${RAN}
+					) AS runs
 				FROM dead_letters AS d WHERE d.id = $1::bigint FOR UPDATE
 			), gone AS (
-				DELETE FROM dead_letters AS d USING letter WHERE d.id = letter.id AND letter.there RETURNING d.*
+				DELETE FROM dead_letters AS d USING letter WHERE d.id = letter.id AND letter.there AND letter.runs RETURNING d.*
 			), sent AS (
 				INSERT INTO outbox (topic, user_id, data, key, producer, epoch, created_at)
 				SELECT topic, user_id, data, key, producer, epoch, created_at FROM gone WHERE consumer IS NULL
@@ -137,7 +145,7 @@ async function retry(on: Queryable, id: string): Promise<number> {
 				SELECT consumer, event_id, topic, 0, now(), error FROM gone WHERE consumer IS NOT NULL
 				ON CONFLICT (name, event_id) DO UPDATE SET attempts = 0, next_at = now()
 			)
-			SELECT consumer, event_id::text AS event, there FROM letter`,
+			SELECT consumer, event_id::text AS event, there, runs FROM letter`,
 			[id]
 		);
 		if (!done) return isMissing(id);
@@ -147,10 +155,16 @@ async function retry(on: Queryable, id: string): Promise<number> {
 			);
 			return 1;
 		}
+		if (!done.runs) {
+			console.error(
+				`${id} stays: consumer "${plain(done.consumer!)}" has not read this topic for two hours. Try again when it runs, or drop it.`
+			);
+			return 1;
+		}
 		console.log(
 			done.consumer === null
 				? `${id} is in outbox again, and becomes an event within a second.`
-				: `${id} is due again: consumer "${plain(done.consumer)}" tries event ${done.event} within a second.`
+				: `${id} is due again: consumer "${plain(done.consumer)}" tries event ${done.event} within a second, or when it runs next.`
 		);
 		return 0;
 	} catch (error) {

@@ -63,7 +63,17 @@ describe('npm run dead-letters', () => {
 			expect((await run('show', '1')).out).toContain('data:       {"x": 1}');
 			expect((await run('drop', '4')).code).toBe(0);
 
-			const { code, err } = await run('retry', 'all');
+			// Once it had read the topic, and now it does not run.
+			await sql`insert into consumers (name, topic, position, moved_at) values ('mail', 'a', 1, now() - interval '3 hours')`;
+			const early = await run('retry', '2');
+			expect(early.code).toBe(1);
+			expect(early.err).toContain('2 stays: consumer "mail" has not read this topic');
+			expect(await sql`select from consumer_failures`).toHaveLength(0);
+			expect(await sql`select from dead_letters where id = 2`).toHaveLength(1);
+
+			await sql`update consumers set moved_at = now()`;
+			const { code, err, out: tried } = await run('retry', 'all');
+			expect(tried).toContain('within a second, or when it runs next');
 			expect(code, 'one could not be tried').toBe(1);
 			expect(err).toContain('3 stays: its event 99 is not in the log any more');
 			expect([...(await sql`select topic, data, key from outbox`)]).toEqual([

@@ -33,6 +33,7 @@ function follow(
 			viewer: viewer(),
 			signal: stopping.signal,
 			onDenied: ({ topic, reason }) => notes.push(`denied ${topic} ${reason}`),
+			onEnded: ({ topic }) => notes.push(`ended ${topic}`),
 			onCaughtUp: () => notes.push('caught up'),
 			...rest
 		});
@@ -147,3 +148,33 @@ test('gives its place back when the loop is left, and leaves no row behind', asy
 	});
 	expect(await scene.sql`SELECT FROM topic_subscriptions`).toHaveLength(0);
 });
+
+test('brings old events in the shape that their topic has today, null too, as a read does', async () => {
+	await scene.sql`INSERT INTO events (topic, data) VALUES ('legacy', '1')`;
+	await scene.sql`INSERT INTO events (topic, data) VALUES ('legacy', 'null')`;
+	const watched = follow(['legacy']);
+	await watched.sees('legacy now 1', 'legacy now null');
+	watched.stop();
+	await watched.over;
+	const { events } = await scene.server.app.logline.read(scene.user, ['legacy'] as never[]);
+	expect(events.map(({ data }) => data)).toEqual(['now 1', 'now null']);
+});
+
+test('tells that a topic has ended, and goes on with the others', async () => {
+	await scene.insert('a', 1);
+	const watched = follow(['a', 'b']);
+	await watched.sees('a 1');
+	await scene.server.app.logline.end('a');
+	await until(() => watched.notes.includes('ended a'), { what: 'it is told' });
+	await scene.insert('b', 2);
+	await watched.sees('a 1', 'b 2');
+	watched.stop();
+	await watched.over;
+});
+
+test.each(['pointers', 'rooms/1/typing', 'rooms/*/typing'])(
+	'refuses a topic of signals, which would bring nothing: %s',
+	async (topic) => {
+		expect(await follow(['a', topic]).over).toBe('invalid_topics');
+	}
+);

@@ -30,12 +30,13 @@ const anything: TopicDefinition['schema'] = {
 };
 
 /**
- * Topics `a` to `e` replay completely, `recent` its last three events; `staff` is only for the user "boss". The patterns need
+ * Topics `a` to `e` replay completely, `recent` its last three events; `legacy` has an upcast; `staff` is only for the user "boss". The patterns need
  * grants; of clubs, a user sees only what came after the grant, and of desks, a new client gets the last three lines.
  */
 export const TEST_TOPICS: TopicRegistry = createRegistry([
 	Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((name) => [name, { schema: anything }])),
 	{ recent: { schema: anything, replay: { last: 3 } } },
+	{ legacy: { schema: anything, upcast: (data) => `now ${String(data)}` } },
 	{ staff: { schema: anything, access: (viewer) => viewer.name === 'boss' } },
 	{
 		'rooms/[room]/messages': { schema: anything, access: 'granted', presence: true },

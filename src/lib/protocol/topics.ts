@@ -78,7 +78,7 @@ export interface TopicDefinition<TData = unknown> {
 	schema: PayloadSchema<TData>;
 	/**
 	 * Turns data as an earlier version stored it into today's shape. It gets the data of every event, also of new ones, and
-	 * must return what the schema accepts. `logline.read` and consumers call it; a browser calls the one that its `SSEClient`
+	 * must return what the schema accepts. `logline.read`, `logline.watch` and consumers call it; a browser calls the one that its `SSEClient`
 	 * was given. The log itself is never rewritten. Pure: the browser may import it. Default: data is passed on as stored.
 	 */
 	upcast?: (data: unknown) => TData;

@@ -54,11 +54,12 @@ describe('a consumer', () => {
 		expect([...rows]).toEqual([{ topic: 'rooms/*/messages' }]);
 	});
 
-	test('gets old events in the shape that their topic has today', async () => {
+	test('gets old events in the shape that their topic has today, null too', async () => {
 		stand.consume(await stand.logline(), ['old']);
 		await stand.append('old', 1);
-		await handled(1);
-		expect(await stand.seen()).toEqual([{ now: 1 }]);
+		await stand.sql`insert into events (topic, data) values ('old', 'null')`;
+		await handled(2);
+		expect(await stand.seen()).toEqual([{ now: 1 }, { now: null }]);
 	});
 
 	test('goes on where it was, in another process', async () => {
@@ -84,6 +85,16 @@ describe('a consumer', () => {
 		await stand.append('a', 3);
 		await handled(1);
 		expect(await stand.seen()).toEqual([3]);
+	});
+
+	test('that begins now gets what is emitted right after it was asked for', async () => {
+		const logline = await stand.logline();
+		for (let n = 1; n <= 10; n++) {
+			stand.consume(logline, ['a'], { from: 'now', name: `now ${n}` });
+			await logline.append([{ topic: 'a', data: n }]);
+			await handled(1, `now ${n}`);
+			expect(await stand.seen(`now ${n}`)).toContain(n);
+		}
 	});
 
 	test('moves past what is not for it, so that its position does not grow old', async () => {

@@ -1,9 +1,13 @@
-/** A process with a consumer of topic "a". An event with the data "exit" ends it. */
+/**
+ * A process with a consumer of topic "a". An event with the data "exit" ends it. At one with the data "wait" it tells that it
+ * waits, and later what became of a statement that it then tries twice.
+ */
+import { setTimeout as pause } from 'node:timers/promises';
 import postgres from 'postgres';
 import { createLogline, type ConsumedEvent } from '../../../src/lib/server/index.ts';
 import type { Topic } from '../../../src/lib/protocol/index.ts';
 
-const [url = '', attempts = '13', backOffMs = '1000'] = process.argv.slice(2);
+const [url = '', attempts = '13', backOffMs = '1000', timeoutMs = '30000'] = process.argv.slice(2);
 
 // The parent process has died, so nobody would end this one.
 process.on('disconnect', () => process.exit(1));
@@ -21,11 +25,22 @@ logline.consume(
 		const { id, data } = event as { id: string; data: unknown };
 		await tx`insert into seen (name, event_id, data) values ('test', ${id}, ${tx.json(data as never)})`;
 		if (data === 'exit') process.exit(3);
+		if (data !== 'wait') return;
+		process.send?.('waits');
+		await pause(Number(timeoutMs) / 2);
+		const write = () => tx.unsafe(`insert into seen (name, data) values ('test', '"late"')`);
+		await write()
+			.catch(write)
+			.then(
+				() => process.send?.('written'),
+				(error: unknown) => process.send?.(String(error))
+			);
 	},
 	{
 		transaction: (work) => sql.begin(work),
 		attempts: Number(attempts),
-		backOffMs: Number(backOffMs)
+		backOffMs: Number(backOffMs),
+		timeoutMs: Number(timeoutMs)
 	}
 );
 process.send?.('consumes');

@@ -150,24 +150,6 @@ describe('an event that ends its process', () => {
 });
 
 describe('failures that are not the event’s', () => {
-	test('deadlocks and serialization failures set nothing aside: the batch is tried again', async () => {
-		let conflicts = 0;
-		stand.consume(await stand.logline(), ['a'], {
-			before: async (_, tx) => {
-				if (conflicts++ < 3) {
-					await tx.execute(
-						`do $$ begin raise exception 'could not serialize' using errcode = 'serialization_failure'; end $$`
-					);
-				}
-			}
-		});
-		await stand.append('a', 1, 2);
-		await handled(2);
-		expect(await stand.seen()).toEqual([1, 2]);
-		expect(await failures()).toHaveLength(0);
-		expect(await begun()).toBe(1);
-	});
-
 	test('a connection that is cut, at any moment, neither doubles nor sets aside', async () => {
 		const proxy = await startProxy(Number(new URL(stand.url).port || 5432));
 		const through = new URL(stand.url);

@@ -4,6 +4,7 @@ import { ATTEMPTS, PageSize, Turn } from './page-size.ts';
 import { readHead, readOldest, readPage, readWindowStarts } from './read.ts';
 import { EVERYONE, topicRange } from './topic-range.ts';
 import { TIMES, timeOf, type Times, type TopicStart } from './topics.ts';
+import type { TodaysShape } from './upcast.ts';
 
 /** An event for a server-rendered page. */
 export interface HistoryEvent {
@@ -37,6 +38,7 @@ const MAX_DEPTH = 200;
  *
  * It does not need one snapshot for all pages: ids become visible in order, so nothing is added below a committed position.
  *
+ * @param query.shape called for the data that the page carries
  * @param query.topics `last`: how many of the newest events of the topic; undefined: all. `after`: no event up to this id
  */
 export async function readHistory(
@@ -44,9 +46,10 @@ export async function readHistory(
 	query: {
 		userId: string;
 		topics: readonly { topic: string; last?: number | undefined; after?: bigint | undefined }[];
+		shape?: TodaysShape;
 	}
 ): Promise<{ events: HistoryEvent[]; cursor: string }> {
-	const { userId } = query;
+	const { userId, shape } = query;
 	const to = await readHead(on);
 	let starts: readonly TopicStart[] = await placeStarts(on, query, to);
 	const events: HistoryEvent[] = [];
@@ -65,7 +68,11 @@ export async function readHistory(
 			// The first event of a page may be larger than the remaining room.
 			if (room < 0) return { events, cursor: (event.id - 1n).toString() };
 			const { topic, data } = event;
-			events.push({ id: event.id.toString(), topic, ...carried(data), at: timeOf(page!.rows[i]!) });
+			const at = timeOf(page!.rows[i]!);
+			const shown: HistoryEvent = { id: event.id.toString(), topic, ...carried(data), at };
+			// What the page cannot carry, or Postgres does not hand out, is not here.
+			if (shape && data !== null && shown.json === undefined) shown.data = shape(shown);
+			events.push(shown);
 		}
 		if (!page?.more) return { events, cursor: (page ? to : position).toString() };
 		position = page.last ?? position;

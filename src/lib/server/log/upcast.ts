@@ -1,29 +1,32 @@
 import type { TopicRegistry } from '../../protocol/index.ts';
 import type { Logger } from '../work/logger.ts';
-import type { HistoryEvent } from './history.ts';
+
+/** An event whose data was parsed. */
+interface Parsed {
+	id: string;
+	topic: string;
+	data: unknown;
+}
+
+/** Returns the data of an event in today's shape. */
+export type TodaysShape = (event: Parsed) => unknown;
 
 /**
- * Returns events with their data in today's shape. An event whose `upcast` throws keeps the data as it is stored, and the
- * error is logged: one old event must not fail a page.
+ * Turns data as it is stored into today's shape, null too. An event whose `upcast` throws keeps the data as it is stored, and
+ * the error is logged: one old event must not fail a page or a watch. Do not call it for an event without its data.
  */
-export function upcastEvents(
-	registry: TopicRegistry,
-	events: readonly HistoryEvent[],
-	logger: Pick<Logger, 'error'>
-): HistoryEvent[] {
-	return events.map((event) => {
-		const upcast = registry.get(event.topic)?.upcast;
-		// An event that the page cannot carry has no data here.
-		if (!upcast || event.json !== undefined || event.data === null) return event;
+export function todaysShape(registry: TopicRegistry, logger: Pick<Logger, 'error'>): TodaysShape {
+	return ({ id, topic, data }) => {
+		const upcast = registry.get(topic)?.upcast;
+		if (!upcast) return data;
 		try {
-			return { ...event, data: upcast(event.data) };
+			return upcast(data);
 		} catch (error) {
-			const { id, topic } = event;
 			logger.error(
 				{ err: error, id, topic },
 				'the upcast of a topic fails: see npm run check:events'
 			);
-			return event;
+			return data;
 		}
-	});
+	};
 }

@@ -234,7 +234,8 @@ export interface Logline extends Reading, Exploring, Personal {
 	 * repeated when the transaction is. Call it before `start` or after.
 	 *
 	 * A handler that fails is tried again, later each time, and the others go on. After the last attempt its event goes to
-	 * `dead_letters`. Failures of the database do not count.
+	 * `dead_letters`. An outage of the database does not count. A handler that outlasts its transaction cannot write with `tx`
+	 * any more.
 	 *
 	 * @param name unique among the consumers of the log; a consumer with a new name begins anew
 	 * @param topics declared names, topics or wildcards: `rooms/*\/messages`

@@ -169,7 +169,8 @@ export async function startLog(options: LogOptions): Promise<Log> {
 	signals.start();
 	presence.start();
 	streams.connections.start();
-	consumers.begin(new SoleConnection(url, { name: 'consumers', settings: readSettings }));
+	const ofConsumers = new SoleConnection(url, { name: 'consumers', settings: readSettings });
+	consumers.begin(ofConsumers, () => tailer.tail);
 	const steps: Step[] = [
 		['consumers', () => consumers.stop(limits.shutdownGraceMs / 4), limits.shutdownGraceMs / 2],
 		['writer', () => writer.close()],

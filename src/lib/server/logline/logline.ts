@@ -9,7 +9,7 @@ import { settleGrants } from '../log/grants/read-grants.ts';
 import { checkGrant, giveGrant, takeGrant } from '../log/grants/write-grants.ts';
 import { insertIntoOutbox } from '../log/outbox.ts';
 import type { Appended, NewEvent, Transaction } from '../log/types.ts';
-import { upcastEvents } from '../log/upcast.ts';
+import { todaysShape } from '../log/upcast.ts';
 import { migrateLog } from '../schema/migrate-log.ts';
 import { checkSchemaName, DEFAULT_SCHEMA } from '../schema/schema-name.ts';
 import { encodeBlock } from '../sse/frames.ts';
@@ -45,6 +45,7 @@ export function createLogline(options: LoglineOptions): Logline {
 	const topics = registryOf(options.topics);
 	const limits = { ...DEFAULT_LIMITS, ...options.limits };
 	const consumers = new Consumers({ topics, schema, logger });
+	const shape = todaysShape(topics, logger);
 	const requests = new UnderWay();
 	const signalDoor = new SignalDoor();
 	/** Pending payload checks. Their events were accepted by `append`, so the writer must not close before them. */
@@ -166,9 +167,9 @@ export function createLogline(options: LoglineOptions): Logline {
 				last: replay,
 				after: floor
 			}));
-			const { events, cursor } = await readHistory(history, { userId: viewer.id, topics: wanted });
-			const shown = upcastEvents(topics, events, logger);
-			return { events: shown as ReadEvent<K>[], cursor, log: epoch, userID: viewer.id };
+			const query = { userId: viewer.id, topics: wanted, shape };
+			const { events, cursor } = await readHistory(history, query);
+			return { events: events as ReadEvent<K>[], cursor, log: epoch, userID: viewer.id };
 		},
 		async history(viewer, topic, { before = null, limit = 50 } = {}) {
 			const visible = await requireTopics(running(), viewer, [topic]);
@@ -177,7 +178,11 @@ export function createLogline(options: LoglineOptions): Logline {
 			return readHistoryPage(running().history, query);
 		},
 		watch: (names, options) =>
-			watch((asked, viewer) => running().streams.open(asked, viewer), names, options),
+			watch(
+				{ open: (...asked) => running().streams.open(...asked), topics, shape },
+				names,
+				options
+			),
 		async grant(scope, userID, { source, tx } = {}) {
 			checkGrant(topics, { scope, userID, source });
 			await giveGrant(running().pool, schema, { scope, userID, source }, tx);

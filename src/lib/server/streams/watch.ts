@@ -3,12 +3,16 @@ import {
 	CONTROL,
 	LoglineError,
 	type Denied,
+	type Ended,
 	type Gap,
 	type PayloadOf,
 	type SSETopicsMap,
-	type Topic
+	type Topic,
+	type TopicRegistry
 } from '../../protocol/index.ts';
+import type { TodaysShape } from '../log/upcast.ts';
 import { readBlocks } from '../sse/read-blocks.ts';
+import { isSignal } from './carried.ts';
 import type { StreamAsked } from './open.ts';
 import type { Authenticate, SignedInViewer } from './viewer.ts';
 
@@ -27,6 +31,8 @@ export interface WatchOptions {
 	onGap?: ((gap: Gap) => void) | undefined;
 	/** The viewer may not or no longer see a topic. The others go on. */
 	onDenied?: ((denied: Denied) => void) | undefined;
+	/** A topic accepts no more events, and all of them have been yielded. The others go on. */
+	onEnded?: ((ended: Ended) => void) | undefined;
 	/** Everything up to now has been yielded; what follows is live. */
 	onCaughtUp?: (() => void) | undefined;
 }
@@ -37,24 +43,39 @@ export type WatchedEvent<K extends Topic> = {
 		id: string;
 		/** Of a wildcard: the topic that it brought. */
 		topic: P extends `${string}*${string}` ? string : P;
+		/** In today's shape, if the topic declares `upcast`. */
 		data: PayloadOf<P, SSETopicsMap>;
 	};
 }[K];
+
+/** What a watch needs. */
+export interface WatchParts {
+	/** Opens a stream. */
+	open: (asked: StreamAsked, authenticate: Authenticate) => Promise<Response>;
+	topics: TopicRegistry;
+	shape: TodaysShape;
+}
 
 /**
  * Yields events for a part of the server, by the rules of a stream: it *is* one, with its place in the limits, and this
  * function is its client. A slow loop costs no memory: the stream then reads on from the log.
  *
- * @param open opens a stream
- * @throws LoglineError `unauthorized` (401): the session has ended; `watch_ended` (503): the server shuts down, or the stream
+ * @throws LoglineError `invalid_topics`: one is of signals, which are not in the log; `unauthorized` (401): the session has ended; `watch_ended` (503): the server shuts down, or the stream
  *   has reached its maximum age. Begin again after the greatest id. Also what opening a stream throws.
  */
 export async function* watch<K extends Topic>(
-	open: (asked: StreamAsked, authenticate: Authenticate) => Promise<Response>,
+	{ open, topics: registry, shape }: WatchParts,
 	topics: readonly K[],
 	options: WatchOptions
 ): AsyncGenerator<WatchedEvent<K>, void, void> {
-	const { viewer, after, signal, onGap, onDenied, onCaughtUp } = options;
+	const { viewer, after, signal, onGap, onDenied, onEnded, onCaughtUp } = options;
+	const ofSignals = topics.find((topic) => isSignal(registry, topic));
+	if (ofSignals !== undefined) {
+		throw new LoglineError(
+			'invalid_topics',
+			`"${ofSignals}" is a topic of signals. They are not in the log, and a watch yields events of the log only. Leave it out; a browser gets signals through its stream.`
+		);
+	}
 	if (signal?.aborted) return;
 	const searchParams = new URLSearchParams({ client: `watch-${randomUUID()}` });
 	for (const topic of topics) searchParams.append('topics', topic);
@@ -71,6 +92,7 @@ export async function* watch<K extends Topic>(
 			if (event === null || event === CONTROL.keepAlive || event === CONTROL.subscribed) continue;
 			if (event === CONTROL.gap) onGap?.(JSON.parse(data) as Gap);
 			else if (event === CONTROL.denied) onDenied?.(JSON.parse(data) as Denied);
+			else if (event === CONTROL.ended) onEnded?.(JSON.parse(data) as Ended);
 			else if (event === CONTROL.caughtUp) onCaughtUp?.();
 			else if (event === CONTROL.signedOut) {
 				throw new LoglineError(
@@ -80,7 +102,8 @@ export async function* watch<K extends Topic>(
 				);
 			} else if (event === CONTROL.timeout) break;
 			else if (id !== null) {
-				yield { id, topic: event, data: JSON.parse(data) as unknown } as WatchedEvent<K>;
+				const stored = { id, topic: event, data: JSON.parse(data) as unknown };
+				yield { ...stored, data: shape(stored) } as WatchedEvent<K>;
 			}
 		}
 		if (signal?.aborted) return;

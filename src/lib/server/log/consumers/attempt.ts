@@ -1,9 +1,8 @@
-import type { Topic } from '../../../protocol/index.ts';
-import { mayPass } from '../../database/transient.ts';
 import type { Transaction } from '../types.ts';
 import { textOf } from './failures.ts';
+import { Loan } from './loan.ts';
 import { inSavepoint } from './savepoint.ts';
-import type { ConsumerHandler, Event } from './types.ts';
+import type { EventHandler, Event } from './types.ts';
 
 /** A handler was not waited for any longer. Its transaction must not be committed: the handler may still write with it. */
 export class GivenUp extends Error {
@@ -27,41 +26,38 @@ export interface Limits {
  * Runs the handler for one event, under a savepoint.
  *
  * @returns null: it is handled; else why it failed. What it has written is taken back then.
- * @throws {@link GivenUp}; or an error that is not the event's: the database is away or refuses for reasons of its own
+ * @throws {@link GivenUp}; or the error of the savepoint, if it could not be begun
  */
-export async function attempt<K extends Topic, Tx extends Transaction>(
+export async function attempt<Tx extends Transaction>(
 	tx: Tx,
-	handler: ConsumerHandler<K, Tx>,
+	handler: EventHandler<Tx>,
 	event: Event,
 	limits: Limits
 ): Promise<string | null> {
-	let reached: 'savepoint' | 'handler' | 'end' = 'savepoint';
+	let reached: 'savepoint' | 'handler' = 'savepoint';
 	let thrown: { error: unknown } | null = null;
 	const failed = () => thrown;
+	const loan = new Loan();
 	try {
 		await inSavepoint(tx, async (inner) => {
 			reached = 'handler';
 			try {
-				// The handler's own type of event was checked by `consume`.
-				await within(limits, event, async () => handler(event.given as never, inner));
+				await within(limits, event, async () => handler(event, loan.lend(inner)));
 			} catch (error) {
 				thrown = { error };
 				throw error;
+			} finally {
+				loan.end();
 			}
-			reached = 'end';
 		});
 		return null;
 	} catch (error) {
-		if (reached === ('savepoint' as string) || isLostTransaction(error)) throw error;
+		if (reached === ('savepoint' as string)) throw error;
 		const own = failed();
 		if (own?.error instanceof GivenUp) throw own.error;
-		// The handler has swallowed the error of a statement, or has ended the savepoint.
-		if (own === null) {
-			if (mayPass(error)) throw error;
-			return textOf(error);
-		}
-		if (isOfDatabase(own.error)) throw own.error;
-		return textOf(own.error);
+		// An error says nothing of where it came from. If it is ours, that is noted on the transaction fails, too. Without one
+		// of its own, the handler has swallowed the error of a statement, or has ended the savepoint.
+		return textOf(own === null ? error : own.error);
 	}
 }
 
@@ -69,22 +65,11 @@ export async function attempt<K extends Topic, Tx extends Transaction>(
 export function isLostTransaction(error: unknown): boolean {
 	const { code, cause } = (error ?? {}) as Record<'code' | 'cause', unknown>;
 	if (code === undefined && cause !== undefined) return isLostTransaction(cause);
-	return code === 'transaction_lost' || code === NO_TRANSACTION || code === NO_SAVEPOINT;
+	return typeof code === 'string' && LOST.test(code);
 }
 
-const NO_TRANSACTION = '25P01';
-const NO_SAVEPOINT = '3B001';
-
-/**
- * @returns true when Postgres says that the same statement may succeed later: a deadlock, a serialization failure, a disk
- *   that is full. Errors of the network may come from anywhere; if our own connection is lost, the next statement tells.
- */
-function isOfDatabase(error: unknown): boolean {
-	const { code, cause } = (error ?? {}) as Record<'code' | 'cause', unknown>;
-	if (code === undefined && cause !== undefined) return isOfDatabase(cause);
-	// A statement that was cancelled took too long: for an event, this may never pass.
-	return typeof code === 'string' && /^\d\w{4}$/.test(code) && code !== '57014' && mayPass(error);
-}
+/** By its id, by its loan, or by Postgres: no transaction, no savepoint. */
+const LOST = /^(transaction_lost|transaction_over|25P01|3B001)$/;
 
 /** Waits for a handler, within its limits. */
 function within(

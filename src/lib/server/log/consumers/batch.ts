@@ -1,10 +1,10 @@
-import type { Topic } from '../../../protocol/index.ts';
 import { arrayLiteral } from '../../database/array-literal.ts';
 import { literal, lostTransaction, nameIn, runIn } from '../transaction.ts';
 import type { Transaction } from '../types.ts';
 import { attempt } from './attempt.ts';
 import { noteFailure, noteSuccess, stillIn, type Claim, type Held } from './failures.ts';
-import type { ConsumeOptions, ConsumerHandler, Event, Seen } from './types.ts';
+import { Loan } from './loan.ts';
+import type { ConsumeOptions, EventHandler, Event, Seen } from './types.ts';
 
 /** A batch ends when its handlers have taken this long together, so that others get their turn. Milliseconds. */
 const BATCH_MS = 1000;
@@ -13,13 +13,13 @@ const BATCH_MS = 1000;
 const SPARE_MS = 30_000;
 
 /** What a consumer does. */
-export interface Job<K extends Topic, Tx extends Transaction> {
+export interface Job<Tx extends Transaction> {
 	name: string;
 	/** The log's schema. */
 	schema: string;
 	/** Stored names of its topics. */
 	topics: readonly string[];
-	handler: ConsumerHandler<K, Tx>;
+	handler: EventHandler<Tx>;
 	options: Required<Omit<ConsumeOptions<Tx>, 'from' | 'onGap'>>;
 	/** Aborts when a handler must not be waited for any longer. */
 	giveUp: AbortSignal;
@@ -48,8 +48,8 @@ export interface BatchEnd {
  * @param batch.isEnough asked between two events: true ends the batch early
  * @returns null: another process is at work, and nothing was done
  */
-export async function handleBatch<K extends Topic, Tx extends Transaction>(
-	job: Job<K, Tx>,
+export async function handleBatch<Tx extends Transaction>(
+	job: Job<Tx>,
 	seen: readonly Seen[],
 	batch: {
 		events: readonly Event[];
@@ -95,8 +95,8 @@ export async function handleBatch<K extends Topic, Tx extends Transaction>(
  * @param event null: it was trimmed
  * @returns null: another process is at work, and nothing was done; else the error, if it failed again
  */
-export async function handleAgain<K extends Topic, Tx extends Transaction>(
-	job: Job<K, Tx>,
+export async function handleAgain<Tx extends Transaction>(
+	job: Job<Tx>,
 	claim: Claim,
 	event: Event | null
 ): Promise<{ error: string | null; forGood: boolean } | null> {
@@ -130,29 +130,66 @@ export async function handleAgain<K extends Topic, Tx extends Transaction>(
 	return end;
 }
 
-/** Runs work in the application's transaction, and makes sure that it ran and that its error is not lost. */
-async function inTransactionOf<K extends Topic, Tx extends Transaction>(
-	{ options }: Job<K, Tx>,
+/** The transaction was refused at its commit, for what a handler has written. */
+export class Refused extends Error {
+	constructor(cause: unknown) {
+		super('The transaction was refused at its commit', { cause });
+	}
+}
+
+/**
+ * Runs work in the application's transaction, and makes sure that it ran and that its error is not lost.
+ *
+ * @throws {@link Refused}
+ */
+async function inTransactionOf<Tx extends Transaction>(
+	{ options }: Job<Tx>,
 	work: (tx: Tx) => Promise<void>
 ): Promise<void> {
 	let failure: { error: unknown } | null = null;
 	let runs = 0;
+	let isDone = false;
 	let isLate = false;
-	const done = options.transaction(async (tx) => {
+	let loan = new Loan();
+	const lent = async (tx: Tx) => {
 		runs++;
 		failure = null;
+		isDone = false;
 		try {
 			if (isLate) throw lostTransaction();
 			await work(tx);
+			isDone = true;
 		} catch (error) {
 			failure = { error };
 			throw error;
 		}
-	});
-	await within(options.timeoutMs + SPARE_MS, done).finally(() => (isLate = true));
+	};
+	const run = async () =>
+		options.transaction((tx) => {
+			loan.end();
+			loan = new Loan();
+			return loan.during(lent)(tx);
+		});
+	const done = run().finally(() => loan.end());
+	try {
+		await within(options.timeoutMs + SPARE_MS, done);
+	} catch (error) {
+		throw isDone && isAnswer(error) ? new Refused(error) : error;
+	} finally {
+		isLate = true;
+	}
 	const hidden = failure as { error: unknown } | null;
 	if (hidden) throw hidden.error;
 	if (runs === 0) throw new Error('The option `transaction` of a consumer did not run its work.');
+}
+
+/** @returns true when Postgres has answered, and goes on with the session */
+function isAnswer(error: unknown): boolean {
+	const { code, cause } = (error ?? {}) as Record<'code' | 'cause', unknown>;
+	if (code === undefined && cause !== undefined) return isAnswer(cause);
+	return (
+		typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^(EPIPE|08|57P|25P)/.test(code)
+	);
 }
 
 /** A client may forget a statement when its connection is lost. While it still has it, its locks keep others away. */
@@ -170,19 +207,31 @@ async function within(ms: number, done: Promise<unknown>): Promise<void> {
 }
 
 /**
+ * SQL: bounds what the transaction may do, since its rows keep all other processes away. A process that is frozen keeps it no
+ * longer than a handler may take, and a statement does not either.
+ */
+function bounded(timeoutMs: number): string {
+	const idle = Math.min(Math.ceil(timeoutMs + Math.min(timeoutMs, 10_000)), 2 ** 31 - 1);
+	// Milliseconds; 0 is none. The application's own limit stays if it is shorter.
+	const own = `extract(epoch FROM current_setting('statement_timeout')::interval) * 1000`;
+	return `set_config('idle_in_transaction_session_timeout', '${idle}', true),
+		set_config('statement_timeout', least(nullif((${own})::bigint, 0), ${idle})::text, true)`;
+}
+
+/**
  * Locks the rows of the consumer. This alone excludes other processes.
  *
  * @param seen how the rows must be; null: as they are
  * @returns null when another process is at work
  */
-async function hold<K extends Topic, Tx extends Transaction>(
-	{ schema, name, topics }: Job<K, Tx>,
+async function hold<Tx extends Transaction>(
+	{ schema, name, topics, options: { timeoutMs } }: Job<Tx>,
 	tx: Tx,
 	seen: readonly Seen[] | null
 ): Promise<Held<Tx> | null> {
 	const rows = (await runIn(
 		tx,
-		`SELECT topic, position::text AS position, pg_current_xact_id()::text AS xact
+		`SELECT topic, position::text AS position, pg_current_xact_id()::text AS xact, ${bounded(timeoutMs)}
 		FROM ${nameIn(schema, 'consumers')}
 		WHERE name = ${literal(name)} AND topic = ANY (${literal(arrayLiteral(topics))}::text[]) FOR UPDATE SKIP LOCKED`
 	)) as { topic: string; position: string; xact: string }[];

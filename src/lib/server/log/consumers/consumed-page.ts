@@ -110,5 +110,10 @@ function toEvent(row: Row, topics: ConsumedTopics): Event {
 		data: row.data === null ? null : (JSON.parse(row.data) as unknown),
 		at: timeOf(row)
 	};
-	return { id: BigInt(row.id), topic: row.topic, given: given as unknown as ConsumedEvent<Topic> };
+	return {
+		id: BigInt(row.id),
+		topic: row.topic,
+		hasData: row.data !== null,
+		given: given as unknown as ConsumedEvent<Topic>
+	};
 }

@@ -4,18 +4,25 @@ import type { Logger } from '../../work/logger.ts';
 import type { LogEvent, Transaction } from '../types.ts';
 import { ConsumedTopics } from './consumed-topics.ts';
 import { OneConsumer } from './one-consumer.ts';
-import type { Consumer, ConsumeOptions, ConsumerHandler } from './types.ts';
+import type {
+	ConsumedEvent,
+	Consumer,
+	ConsumeOptions,
+	ConsumerHandler,
+	EventHandler
+} from './types.ts';
 
 /** Longest name of a consumer, in characters. */
 const MAX_NAME = 100;
 
-type Any = Pick<OneConsumer<Topic, Transaction>, keyof OneConsumer<Topic, Transaction>>;
+type Any = Pick<OneConsumer<Transaction>, keyof OneConsumer<Transaction>>;
 
 /** The consumers of a process. */
 export class Consumers {
 	readonly #parts: { topics: TopicRegistry; schema: string; logger: Logger };
 	readonly #all = new Map<string, Any>();
 	#connection: SoleConnection | null = null;
+	#tail: () => bigint = () => 0n;
 	#stopped = false;
 
 	constructor(parts: { topics: TopicRegistry; schema: string; logger: Logger }) {
@@ -44,7 +51,7 @@ export class Consumers {
 		}
 		checkOptions(options);
 		const consumed = new ConsumedTopics(this.#parts.topics, topics);
-		const consumer = new OneConsumer<K, Tx>({
+		const consumer = new OneConsumer<Tx>({
 			...this.#parts,
 			name,
 			topics: consumed,
@@ -52,7 +59,7 @@ export class Consumers {
 			options
 		});
 		this.#all.set(name, consumer);
-		if (this.#connection) consumer.begin(this.#connection);
+		if (this.#connection) consumer.begin(this.#connection, this.#tail());
 		return {
 			name,
 			get failing() {
@@ -71,10 +78,12 @@ export class Consumers {
 	/** An `upcast` that throws fails its event, as the handler would. */
 	#inTodaysShape<K extends Topic, Tx extends Transaction>(
 		handler: ConsumerHandler<K, Tx>
-	): ConsumerHandler<K, Tx> {
-		return (event, tx) => {
-			const upcast = this.#parts.topics.get(event.topic)?.upcast;
-			if (!upcast || event.data === null) return handler(event, tx);
+	): EventHandler<Tx> {
+		return ({ given, topic, hasData }, tx) => {
+			// The type of its topics was checked by `consume`.
+			const event = given as unknown as ConsumedEvent<K>;
+			const upcast = this.#parts.topics.get(topic)?.upcast;
+			if (!upcast || !hasData) return handler(event, tx);
 			const today: unknown = { ...event, data: upcast(event.data) };
 			return handler(today as typeof event, tx);
 		};
@@ -88,10 +97,14 @@ export class Consumers {
 		}));
 	}
 
-	/** @param connection used only by the consumers, which also close it */
-	begin(connection: SoleConnection): void {
+	/**
+	 * @param connection used only by the consumers, which also close it
+	 * @param tail newest id that this process has read
+	 */
+	begin(connection: SoleConnection, tail: () => bigint): void {
 		this.#connection = connection;
-		for (const consumer of this.#all.values()) consumer.begin(connection);
+		this.#tail = tail;
+		for (const consumer of this.#all.values()) consumer.begin(connection, tail());
 	}
 
 	/** Call it with events that have just been read. */

@@ -1,4 +1,3 @@
-import type { Topic } from '../../../protocol/index.ts';
 import type { Queryable } from '../../database/queryable.ts';
 import { mayPass } from '../../database/transient.ts';
 import type { Logger } from '../../work/logger.ts';
@@ -7,7 +6,7 @@ import { Trouble } from '../../work/trouble.ts';
 import { PageSize } from '../page-size.ts';
 import type { LogEvent, Transaction } from '../types.ts';
 import { GivenUp, isLostTransaction } from './attempt.ts';
-import { handleAgain, handleBatch, type Job, type KnownFailure } from './batch.ts';
+import { handleAgain, handleBatch, Refused, type Job, type KnownFailure } from './batch.ts';
 import {
 	gapOf,
 	readConsumed,
@@ -26,14 +25,7 @@ import {
 	passBy,
 	takeBackBatch
 } from './positions.ts';
-import type {
-	Consumer,
-	ConsumeOptions,
-	ConsumerGap,
-	ConsumerHandler,
-	Event,
-	Seen
-} from './types.ts';
+import type { Consumer, ConsumeOptions, ConsumerGap, EventHandler, Event, Seen } from './types.ts';
 
 /** Events of one transaction, at most: for each one more, Postgres remembers a savepoint. */
 const BATCH = 64;
@@ -51,21 +43,23 @@ const ENDED = 'Its attempts have not ended: the process has, or the transaction 
 type State = 'more' | 'all' | 'busy';
 
 /** What a consumer is made of. */
-export interface ConsumerParts<K extends Topic, Tx extends Transaction> {
+export interface ConsumerParts<Tx extends Transaction> {
 	name: string;
 	schema: string;
 	topics: ConsumedTopics;
-	handler: ConsumerHandler<K, Tx>;
+	handler: EventHandler<Tx>;
 	options: ConsumeOptions<Tx>;
 	logger: Logger;
 }
 
 /** One consumer: handles the events of its topics one after the other, across all processes. */
-export class OneConsumer<K extends Topic, Tx extends Transaction> implements Consumer {
+export class OneConsumer<Tx extends Transaction> implements Consumer {
 	readonly name: string;
 	readonly #topics: ConsumedTopics;
-	readonly #job: Job<K, Tx>;
+	readonly #job: Job<Tx>;
 	readonly #from: 'beginning' | 'now';
+	/** Behind it, a topic begins that has no position yet. */
+	#start = 0n;
 	readonly #onGap: (gap: ConsumerGap) => unknown;
 	readonly #logger: Logger;
 	readonly #failures: Trouble;
@@ -84,7 +78,7 @@ export class OneConsumer<K extends Topic, Tx extends Transaction> implements Con
 	#stopping = false;
 	#lag = 0;
 
-	constructor({ name, schema, topics, handler, options, logger }: ConsumerParts<K, Tx>) {
+	constructor({ name, schema, topics, handler, options, logger }: ConsumerParts<Tx>) {
 		this.name = name;
 		this.#topics = topics;
 		this.#from = options.from ?? 'beginning';
@@ -110,9 +104,13 @@ export class OneConsumer<K extends Topic, Tx extends Transaction> implements Con
 		return this.#lag;
 	}
 
-	/** @param on for statements of its own, each committed at once */
-	begin(on: Queryable): void {
+	/**
+	 * @param on for statements of its own, each committed at once
+	 * @param tail an id that was committed before the consumer was asked for: what is emitted later is behind it
+	 */
+	begin(on: Queryable, tail: bigint): void {
 		if (this.#stopping) return;
+		if (this.#from === 'now') this.#start = tail;
 		this.#on = on;
 		this.#loop = startLoop({
 			name: `consumer ${this.name}`,
@@ -143,7 +141,7 @@ export class OneConsumer<K extends Topic, Tx extends Transaction> implements Con
 		const { topics } = this.#job;
 		const { rows, head, given, dueInMs, isOld } = await look(on, this.name, topics);
 		if (rows.length < topics.length) {
-			await addTopics(on, this.name, topics, this.#from);
+			await addTopics(on, this.name, topics, this.#start);
 			return 0;
 		}
 		const beyond = rows.filter(({ position }) => position > given);
@@ -268,4 +266,5 @@ export class OneConsumer<K extends Topic, Tx extends Transaction> implements Con
 }
 
 /** @returns true when it is the database's fault, or nobody's, and not the event's */
-const isPassing = (error: unknown) => mayPass(error) || isLostTransaction(error);
+const isPassing = (error: unknown) =>
+	!(error instanceof Refused) && (mayPass(error) || isLostTransaction(error));

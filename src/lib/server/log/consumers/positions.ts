@@ -65,18 +65,21 @@ export async function look(on: Queryable, name: string, topics: readonly string[
 	};
 }
 
-/** Adds the rows of topics that the consumer has not read before. */
+/**
+ * Adds the rows of topics that the consumer has not read before.
+ *
+ * @param position behind which it begins
+ */
 export async function addTopics(
 	on: Queryable,
 	name: string,
 	topics: readonly string[],
-	from: 'beginning' | 'now'
+	position: bigint
 ): Promise<void> {
-	const position = from === 'now' ? '(SELECT coalesce(max(id), 0) FROM events)' : '0';
 	await on.query(
-		`INSERT INTO consumers (name, topic, position) SELECT $1, topic, ${position} FROM unnest($2::text[]) AS own(topic)
+		`INSERT INTO consumers (name, topic, position) SELECT $1, topic, $3::bigint FROM unnest($2::text[]) AS own(topic)
 		ON CONFLICT DO NOTHING`,
-		[name, arrayLiteral(topics)]
+		[name, arrayLiteral(topics), position.toString()]
 	);
 }
 

@@ -13,10 +13,11 @@ export async function inSavepoint<Tx extends Transaction>(
 	tx: Tx,
 	work: (inner: Tx) => Promise<void>
 ): Promise<void> {
-	const { transaction, savepoint } = tx as { transaction?: Scope; savepoint?: Scope };
+	const scoped = tx as { transaction?: Scope; savepoint?: Scope };
 	const own = work as (inner: Transaction) => Promise<void>;
-	if ('execute' in tx && typeof transaction === 'function') await transaction.call(tx, own);
-	else if (typeof savepoint === 'function') await savepoint.call(tx, own);
+	// Called as methods: so the loan of the transaction sees what is asked for.
+	if ('execute' in tx && scoped.transaction) await scoped.transaction(own);
+	else if (scoped.savepoint) await scoped.savepoint(own);
 	else {
 		await runIn(tx, 'SAVEPOINT logline_event');
 		try {

@@ -34,6 +34,9 @@ export type ConsumerHandler<K extends Topic, Tx extends Transaction> = (
 	tx: Tx
 ) => unknown;
 
+/** A handler, as the consumer calls it. */
+export type EventHandler<Tx extends Transaction> = (event: Event, tx: Tx) => unknown;
+
 /** Options of `Logline.consume`. Times in milliseconds. */
 export interface ConsumeOptions<Tx extends Transaction> {
 	/**
@@ -42,11 +45,15 @@ export interface ConsumeOptions<Tx extends Transaction> {
 	 * write the tables `consumers`, `consumer_failures` and `dead_letters` of the log.
 	 */
 	transaction: (work: (tx: Tx) => Promise<void>) => Promise<unknown>;
-	/** Where a consumer begins that has no position yet. Default `'beginning'`. */
+	/**
+	 * Where a consumer begins that has no position yet. `'now'`: with the events that are emitted after the call of `consume`,
+	 * or after `start`; one that was emitted just before it may come, too. Default `'beginning'`.
+	 */
 	from?: 'beginning' | 'now' | undefined;
 	/**
-	 * How long a handler may take. After it, its transaction is rolled back, and the event counts as failed. Keep it below
-	 * the `idle_in_transaction_session_timeout` of the client. Default 30,000.
+	 * How long a handler may take. After it, its transaction is rolled back, `tx` refuses further statements, and the event
+	 * counts as failed. The transaction's `idle_in_transaction_session_timeout` and `statement_timeout` follow from it.
+	 * Default 30,000.
 	 */
 	timeoutMs?: number | undefined;
 	/** How often an event is tried before it goes to `dead_letters`. Default 13: with the default `backOffMs`, for an hour. */
@@ -75,6 +82,8 @@ export interface Consumer {
 export interface Event {
 	id: bigint;
 	topic: string;
+	/** False: Postgres does not hand its data out. */
+	hasData: boolean;
 	/** What the handler gets. */
 	given: ConsumedEvent<Topic>;
 }
