@@ -274,7 +274,7 @@ describe('the explorer', () => {
 		await scene.insert('a', JSON.parse(`${'{"a":'.repeat(100)}1${'}'.repeat(100)}`));
 		await scene.insert('b', 'short');
 		const where = [{ path: `$${'.**'.repeat(8)}.none`, value: 'x' }];
-		const searches = Array.from({ length: 4 }, () =>
+		const searches = Array.from({ length: 2 }, () =>
 			explorer()
 				.explore(viewer(), { where })
 				.catch((error: unknown) => error)
@@ -283,9 +283,9 @@ describe('the explorer', () => {
 			const [row] = await scene.sql`
 				select count(*)::int as count from pg_stat_activity
 				where state = 'active' and query like '%jsonb_path_exists%' and pid <> pg_backend_pid()`;
-			return row!.count >= 2;
+			return row!.count >= 1;
 		};
-		await until(running, { what: 'the searches run' });
+		await until(running, { what: 'a search runs' });
 		const history = explorer().history(viewer(), 'b');
 		const first = await Promise.race([history, ...searches]);
 		expect(first).toMatchObject({ events: [{ topic: 'b' }] });

@@ -120,7 +120,7 @@ test(
 			const chat = await fetch(`${app.url}/api/events?topics=message`, { headers: { cookie } });
 			try {
 				expect(chat.status).toBe(400);
-				expect(await chat.text()).toContain('Topics: logs, notifications, orders.');
+				expect(await chat.text()).toContain('Topics: logs, notifications, inbox, orders.');
 				await stream.caughtUp();
 				expect(await order(app, cookie, 'A book')).toBe(200);
 				expect((await stream.arrived('orders')).data).toEqual({ item: 'A book' });

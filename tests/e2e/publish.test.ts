@@ -213,6 +213,10 @@ test('a feed with keys that a crash of the server has cut is sent again, and eac
 	await until(async () => (await logged('crash')).length > 500, { what: 'the feed has begun' });
 	await app.kill9();
 	expect(await cut).toMatch(/ECONNRESET|EPIPE/);
+	// What the server had sent is still written, or not.
+	const connected = () => sql`select from pg_stat_activity
+		where datname = current_database() and application_name <> 'logline e2e test'`;
+	await until(async () => (await connected()).length === 0, { what: 'its connections have ended' });
 	const before = (await logged('crash')).length;
 	expect(before).toBeLessThan(count);
 	await app.restart();

@@ -30,8 +30,9 @@ const anything: TopicDefinition['schema'] = {
 };
 
 /**
- * Topics `a` to `e` replay completely, `recent` its last three events; `legacy` has an upcast; `staff` is only for the user "boss". The patterns need
- * grants; of clubs, a user sees only what came after the grant, and of desks, a new client gets the last three lines.
+ * Topics `a` to `e` replay completely, `recent` its last three events; `legacy` has an upcast; `staff` is only for the user
+ * "boss". The patterns need grants; of clubs, a user sees only what came after the grant, and of desks, a new client gets the
+ * last three lines.
  */
 export const TEST_TOPICS: TopicRegistry = createRegistry([
 	Object.fromEntries(['a', 'b', 'c', 'd', 'e'].map((name) => [name, { schema: anything }])),

@@ -28,7 +28,8 @@ logline.consume(
 		if (data !== 'wait') return;
 		process.send?.('waits');
 		await pause(Number(timeoutMs) / 2);
-		const write = () => tx.unsafe(`insert into seen (name, data) values ('test', '"late"')`);
+		// Async, because a transaction that is over refuses the call itself.
+		const write = async () => tx.unsafe(`insert into seen (name, data) values ('test', '"late"')`);
 		await write()
 			.catch(write)
 			.then(

@@ -1,4 +1,4 @@
-/** Figures of the benchmark (docs/benchmark.md) that the page shows. `tests/docs/figures.test.ts` holds them against it. */
+/** Figures of the benchmark (docs/benchmark.md) that the page shows. `figures.test.ts` holds them against it. */
 export const FIGURES = [
 	{
 		figure: '1.8',

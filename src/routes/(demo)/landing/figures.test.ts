@@ -1,12 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { expect, it } from 'vitest';
-import { CONDITIONS, FIGURES } from '../../src/routes/(demo)/landing/figures.ts';
+import { CONDITIONS, FIGURES } from './figures.ts';
 
 it('the figures of the start page are those of the newest benchmark', async () => {
 	const page = await readFile('docs/benchmark.md', 'utf8');
 	for (const { measure, figure, unit, text } of FIGURES) {
 		const row = page.split('\n').find((line) => line.startsWith(`| ${measure}, ${unit} |`));
-		expect(row, `${measure}: see src/routes/(demo)/landing/figures.ts`).toContain(`| ${figure} (`);
+		expect(row, `${measure}: see figures.ts beside this test`).toContain(`| ${figure} (`);
 		const [, times] = /([\d.]+) times what INSERT and NOTIFY/.exec(text) ?? [];
 		if (times) expect(row).toMatch(new RegExp(`INSERT \\+ NOTIFY: [^→]*→ \\*\\*${times} ×`));
 	}
