@@ -22,6 +22,26 @@ test('a topic with a replay window begins with its last events', async () => {
 	expect(again.data('recent')).toEqual([11, 12, 13, 14, 15]);
 });
 
+test('a replay window is the one of the moment when the server reads the request, however long that was under way', async () => {
+	scene = await openScene();
+	await scene.insert('recent', 1, 2, 3);
+	const client = await scene.sql.begin(async (sql) => {
+		await sql`lock table topic_subscriptions`;
+		const asking = scene.open('topics=recent');
+		await until(
+			async () =>
+				(
+					await sql`select from pg_locks where relation = 'topic_subscriptions'::regclass and not granted`
+				).length > 0,
+			{ what: 'the request waits' }
+		);
+		await scene.insert('recent', 4, 5, 6, 7, 8);
+		return asking;
+	});
+	await client.caughtUp();
+	expect(client.data('recent')).toEqual([6, 7, 8]);
+});
+
 test('a replay window whose first catch-up breaks off, at any byte, is not forgotten, and nothing that came since is lost', async () => {
 	scene = await openScene({ maxConnectionsPerUser: 1000 });
 	await scene.insert('a', 1, 2, 3);

@@ -14,8 +14,8 @@ interface Held {
 	readonly decider: string;
 	readonly n: number;
 	readonly since: number;
-	/** Where the log was, at most, when the client first asked for it. */
-	readonly asked: number;
+	/** Where the log was, at most, when something first came of what it had asked for. null: nothing has. */
+	answered: number | null;
 	readonly seen: Set<number>;
 	/** Up to here, everything that is owed was found to be there, in the run that began at `run`. */
 	checkedTo: number;
@@ -47,6 +47,7 @@ export class ClientAudit {
 
 	run(): void {
 		for (const entry of this.#journal.entries) {
+			if (entry.kind !== 'asks' && entry.kind !== 'connects') this.#answers(entry.at);
 			if (entry.kind === 'asks') this.#asks(entry);
 			else if (entry.kind === 'connects') this.#connects(entry);
 			else if (entry.kind === 'event') this.#event(entry);
@@ -58,7 +59,12 @@ export class ClientAudit {
 		this.#end();
 	}
 
-	#asks({ names, fresh, cursor, at }: Of<'asks'>): void {
+	/** A server that has sent something has begun the topics of the request, because it computes all of them first. */
+	#answers(at: number): void {
+		for (const held of this.#held.values()) held.answered ??= this.#log.heads.high(at);
+	}
+
+	#asks({ names, fresh, cursor }: Of<'asks'>): void {
 		for (const place of PLACES) {
 			const { topic } = place;
 			const decider = deciderOf(topic, names.keys());
@@ -70,21 +76,21 @@ export class ClientAudit {
 				// Without a marker, no server has recorded the subscription yet, and no cursor speaks for it.
 				const marked = this.#log.subscribed.get(`${userId} ${client} ${decider} ${n}`) ?? Infinity;
 				const since = cursor === 0 ? 0 : marked;
-				this.#held.set(topic, this.#fresh(place, decider, n, since, this.#log.heads.high(at)));
+				this.#held.set(topic, this.#fresh(place, decider, n, since, null));
 			}
 		}
 	}
 
-	#fresh(place: Place, decider: string, n: number, since: number, asked: number): Held {
+	#fresh(place: Place, decider: string, n: number, since: number, answered: number | null): Held {
 		const nothing = { seen: new Set<number>(), wire: new Set<number>() };
 		return {
-			...{ place, decider, n, since, asked, ...nothing },
+			...{ place, decider, n, since, answered, ...nothing },
 			...{ checkedTo: 0, run: -1, last: 0, told: false }
 		};
 	}
 
-	#forget({ place, decider, n, since, asked, told }: Held): Held {
-		const anew = this.#fresh(place, decider, n, since, asked);
+	#forget({ place, decider, n, since, answered, told }: Held): Held {
+		const anew = this.#fresh(place, decider, n, since, answered);
 		anew.told = told;
 		this.#held.set(place.topic, anew);
 		return anew;
@@ -95,6 +101,8 @@ export class ClientAudit {
 		this.#cursor = this.#furthest = cursor;
 		this.#back = 0;
 		for (const held of this.#held.values()) {
+			// Who comes without a cursor begins anew.
+			if (cursor === 0) held.answered = null;
 			held.wire.clear();
 			held.last = 0;
 			held.told = false;
@@ -223,20 +231,26 @@ export class ClientAudit {
 			if (!seen.has(row.id)) {
 				this.#find(
 					finding,
-					`${place.topic} ${row.id} at ${position}; ${this.#describeRuns(place.topic)}`
+					`${place.topic} ${row.id} at ${position}, subscribed at ${held.since} by "${held.decider}", answered at ${held.answered}, visible since ${run.from}; ${this.#describeRuns(place.topic)}`
 				);
 			}
 		}
 	}
 
 	/** The events that a client must have at a position, with `after < id`. Those that are gone are not owed. */
-	*#owed({ place, since, asked }: Held, run: Run, after: number, position: number): Iterable<Row> {
+	*#owed(
+		{ place, since, answered }: Held,
+		run: Run,
+		after: number,
+		position: number
+	): Iterable<Row> {
 		const rows = this.#log.byTopic.get(place.topic) ?? [];
 		let floor = place.sinceGranted ? run.from : 0;
 		if (place.replay !== null) {
-			// The replay window is the one of the grant, or of the moment when the client subscribed: that one is not known to the
-			// event. What came later is owed in any case.
-			const begun = Math.max(run.from, asked, since === Infinity ? 0 : since);
+			// The replay window is the one of the grant, or of the moment when a server has read the request: not when the client
+			// asked, because a server that stands still reads it much later. What came after that moment is owed in any case. It was
+			// before the position of the subscription, or, where that has none, before the first answer.
+			const begun = Math.max(run.from, since === Infinity ? 0 : since || (answered ?? 0));
 			const older = begun === run.from ? this.#newest(rows, begun, place.replay) : [];
 			floor = older[0] ? older[0].id - 1 : begun;
 		}

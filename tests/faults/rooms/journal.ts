@@ -6,7 +6,6 @@ export type Entry =
 			names: ReadonlyMap<string, number>;
 			fresh: ReadonlySet<string>;
 			cursor: number;
-			at: number;
 	  }
 	/** `low`: every event up to this id was committed before the request was sent. */
 	| { kind: 'connects'; cursor: number; low: number }

@@ -70,8 +70,7 @@ export class RawClient implements RoomClient {
 			kind: 'asks',
 			names: new Map(this.#names),
 			fresh: new Set(fresh),
-			cursor: this.cursor,
-			at: this.#parts.heads.ticket()
+			cursor: this.cursor
 		});
 	}
 
