@@ -6,14 +6,14 @@ import { findApp, getApp, startApp, type StartFeature } from '$src/app/app.ts';
 import { authenticate, readBrowser } from '$src/accounts/cookies.ts';
 import { compress } from '$src/http/compress.ts';
 import { loadConfig } from '$src/app/config.ts';
-import { whileWanted } from '$lib/server/database/wanted.ts';
+import { whileWanted } from 'logline/postgres';
 import { locateDatabase } from '$src/embedded-postgres/locate.ts';
 import { bodyLimit } from '$src/http/body-limit.ts';
 import { failureOf } from 'logline/server';
 import { refuse, toResponse } from '$src/http/refuse.ts';
 import { isNoAction } from '$src/http/form-action.ts';
 import { whileClientIsThere } from '$src/http/gone.ts';
-import { OPEN_FORMS } from '$src/http/open-forms.ts';
+import { OPEN_FORMS, purposeOf } from '$src/http/open-forms.ts';
 import { secureResponse } from '$src/http/security-headers.ts';
 import { offerServer } from '$src/http/offer.ts';
 import { foreignOrigin, isForeignWrite } from '$src/http/origin.ts';
@@ -78,6 +78,9 @@ const WITHOUT_SESSION = new Set([
 	'/api/health/live'
 ]);
 
+/** These tell of the end, too. */
+const WHILE_DRAINING = /^\/api\/(health(\/live)?|metrics)$/;
+
 export const handle: Handle = async ({ event, resolve }) => {
 	const socket = event.platform?.req.socket;
 	const work = () => answer({ event, resolve });
@@ -94,7 +97,7 @@ async function answer({ event, resolve }: Parameters<Handle>[0]): Promise<Respon
 	locals.sessionHash = null;
 	let end: (() => void) | undefined;
 	try {
-		if (!url.pathname.startsWith('/api/health')) end = getApp().logline.begin();
+		if (!WHILE_DRAINING.test(url.pathname)) end = getApp().logline.begin();
 		if (isForeignWrite(request, url)) {
 			throw foreignOrigin();
 		}
@@ -103,11 +106,11 @@ async function answer({ event, resolve }: Parameters<Handle>[0]): Promise<Respon
 		}
 		const form = request.method === 'POST' ? OPEN_FORMS.get(url.pathname) : undefined;
 		// Refuse a flood before anything is read, queried or rendered.
-		if (form) getApp().auth.turnAway(form, readBrowser(getApp().auth, event));
+		if (form) getApp().auth.turnAway(purposeOf(form), readBrowser(getApp().auth, event));
 		preferPage(request);
 		if (!WITHOUT_SESSION.has(url.pathname)) {
 			const session = await authenticate(getApp().auth, event).catch((error: unknown) => {
-				if (form && failureOf(error)) return null;
+				if (form && form !== 'guest' && failureOf(error)) return null;
 				throw error;
 			});
 			locals.user = session?.user ?? null;

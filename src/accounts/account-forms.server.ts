@@ -43,15 +43,31 @@ export async function submitAccountForm(
 		const { auth } = getApp();
 		rememberSignIn(event, await act(auth, credentials, readBrowser(auth, event)));
 	} catch (failure) {
-		const refused = failureOf(failure);
-		if (!refused) throw failure;
-		if (refused.retryAfter) event.setHeaders({ 'retry-after': String(refused.retryAfter) });
-		const problems =
-			refused instanceof CredentialsError ? refused.problems : { form: refused.message };
-		return fail(refused.status, { username: username.slice(0, 200), redirectTo, problems });
+		const { status, problems } = problemsOf(event, failure);
+		return fail(status, { username: shown(username), redirectTo, problems });
 	}
 	redirect(303, redirectTo ?? '/');
 }
+
+/**
+ * Returns why a form was refused, and says when to try again.
+ *
+ * @throws the failure itself when it is a fault of ours
+ */
+export function problemsOf(
+	event: RequestEvent,
+	failure: unknown
+): { status: number; problems: CredentialsError['problems'] } {
+	const refused = failureOf(failure);
+	if (!refused) throw failure;
+	const { status, retryAfter, message } = refused;
+	if (retryAfter) event.setHeaders({ 'retry-after': String(retryAfter) });
+	const problems = refused instanceof CredentialsError ? refused.problems : { form: message };
+	return { status, problems };
+}
+
+/** Returns what a user typed as it is shown again: not more than a name has. */
+export const shown = (typed: string): string => typed.slice(0, 200);
 
 /** @throws HttpError 400 when the body is no form */
 export async function readForm(request: Request): Promise<FormData> {

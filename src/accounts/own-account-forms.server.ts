@@ -1,12 +1,10 @@
 /** Server code of the page of the own account. */
 import { fail, redirect, type ActionFailure, type RequestEvent } from '@sveltejs/kit';
-import { failureOf } from 'logline/server';
 import { getApp } from '$src/app/app.ts';
-import { readForm, text } from './account-forms.server.ts';
+import { problemsOf, readForm, shown, text } from './account-forms.server.ts';
 import type { Auth } from './auth.ts';
 import { describeBrowser } from './browser.ts';
 import { readBrowser } from './cookies.ts';
-import { CredentialsError } from './credentials.ts';
 import type { Asking, OwnSession } from './own-account.ts';
 import type { OwnAccountFailure, OwnAction, ShownSession } from './own-account-forms.ts';
 import type { User } from './user.ts';
@@ -44,12 +42,8 @@ export async function submitOwnForm(
 		const { auth } = getApp();
 		await work(auth, { user, session, browser: readBrowser(auth, event) }, field);
 	} catch (failure) {
-		const refused = failureOf(failure);
-		if (!refused) throw failure;
-		if (refused.retryAfter) event.setHeaders({ 'retry-after': String(refused.retryAfter) });
-		const problems =
-			refused instanceof CredentialsError ? refused.problems : { form: refused.message };
-		return fail(refused.status, { action, problems, username: field('username').slice(0, 200) });
+		const { status, problems } = problemsOf(event, failure);
+		return fail(status, { action, problems, username: shown(field('username')) });
 	}
 	redirect(303, next);
 }

@@ -23,7 +23,7 @@ export interface OwnSession {
 	id: string;
 	userAgent: string | null;
 	createdAt: Date;
-	/** At most a minute late. */
+	/** At most two minutes late: see `last-seen.ts`. */
 	seenAt: Date;
 	/** The session of the request. */
 	current: boolean;
@@ -70,7 +70,7 @@ export interface OwnAccount {
 	 */
 	nameGuest(asking: Asking, typed: Credentials): Promise<void>;
 	/**
-	 * Deletes the user, all sessions and their streams. The private events follow within a minute.
+	 * Deletes the user, all sessions and their streams. The private events follow within minutes: see `deleted-users.ts`.
 	 *
 	 * @param typed.password the password; a guest types `confirmation` instead: the word "delete"
 	 * @throws CredentialsError `invalid_credentials`, `wrong_password`, `not_confirmed`, `account_changed`; LoglineError

@@ -5,7 +5,7 @@ import { cookieIn, DEVICE_COOKIE, networkOfVisit, SESSION_COOKIE } from '$src/ac
 import { failureOf, sendStream } from 'logline/server';
 import { jsonRefusal, refuse, type Refusal } from './refuse.ts';
 import { whileClientIsThere } from './gone.ts';
-import { OPEN_FORMS } from './open-forms.ts';
+import { OPEN_FORMS, purposeOf } from './open-forms.ts';
 import { foreignOrigin, isForeignWrite } from './origin.ts';
 import { publish } from './publish/publish.ts';
 import { NO_PAGE } from './security-headers.ts';
@@ -39,7 +39,7 @@ export function createDoor(running: () => App, page: string): Door {
 			const { auth } = running();
 			const network = networkOfVisit(auth, request);
 			const deviceToken = cookieIn(request.headers.cookie, DEVICE_COOKIE) ?? null;
-			auth.turnAway(form, { network, deviceToken });
+			auth.turnAway(purposeOf(form), { network, deviceToken });
 			return false;
 		} catch (error) {
 			if (!(error instanceof LoglineError)) throw error;

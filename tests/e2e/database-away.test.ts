@@ -98,6 +98,24 @@ async function expectAllRefused(app: BuiltApp, cookie: string, writesOnly = fals
 	]);
 }
 
+it('makes no guest of who is signed in, when the session could not be read for a moment', async () => {
+	const { app, cookie } = await open();
+	const waits = async () =>
+		(
+			await stage.sql`
+				select from pg_locks where relation = 'sessions'::regclass and not granted`
+		).length > 0;
+	const { answer } = await stage.sql.begin(async (sql) => {
+		await sql`lock table sessions`;
+		const asked = post(app, '/guest', {}, { cookie });
+		await until(waits, { what: 'the session is asked for' });
+		await until(async () => !(await waits()), { what: 'that was given up' });
+		return { answer: asked };
+	});
+	await expectPage(await answer);
+	expect(await stage.sql`select username from users`).toEqual([{ username: 'ada' }]);
+});
+
 describe('while Postgres is away', () => {
 	it('pages say so with 503, programs get JSON, and forms keep what was typed', async () => {
 		const { app, proxy, cookie } = await open();

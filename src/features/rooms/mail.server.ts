@@ -128,7 +128,7 @@ function unreadOf(upTo: string, most = MAX_COUNT): string {
  *
  * @returns milliseconds, negative when it is late; null: none is noted
  */
-export async function untilNextCheck(connection: Queryable): Promise<number | null> {
+async function untilNextCheck(connection: Queryable): Promise<number | null> {
 	const [next] = await connection.query<{ ms: number }>(
 		`SELECT extract(epoch FROM due_at - clock_timestamp())::float8 * 1000 AS ms FROM room_mail_checks
 		ORDER BY due_at LIMIT 1`,

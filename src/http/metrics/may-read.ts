@@ -1,4 +1,5 @@
 import { LoglineError } from 'logline';
+import { isLoopback } from '$src/accounts/network.ts';
 import { carriesToken } from '../bearer.ts';
 
 /** Headers by which proxies say for whom they ask. */
@@ -37,6 +38,3 @@ export function requireMetricsReader(
 		401
 	);
 }
-
-const isLoopback = (address: string) =>
-	/^(::ffff:)?127\.\d+\.\d+\.\d+$/.test(address) || address === '::1';

@@ -12,7 +12,7 @@ export interface Line {
  * Maximum bytes of a line. The largest payload fits, even if all of its characters are escapes. With the bytes of one chunk it is
  * all that a feed keeps in memory.
  */
-export const MAX_LINE_BYTES = 2_097_152;
+const MAX_LINE_BYTES = 2_097_152;
 
 const LF = 0x0a;
 

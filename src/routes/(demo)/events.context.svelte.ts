@@ -237,7 +237,11 @@ export class EventsContext {
 	resetChat = (): Promise<void> => this.#act('reset');
 
 	/** Takes the last reset back. */
-	undoReset = (): Promise<void> => this.#act('undo_reset');
+	undoReset = async (): Promise<void> => {
+		if (!this.pending) return this.#act('undo_reset');
+		const text = 'Your last action is still under way.';
+		this.#announce({ tone: 'problem', text, undo: this.undoReset });
+	};
 
 	async #act(action: ChatAction): Promise<void> {
 		if (this.pending) return;

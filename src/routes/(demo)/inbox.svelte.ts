@@ -33,8 +33,9 @@ export interface InboxParts {
  */
 export class Inbox {
 	#state = $state.raw<InboxState>(initialInbox);
-	#saving = $state(false);
 	readonly #parts: InboxParts;
+	/** Never rejects. */
+	#last: Promise<unknown> = Promise.resolve();
 	readonly #shown = $derived(shownOf(this.#state));
 
 	constructor(parts: InboxParts) {
@@ -54,11 +55,6 @@ export class Inbox {
 	/** True when the view has entries that the reader has cleared. */
 	get hasCleared(): boolean {
 		return this.#shown.length < this.#state.entries.length;
-	}
-
-	/** A request is on its way. */
-	get saving(): boolean {
-		return this.#saving;
 	}
 
 	isUnread(entry: InboxEntry): boolean {
@@ -117,23 +113,31 @@ export class Inbox {
 				body: JSON.stringify({ clearedUpTo }),
 				signal: AbortSignal.timeout(TIMEOUT_MS)
 			});
+			if (response.status === 401) throw new SignedOut('Your session has ended.');
 			if (!response.ok) throw new Error(`The server answered ${response.status}.`);
 		});
 	}
 
-	/** @returns false when it failed; the reader was told */
-	async #save(work: () => Promise<unknown>): Promise<boolean> {
-		if (this.#saving) return false;
-		this.#saving = true;
-		try {
-			await work();
-			return true;
-		} catch {
-			// Whatever the reason, for the reader there is one remedy.
-			this.#parts.announce({ tone: 'problem', text: 'That was not saved. Try again.' });
-			return false;
-		} finally {
-			this.#saving = false;
-		}
+	/**
+	 * Saves one change at a time: what the reader asks for meanwhile comes next.
+	 *
+	 * @returns false when it failed; the reader was told
+	 */
+	#save(work: () => Promise<unknown>): Promise<boolean> {
+		const saved = this.#last.then(async () => {
+			try {
+				await work();
+				return true;
+			} catch (error) {
+				// For the reader there is one remedy, except when the session has ended.
+				const text = error instanceof SignedOut ? error.message : 'That was not saved. Try again.';
+				this.#parts.announce({ tone: 'problem', text });
+				return false;
+			}
+		});
+		this.#last = saved;
+		return saved;
 	}
 }
+
+class SignedOut extends Error {}

@@ -16,6 +16,9 @@ const AT_ONCE = 200;
 /** Shortest time between two requests, and the time after a failed one, in milliseconds. */
 const PAUSE = { ms: 300, failed: 3000 };
 
+/** A longer request is given up, in milliseconds. */
+const TIMEOUT_MS = 15_000;
+
 /** What the list begins with. */
 export interface ListStart {
 	view: View;
@@ -52,8 +55,7 @@ export class LiveList {
 	#stream: SSEClient<Record<string, unknown>> | null = $state.raw(null);
 	#dirty = false;
 	#timer: ReturnType<typeof setTimeout> | undefined;
-	#asking: AbortController | null = null;
-	#stopped = false;
+	readonly #ended = new AbortController();
 
 	constructor(start: ListStart) {
 		this.#start = start;
@@ -106,10 +108,14 @@ export class LiveList {
 				this.signedOut = true;
 			}
 		});
+		// Nobody sees it while the page is hidden, so it looks when it is seen again.
+		const seen = () => {
+			if (this.#dirty) this.#look();
+		};
+		document.addEventListener('visibilitychange', seen, { signal: this.#ended.signal });
 		return () => {
-			this.#stopped = true;
+			this.#ended.abort();
 			clearTimeout(this.#timer);
-			this.#asking?.abort();
 			this.#stream?.close();
 		};
 	}
@@ -152,13 +158,14 @@ export class LiveList {
 
 	#look(): void {
 		this.#dirty = true;
+		if (document.hidden || this.signedOut) return;
 		this.#timer ??= setTimeout(() => void this.#lookNow(), 0);
 	}
 
 	async #lookNow(): Promise<void> {
 		this.#dirty = false;
 		const page = await this.#ask({ ...this.#start.view, after: this.#after() }, AT_ONCE);
-		if (this.#stopped) return;
+		if (this.#ended.signal.aborted) return;
 		if (page) {
 			this.#cursor = page.cursor;
 			this.#take(page);
@@ -209,23 +216,26 @@ export class LiveList {
 
 	/** @returns null when it failed; `problem` says why */
 	async #ask(view: View, limit: number): Promise<ExploredPage | null> {
-		const asking = (this.#asking = new AbortController());
 		const search = searchOf(view);
 		try {
 			const response = await fetch(
 				`/log/events.json${search}${search === '' ? '?' : '&'}limit=${limit}`,
-				{ signal: asking.signal }
+				{ signal: AbortSignal.any([this.#ended.signal, AbortSignal.timeout(TIMEOUT_MS)]) }
 			);
+			if (response.status === 401) this.signedOut = true;
 			const body = (await response.json()) as ExploredPage | { error: { message: string } };
 			if ('error' in body) throw new Error(body.error.message);
 			this.problem = null;
 			return body;
 		} catch (error) {
-			if (!this.#stopped) {
-				this.problem =
-					error instanceof TypeError ? 'The server cannot be reached.' : (error as Error).message;
-			}
+			if (!this.#ended.signal.aborted) this.problem = tellProblem(error);
 			return null;
 		}
 	}
 }
+
+/** No answer, or none in time, is for the reader the same. */
+const tellProblem = (error: unknown): string =>
+	error instanceof TypeError || (error instanceof DOMException && error.name === 'TimeoutError')
+		? 'The server cannot be reached.'
+		: (error as Error).message;

@@ -4,6 +4,8 @@ import type { PublicLine } from './public-line.ts';
 const EVERY_MS = 2000;
 /** The longest wait after failures, in milliseconds. */
 const LONGEST_MS = 30_000;
+/** A longer request is given up, in milliseconds. */
+const TIMEOUT_MS = 15_000;
 
 /** The newest public lines. They are read again every two seconds, while the page is seen. */
 export class LiveLines {
@@ -61,7 +63,8 @@ export class LiveLines {
 	/** @returns false when it failed */
 	async #look(signal: AbortSignal): Promise<boolean> {
 		try {
-			const response = await fetch('/api/lines', { signal });
+			const waiting = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+			const response = await fetch('/api/lines', { signal: waiting });
 			if (!response.ok) return false;
 			const { lines } = (await response.json()) as { lines: readonly PublicLine[] };
 			this.#lines = lines;

@@ -1,5 +1,5 @@
 /**
- * The newest events that anybody may see, without an account. See docs/decisions/040-landing.md.
+ * The newest events that anybody may see, without an account. See docs/decisions/040-public-lines.md.
  */
 import { randomUUID } from 'node:crypto';
 import { compareIds, LoglineError, type Viewer } from 'logline';

@@ -1,3 +1,6 @@
+/** A longer request is given up, in milliseconds. */
+const TIMEOUT_MS = 15_000;
+
 /** The events of a part of the log that the viewer may see. */
 export interface Between {
 	/** Ascending. */
@@ -30,7 +33,8 @@ export async function readBetween(
 	query.set('limit', String(limit));
 	if (upTo !== null) query.set('upTo', upTo);
 	try {
-		const response = await fetcher(`/api/between?${query}`, { signal });
+		const waiting = AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)]);
+		const response = await fetcher(`/api/between?${query}`, { signal: waiting });
 		return response.ok ? ((await response.json()) as Between) : null;
 	} catch (error) {
 		// The server is away, which is what this page is for; or the page has gone.

@@ -13,7 +13,7 @@ afterEach(() => {
 });
 
 /** A page that was rendered up to event 10, and a log that says which events the viewer may see. */
-function start(log: { ids: string[]; fails?: boolean } = { ids: [] }) {
+function start(log: { ids: string[]; fails?: boolean; more?: boolean } = { ids: [] }) {
 	DrivenEventSource.all = [];
 	const asked: URLSearchParams[] = [];
 	const fetcher: typeof fetch = (input) => {
@@ -23,7 +23,7 @@ function start(log: { ids: string[]; fails?: boolean } = { ids: [] }) {
 		const ids = log.ids.filter((id) => +id > +after && (upTo === null || +id <= +upTo));
 		return log.fails
 			? Promise.reject(new TypeError('Failed to fetch'))
-			: Promise.resolve(Response.json({ ids, more: false }));
+			: Promise.resolve(Response.json({ ids, more: log.more ?? false }));
 	};
 	const events = new EventsContext(
 		{ events: [], cursor: '10' },
@@ -85,6 +85,16 @@ describe('the sum of an absence', () => {
 		page.proof.handled('logs', '11', entry(11), entry(11));
 		caughtUp(11);
 		expect(await summed(page)).toMatchObject({ replayed: 0, doubled: 1 });
+	});
+
+	it('claims nothing when there is more than it compares', async () => {
+		const page = start({ ids: ['11'], more: true });
+		page.proof.cut();
+		page.proof.comeBack();
+		DrivenEventSource.last.open();
+		send(11);
+		caughtUp(11);
+		expect(await summed(page)).toMatchObject({ replayed: 1, lost: null });
 	});
 
 	it('claims nothing when the log cannot be asked', async () => {

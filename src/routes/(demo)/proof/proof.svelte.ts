@@ -27,7 +27,7 @@ const MOST_MARKED = 1000;
 export interface Comeback {
 	/** Events that were handled between the new connection and `caught-up`. */
 	replayed: number;
-	/** Events of the log that this page should have handled and has not. null: the log could not be asked. */
+	/** Events of the log that this page should have handled and has not. null: the log could not be asked, or they are too many. */
 	lost: number | null;
 	/** Events whose handler was called although it had been called for them before. */
 	doubled: number;
@@ -234,7 +234,8 @@ export class Proof {
 		const { after, replayed, doubled } = absence;
 		const found = await this.#between([...absence.topics], after, upTo, MOST_COMPARED);
 		if (this.#asking.signal.aborted) return;
-		const lost = found && found.ids.filter((id) => !this.#handled.has(id)).length;
+		// Of a part it is not known what the whole has lost.
+		const lost = found && !found.more ? this.#missing(found.ids) : null;
 		this.#comeback = { replayed, lost, doubled, ms, after, upTo };
 		if (this.#phase === 'returning') this.#phase = 'here';
 	}
@@ -243,9 +244,13 @@ export class Proof {
 	async #tellStory(): Promise<void> {
 		const { after, upTo } = this.#story;
 		const found = await this.#between(STORY_TOPICS, after, upTo, MOST_COMPARED);
-		if (!found || this.#story.upTo !== upTo) return;
-		const lost = found.ids.filter((id) => !this.#handled.has(id)).length;
+		if (!found || found.more || this.#story.upTo !== upTo) return;
+		const lost = this.#missing(found.ids);
 		this.#storySum = { events: found.ids.length, lost, ...this.#sums };
+	}
+
+	#missing(ids: readonly string[]): number {
+		return ids.filter((id) => !this.#handled.has(id)).length;
 	}
 
 	/** Keeps where the story begins and ends. */

@@ -2,6 +2,7 @@ import { json } from '@sveltejs/kit';
 import { LoglineError } from 'logline';
 import { errorResponse } from 'logline/server';
 import { getApp } from '$src/app/app.ts';
+import { limitOf } from '$src/http/query.ts';
 import { filterOf, idOf } from '../filter.server.ts';
 import { readView } from '../view.ts';
 import type { RequestHandler } from './$types';
@@ -14,14 +15,11 @@ export const GET: RequestHandler = async ({ url, locals }) => {
 	try {
 		if (!locals.user) throw new LoglineError('unauthorized', 'Sign in first.', 401);
 		const view = readView(url.searchParams);
-		const limit = url.searchParams.get('limit') ?? '100';
-		if (!/^[0-9]{1,3}$/.test(limit)) {
-			throw new LoglineError('invalid_limit', '`limit` is a number from 1 to 200.');
-		}
+		const limit = limitOf(url.searchParams, { absent: 100, most: 200 });
 		return json(
 			await getApp().logline.explore(locals.user, filterOf(view), {
 				before: idOf(view.before),
-				limit: Number(limit)
+				limit
 			})
 		);
 	} catch (error) {

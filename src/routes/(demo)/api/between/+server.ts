@@ -1,7 +1,8 @@
 import { json } from '@sveltejs/kit';
-import { LoglineError, parseCursor } from 'logline';
+import { LoglineError } from 'logline';
 import { errorResponse } from 'logline/server';
 import { getApp } from '$src/app/app.ts';
+import { idOf, limitOf } from '$src/http/query.ts';
 import { listBetween } from '../../proof/between.server.ts';
 import type { RequestHandler } from './$types';
 
@@ -16,24 +17,16 @@ export const GET: RequestHandler = async ({ url: { searchParams }, locals }) => 
 		if (topics.length < 1 || topics.length > MAX_TOPICS) {
 			throw new LoglineError('invalid_topics', `Name 1 to ${MAX_TOPICS} topics: ?topics=logs`);
 		}
-		const limit = searchParams.get('limit') ?? '100';
-		if (!/^[0-9]{1,4}$/.test(limit) || Number(limit) < 1 || Number(limit) > MAX_LIMIT) {
-			throw new LoglineError('invalid_limit', `\`limit\` is a number from 1 to ${MAX_LIMIT}.`);
-		}
+		const after = idOf(searchParams, 'after');
+		if (after === null) throw new LoglineError('invalid_cursor', '`after` is the id of an event.');
 		const query = {
 			topics,
-			after: idOf('after', searchParams.get('after') ?? ''),
-			upTo: searchParams.has('upTo') ? idOf('upTo', searchParams.get('upTo')!) : null,
-			limit: Number(limit)
+			after,
+			upTo: idOf(searchParams, 'upTo'),
+			limit: limitOf(searchParams, { absent: 100, most: MAX_LIMIT })
 		};
 		return json(await listBetween(getApp().logline, locals.user, query));
 	} catch (error) {
 		return errorResponse(error);
 	}
 };
-
-function idOf(name: string, text: string): bigint {
-	const id = parseCursor(text);
-	if (id === null) throw new LoglineError('invalid_cursor', `\`${name}\` is the id of an event.`);
-	return id;
-}
