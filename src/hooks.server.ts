@@ -14,6 +14,7 @@ import { refuse, toResponse } from '$src/http/refuse.ts';
 import { isNoAction } from '$src/http/form-action.ts';
 import { whileClientIsThere } from '$src/http/gone.ts';
 import { OPEN_FORMS, purposeOf } from '$src/http/open-forms.ts';
+import { withBody } from '$src/http/with-body.ts';
 import { secureResponse } from '$src/http/security-headers.ts';
 import { offerServer } from '$src/http/offer.ts';
 import { foreignOrigin, isForeignWrite } from '$src/http/origin.ts';
@@ -115,6 +116,7 @@ async function answer({ event, resolve }: Parameters<Handle>[0]): Promise<Respon
 			});
 			locals.user = session?.user ?? null;
 			locals.sessionHash = session?.sessionHash ?? null;
+			await waitForBody(event);
 		}
 	} catch (error) {
 		end?.();
@@ -123,15 +125,48 @@ async function answer({ event, resolve }: Parameters<Handle>[0]): Promise<Respon
 		return refused(event, failure);
 	}
 	try {
+		const asked = performance.now();
 		const response = await resolve(event);
+		// What was read for a session that has ended meanwhile is not given out.
+		if (request.method === 'GET' && (await hasEnded(event, asked))) {
+			await response.body?.cancel();
+			return refused(event, ended());
+		}
 		// SvelteKit treats every error of a page as an internal error.
 		const { failure } = locals;
 		if (failure && (response.status === 500 || event.isDataRequest)) return refused(event, failure);
 		if (event.platform) bindToSocket(response, event.platform.req.socket);
 		return compress(request, response);
+	} catch (error) {
+		const failure = failureOf(error);
+		if (!failure) throw error;
+		return refused(event, failure);
 	} finally {
 		end?.();
 	}
+}
+
+/** A session that ends within this time after it was looked up may count. Milliseconds. */
+const SOON_MS = 500;
+
+const ended = () => new LoglineError('unauthorized', 'Your session has ended. Sign in again.', 401);
+
+/** @param since when the session was looked up, as `performance.now()` tells it */
+async function hasEnded({ locals }: RequestEvent, since: number): Promise<boolean> {
+	if (!locals.sessionHash || performance.now() - since < SOON_MS) return false;
+	return (await getApp().auth.findViewer(locals.sessionHash)) === null;
+}
+
+/**
+ * Waits for the body of a request that has a session, so that one that comes slowly does not count after the session's end.
+ *
+ * @throws LoglineError `unauthorized`
+ */
+async function waitForBody(event: RequestEvent): Promise<void> {
+	if (!event.locals.sessionHash || !event.request.body) return;
+	const asked = performance.now();
+	event.request = await withBody(event.request);
+	if (await hasEnded(event, asked)) throw ended();
 }
 
 function refused({ request, url, isDataRequest }: RequestEvent, failure: LoglineError): Response {

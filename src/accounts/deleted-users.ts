@@ -13,19 +13,21 @@ const NOTE = 'INSERT INTO deleted_users (user_id) SELECT id FROM gone ON CONFLIC
 /**
  * Deletes a user.
  *
- * @param guest what the user was when the deletion was allowed: a guest may get a password meanwhile
- * @returns false when there is no such user
+ * @param allowed.passwordHash what the user had when the deletion was allowed; null: a guest
+ * @param allowed.session the session of the request
+ * @returns false when the account has changed since, or the session has ended
  */
 export async function deleteUser(
 	on: Queryable,
 	userId: string,
-	{ guest }: { guest: boolean }
+	{ passwordHash, session }: { passwordHash: string | null; session: string }
 ): Promise<boolean> {
 	const rows = await on.query(
 		`WITH gone AS (
-			DELETE FROM users WHERE id = $1 AND (password_hash IS NULL) = ${guest} RETURNING id
+			DELETE FROM users WHERE id = $1 AND password_hash IS NOT DISTINCT FROM $3
+				AND EXISTS (SELECT FROM sessions WHERE id = $2 AND user_id = $1 AND expires_at > now()) RETURNING id
 		) ${NOTE} RETURNING 1`,
-		[userId]
+		[userId, session, passwordHash]
 	);
 	return rows.length > 0;
 }

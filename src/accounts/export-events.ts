@@ -3,10 +3,10 @@ import type { Logline } from 'logline/server';
 import type { Auth } from './auth.ts';
 import type { Asking } from './own-account.ts';
 
-/** Exports of one user that may run at the same time, in one process. */
+/** Exports of one session that may run at the same time, in one process. */
 const AT_ONCE = 2;
 
-/** Exports that run, by user. */
+/** Exports that run, by session: one that has ended must not hold up the others of its user. */
 const running = new Map<string, number>();
 
 /**
@@ -22,7 +22,7 @@ export function exportEvents(
 	{ user, session }: Pick<Asking, 'user' | 'session'>,
 	onBroken: (error: unknown) => void
 ): ReadableStream<Uint8Array> {
-	const count = (running.get(user.id) ?? 0) + 1;
+	const count = (running.get(session) ?? 0) + 1;
 	if (count > AT_ONCE) {
 		throw new LoglineError(
 			'too_many_exports',
@@ -31,14 +31,14 @@ export function exportEvents(
 			10
 		);
 	}
-	running.set(user.id, count);
+	running.set(session, count);
 	let over = false;
 	const release = () => {
 		if (over) return;
 		over = true;
-		const left = running.get(user.id)! - 1;
-		if (left > 0) running.set(user.id, left);
-		else running.delete(user.id);
+		const left = running.get(session)! - 1;
+		if (left > 0) running.set(session, left);
+		else running.delete(session);
 	};
 	const pages = logline.exportUser(user.id);
 	const encoder = new TextEncoder();

@@ -1,7 +1,9 @@
 /** What a user does with the own account. Real Postgres, and real streams on two servers. */
 import { describe, expect, it } from 'vitest';
 import { newBrowser, PASSWORD, startAuth } from '../../tests/auth/accounts.ts';
-import { endsStreams, People } from '../../tests/auth/people.ts';
+import { endsStreams, People, type Person } from '../../tests/auth/people.ts';
+import type { Auth } from './auth.ts';
+import { exportEvents } from './export-events.ts';
 import { createPasswords } from './passwords.ts';
 
 const people = People.forEachTest();
@@ -175,4 +177,56 @@ describe('changing the password', () => {
 				.sql`select from sessions join users on users.id = user_id where username = 'ada'`
 		).toHaveLength(1);
 	});
+
+	const overtakenBy = (happens: () => Promise<unknown>) =>
+		startAuth(people.scene.server.app.database, {
+			passwords: {
+				...createPasswords(),
+				// The password is right when it is compared.
+				verify: async () => {
+					await happens();
+					return true;
+				}
+			}
+		}).auth;
+
+	const twoWays: [string, (auth: Auth, me: Person) => Promise<void>][] = [
+		['a change', (auth, me) => auth.changePassword(me, { current: PASSWORD, password: NEXT })],
+		['a deletion', (auth, me) => auth.deleteAccount(me, { password: PASSWORD, confirmation: '' })]
+	];
+
+	it.each(twoWays)('%s that another change has overtaken does nothing', async (_what, act) => {
+		const me = await people.signUp();
+		const other = await people.signIn();
+		const { sql } = people.scene;
+		const auth = overtakenBy(
+			() => sql`update users set password_hash = 'another' where username = 'ada'`
+		);
+		await expect(act(auth, me)).rejects.toMatchObject({ code: 'account_changed' });
+		expect(await sql`select password_hash from users where username = 'ada'`).toEqual([
+			{ password_hash: 'another' }
+		]);
+		expect((await people.auth.readAccount(other))!.sessionCount).toBe(2);
+	});
+
+	it.each(twoWays)('%s that takes longer than its session does nothing', async (_what, act) => {
+		const me = await people.signUp();
+		const { sql } = people.scene;
+		const before = await sql`select password_hash from users where username = 'ada'`;
+		const auth = overtakenBy(() => people.auth.endSession(me.user, me.session));
+		await expect(act(auth, me)).rejects.toMatchObject({ code: 'account_changed' });
+		expect(await sql`select password_hash from users where username = 'ada'`).toEqual(before);
+	});
+});
+
+it('an export that nobody reads does not hold up those of another session, and none after its end', async () => {
+	const me = await people.signUp();
+	const other = await people.signIn();
+	const { auth, logline } = people.scene.server.app;
+	const start = (who: Person) => exportEvents({ auth, logline }, who, () => {});
+	const open = [start(me), start(me)];
+	expect(() => start(me)).toThrow('downloaded already');
+	open.push(start(other));
+	await Promise.all(open.map((stream) => stream.cancel()));
+	await start(me).cancel();
 });

@@ -59,7 +59,7 @@ export interface OwnAccount {
 	/**
 	 * Changes the password, and ends all other sessions. The present password is compared and counted as at a sign-in.
 	 *
-	 * @throws CredentialsError `invalid_credentials`, `wrong_password`, `no_password`; LoglineError `busy`,
+	 * @throws CredentialsError `invalid_credentials`, `wrong_password`, `no_password`, `account_changed`; LoglineError `busy`,
 	 *   `too_many_attempts`
 	 */
 	changePassword(asking: Asking, typed: { current: string; password: string }): Promise<void>;
@@ -101,12 +101,15 @@ export function createOwnAccount(parts: OwnAccountParts): OwnAccount {
 		return row?.guest === true;
 	}
 
-	/** @param field the field of the form where the password was typed */
+	/**
+	 * @param field the field of the form where the password was typed
+	 * @returns the hash that it was compared with
+	 */
 	async function requirePassword(
 		{ user, browser }: Asking,
 		password: string,
 		field: 'current' | 'password'
-	): Promise<void> {
+	): Promise<string> {
 		if (password === '') {
 			throw new CredentialsError('invalid_credentials', { [field]: 'Enter your password.' });
 		}
@@ -116,6 +119,7 @@ export function createOwnAccount(parts: OwnAccountParts): OwnAccount {
 		if (found?.user.id !== user.id) {
 			throw new CredentialsError('wrong_password', { [field]: 'This is not your password.' });
 		}
+		return found.passwordHash;
 	}
 
 	const endOtherSessions = async ({ id }: User, session: string): Promise<void> => {
@@ -157,6 +161,7 @@ export function createOwnAccount(parts: OwnAccountParts): OwnAccount {
 		},
 
 		async endSession({ id }, session) {
+			if (!/^[0-9a-f]{64}$/.test(session)) return;
 			await pool.query('DELETE FROM sessions WHERE id = $1 AND user_id = $2', [session, id]);
 		},
 
@@ -169,28 +174,34 @@ export function createOwnAccount(parts: OwnAccountParts): OwnAccount {
 				throw new CredentialsError('no_password', { form });
 			}
 			checkNewCredentials({ username: user.name, password });
-			await requirePassword(asking, current, 'current');
+			const compared = await requirePassword(asking, current, 'current');
 			const hash = await passwords.hash(password, browser.network);
-			// One statement: no moment has the new password and the sessions of the old one.
-			await pool.query(
-				`WITH changed AS (UPDATE users SET password_hash = $3 WHERE id = $1 RETURNING id)
-				DELETE FROM sessions USING changed WHERE user_id = changed.id AND sessions.id <> $2`,
-				[user.id, session, hash]
+			// One statement: no moment has the new password and the sessions of the old one. Comparing and hashing take long:
+			// of two changes that knew the old password, only the first counts.
+			const changed = await pool.query(
+				`WITH changed AS (
+					UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $4 AND ${LASTS} RETURNING id
+				), ended AS (
+					DELETE FROM sessions USING changed WHERE user_id = changed.id AND sessions.id <> $2
+				) SELECT FROM changed`,
+				[user.id, session, hash, compared]
 			);
+			if (changed.length === 0) throw accountChanged();
 			// A sign-in with the old password may have made a session that this statement did not see yet. Later ones see
 			// the new password.
 			await endOtherSessions(user, session);
 		},
 
-		async nameGuest({ user, browser }, typed) {
+		async nameGuest({ user, session, browser }, typed) {
 			const { username, password } = checkNewCredentials(typed);
 			// It tells which names are taken, and costs a hash, as signing up does.
 			await throttle.countSignUp(browser.network);
 			const hash = await passwords.hash(password, browser.network);
 			const rows = await pool
 				.query(
-					'UPDATE users SET username = $2, password_hash = $3 WHERE id = $1 AND password_hash IS NULL RETURNING 1',
-					[user.id, username, hash]
+					`UPDATE users SET username = $4, password_hash = $3
+					WHERE id = $1 AND password_hash IS NULL AND ${LASTS} RETURNING 1`,
+					[user.id, session, hash, username]
 				)
 				.catch((error: unknown) => {
 					throw isTaken(error) ? usernameTaken() : error;
@@ -202,21 +213,26 @@ export function createOwnAccount(parts: OwnAccountParts): OwnAccount {
 		},
 
 		async deleteAccount(asking, { password, confirmation }) {
-			const { user } = asking;
+			const { user, session } = asking;
 			const guest = await isGuest(user);
-			if (!guest) await requirePassword(asking, password, 'password');
-			else if (confirmation.trim().toLowerCase() !== 'delete') {
+			const passwordHash = guest ? null : await requirePassword(asking, password, 'password');
+			if (guest && confirmation.trim().toLowerCase() !== 'delete') {
 				const problem = 'Type the word “delete” to confirm.';
 				throw new CredentialsError('not_confirmed', { confirmation: problem });
 			}
-			if (!(await deleteUser(pool, user.id, { guest }))) {
-				const form = 'The account has changed meanwhile. Look at it, and try again.';
-				throw new CredentialsError('account_changed', { form });
-			}
+			if (!(await deleteUser(pool, user.id, { passwordHash, session }))) throw accountChanged();
 			onDeleted(user);
 		}
 	};
 }
+
+/** SQL: the session of the request, $2, still lasts. What takes long must not count after its end. */
+const LASTS = 'EXISTS (SELECT FROM sessions WHERE id = $2 AND user_id = $1 AND expires_at > now())';
+
+const accountChanged = () =>
+	new CredentialsError('account_changed', {
+		form: 'The account has changed meanwhile. Look at it, and try again.'
+	});
 
 const UNIQUE_VIOLATION = '23505';
 

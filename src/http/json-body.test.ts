@@ -74,7 +74,12 @@ test.each([[''], ['{'], ['action=reset'], ['undefined'], [null]])(
 		await expect(readJsonBody(request(body), 100)).rejects.toMatchObject({
 			code: 'invalid_body',
 			status: 400,
-			message: 'The body must be JSON.'
+			message: 'The body must be JSON in UTF-8.'
 		});
 	}
 );
+
+test('refuses other bytes than UTF-8, which would make two different keys equal', async () => {
+	const body = Buffer.from('{"key":"\xe9"}', 'latin1');
+	await expect(readJsonBody(request(body), 100)).rejects.toMatchObject({ code: 'invalid_body' });
+});

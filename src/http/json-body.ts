@@ -24,11 +24,11 @@ export async function readJson(
 	const limit = Math.min(maxBytes, bodyLimit());
 	// Check the header first, because adapter-node refuses a very large body with its own error.
 	if (Number(declared) > limit) throw tooLarge(limit);
-	const text = await readText(chunks, limit);
+	const bytes = await readBytes(chunks, limit);
 	try {
-		return JSON.parse(text);
+		return JSON.parse(UTF_8.decode(bytes));
 	} catch {
-		throw new LoglineError('invalid_body', 'The body must be JSON.');
+		throw new LoglineError('invalid_body', 'The body must be JSON in UTF-8.');
 	}
 }
 
@@ -46,7 +46,10 @@ export async function* chunksOf({ body }: Request): AsyncGenerator<Uint8Array, v
 	}
 }
 
-async function readText(chunks: AsyncIterable<Uint8Array>, limit: number): Promise<string> {
+/** Other bytes than UTF-8 are refused: replaced ones would make two different keys equal. */
+const UTF_8 = new TextDecoder('utf-8', { fatal: true });
+
+async function readBytes(chunks: AsyncIterable<Uint8Array>, limit: number): Promise<Uint8Array> {
 	const read: Uint8Array[] = [];
 	let length = 0;
 	try {
@@ -60,7 +63,7 @@ async function readText(chunks: AsyncIterable<Uint8Array>, limit: number): Promi
 		// adapter-node's own limit was reached. Replace its error.
 		throw (error as { status?: unknown }).status === 413 ? tooLarge(limit) : error;
 	}
-	return Buffer.concat(read).toString('utf8');
+	return Buffer.concat(read);
 }
 
 const tooLarge = (bytes: number) =>

@@ -1,3 +1,5 @@
+import { vi } from 'vitest';
+
 /** A server that responds when the test says so. */
 export class AnsweringServer {
 	readonly requests: unknown[] = [];
@@ -14,5 +16,11 @@ export class AnsweringServer {
 		const next = this.#waiting.shift();
 		if (!next) throw new Error('nobody asked');
 		next(answer);
+	}
+
+	/** For a request that is sent in a moment. */
+	async answerNext(answer: Response | Error): Promise<void> {
+		await vi.waitUntil(() => this.#waiting.length > 0);
+		this.answer(answer);
 	}
 }

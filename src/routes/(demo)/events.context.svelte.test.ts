@@ -321,7 +321,7 @@ describe('the inbox', () => {
 	it('is cleared when the log says so, on every device, and filled again when it is undone', async () => {
 		const { events, server, source, notices } = start(two);
 		const clearing = events.inbox.clear();
-		server.answer(Response.json({ success: true }));
+		await server.answerNext(Response.json({ success: true }));
 		await clearing;
 		expect(server.requests).toEqual([{ clearedUpTo: '2' }]);
 		expect(shown(events), 'not before the event is there').toEqual(['n2', 'n1']);
@@ -329,7 +329,7 @@ describe('the inbox', () => {
 		expect([shown(events), events.inbox.unread]).toEqual([[], 0]);
 		const [notice] = notices;
 		const undoing = notice!.undo!();
-		server.answer(Response.json({ success: true }));
+		await server.answerNext(Response.json({ success: true }));
 		await undoing;
 		expect(server.requests[1]).toEqual({ clearedUpTo: '0' });
 		source().emit('inbox', 4, { clearedUpTo: '0' });
@@ -339,7 +339,7 @@ describe('the inbox', () => {
 	it('tells who clears when that was not saved', async () => {
 		const { events, server, notices } = start(two);
 		const clearing = events.inbox.clear();
-		server.answer(new TypeError('Failed to fetch'));
+		await server.answerNext(new TypeError('Failed to fetch'));
 		await clearing;
 		expect(notices).toEqual([{ tone: 'problem', text: 'That was not saved. Try again.' }]);
 		expect(shown(events)).toEqual(['n2', 'n1']);

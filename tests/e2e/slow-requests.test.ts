@@ -1,0 +1,91 @@
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
+import { afterEach, expect, it } from 'vitest';
+import type { BuiltApp } from '../support/built-app.ts';
+import { until } from '../support/until.ts';
+import { form, PASSWORD, signUp } from './account.ts';
+import { Stage } from './stage.ts';
+
+const stage = Stage.forEachTest({ browser: false });
+
+const sockets: Socket[] = [];
+afterEach(() => {
+	for (const socket of sockets.splice(0)) socket.destroy();
+});
+
+/** Sends a request but for the end of its body. */
+async function sendSlowly(app: BuiltApp, cookie: string, path: string, type: string, body: string) {
+	const { host, hostname, port, origin } = new URL(app.url);
+	const socket = connect(Number(port), hostname);
+	sockets.push(socket);
+	await once(socket, 'connect');
+	let answer = '';
+	socket.setEncoding('utf8');
+	socket.on('data', (text: string) => (answer += text));
+	const head = [
+		`POST ${path} HTTP/1.1`,
+		`host: ${host}`,
+		`origin: ${origin}`,
+		`cookie: ${cookie}`,
+		`content-type: ${type}`,
+		`content-length: ${body.length}`,
+		'accept: application/json',
+		'connection: close'
+	];
+	socket.write(`${head.join('\r\n')}\r\n\r\n${body.slice(0, 1)}`);
+	const begun = performance.now();
+	return async function finish() {
+		// A session that ends at the same moment may count.
+		await until(() => performance.now() - begun > 700, { what: 'the request is slow' });
+		socket.write(body.slice(1));
+		await until(() => socket.closed, { what: 'the server has answered' });
+		return Number(answer.split(' ')[1]);
+	};
+}
+
+const JSON_TYPE = 'application/json';
+const FORM_TYPE = 'application/x-www-form-urlencoded';
+
+it('a request whose body comes after the end of its session is refused', async () => {
+	const app = await stage.start();
+	const slow = await signUp(app, 'ada');
+	const login = await fetch(`${app.url}/login`, form({ username: 'ada', password: PASSWORD }));
+	const other = login.headers.getSetCookie().join(';');
+	const finish = [
+		await sendSlowly(app, slow, '/api/inbox', JSON_TYPE, '{"clearedUpTo":"1"}'),
+		await sendSlowly(app, slow, '/api/chat', JSON_TYPE, '{"action":"reset"}'),
+		await sendSlowly(app, slow, '/account?/others', FORM_TYPE, 'x=1')
+	];
+	const spared = await sendSlowly(app, other, '/api/inbox', JSON_TYPE, '{"clearedUpTo":"0"}');
+	// It looks up its session after those of the others were looked up.
+	await fetch(`${app.url}/logout`, { ...form({}), headers: { cookie: slow } });
+	expect(await Promise.all(finish.map((end) => end()))).toEqual([401, 401, 401]);
+	expect(await spared()).toBe(200);
+	expect(await stage.sql`select topic, data from events where topic in ('inbox', 'reset')`).toEqual(
+		[{ topic: 'inbox', data: { clearedUpTo: '0' } }]
+	);
+	expect(await stage.sql`select from sessions`, 'the others have not been ended').toHaveLength(1);
+});
+
+it('what is found for a session that has ended meanwhile is not given out', async () => {
+	const app = await stage.start();
+	const cookie = await signUp(app, 'ada');
+	await stage.publish('notifications', 'one');
+	const search = (signal?: AbortSignal) =>
+		fetch(`${app.url}/log/events.json`, { headers: { cookie }, signal: signal ?? null });
+	expect((await search()).status).toBe(200);
+	let answer: Promise<Response>;
+	await stage.sql.begin(async (sql) => {
+		await sql`lock table events in access exclusive mode`;
+		answer = search();
+		await until(
+			async () =>
+				(await sql`select from pg_locks where not granted and mode = 'AccessShareLock'`).length > 0,
+			{ what: 'the search waits' }
+		);
+		const begun = performance.now();
+		await fetch(`${app.url}/logout`, { ...form({}), headers: { cookie } });
+		await until(() => performance.now() - begun > 600, { what: 'the search is slow' });
+	});
+	expect((await answer!).status).toBe(401);
+});
