@@ -210,6 +210,22 @@ describe('those who wait for a connection', () => {
 		expect(await whileWanted(request.signal, () => code(ask('select 4')))).toBe('fulfilled');
 	});
 
+	it('of which one request may have many, without a warning in the log', async () => {
+		const { url } = await setUp();
+		const { lanes, ask } = open(url, { forRequests: true });
+		const release = await occupy(lanes);
+		const warnings: Error[] = [];
+		const take = (warning: Error) => warnings.push(warning);
+		process.on('warning', take);
+		const asked = whileWanted(new AbortController().signal, () =>
+			Promise.all(Array.from({ length: 20 }, () => ask('select 1')))
+		);
+		await release();
+		await asked;
+		process.off('warning', take);
+		expect(warnings).toEqual([]);
+	});
+
 	it('and a statement that names its reader leaves with him', async () => {
 		const { url } = await setUp();
 		const { lanes, ask } = open(url);

@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { setMaxListeners } from 'node:events';
 
 const asking = new AsyncLocalStorage<AbortSignal>();
 
@@ -8,6 +9,8 @@ const asking = new AsyncLocalStorage<AbortSignal>();
  * continues after its request must run outside of this function.
  */
 export function whileWanted<T>(signal: AbortSignal, work: () => T): T {
+	// Each query that waits listens. The pool limits how many do, so Node need not warn of more than ten.
+	setMaxListeners(0, signal);
 	return asking.run(signal, work);
 }
 
