@@ -1,3 +1,3 @@
-import type { PageLink } from '../../pages.ts';
+import type { PageLink } from '$src/routes/pages.ts';
 
 export const link: PageLink = { href: '/examples/board', label: 'Board' };
