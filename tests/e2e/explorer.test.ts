@@ -91,7 +91,7 @@ it('finds what one looks for, opens an event by its link, and moves by keys', as
 	expect(await ids(page)).toEqual(found);
 
 	await rows(page).nth(2).getByRole('link').click();
-	const panel = page.getByRole('complementary');
+	const panel = page.getByRole('region', { name: /^Event \d/ });
 	await panel.getByRole('heading', { name: `Event ${found[2]!}` }).waitFor();
 	expect(new URL(page.url()).pathname).toBe(`/log/${found[2]!}`);
 	await panel.getByText('It is for everyone who may see the topic.').waitFor();
