@@ -23,7 +23,8 @@ import {
 	leastOf,
 	look,
 	passBy,
-	takeBackBatch
+	takeBackBatch,
+	touch
 } from './positions.ts';
 import type { Consumer, ConsumeOptions, ConsumerGap, EventHandler, Event, Seen } from './types.ts';
 
@@ -155,7 +156,7 @@ export class OneConsumer<Tx extends Transaction> implements Consumer {
 		const due = dueInMs !== null && dueInMs <= 0 && (await this.#retry(on));
 		const state = least < head ? await this.#next(on, rows, head) : 'all';
 		// Retention waits only for consumers that it has seen of late.
-		if (state === 'all' && isOld) await passBy(on, this.name, rows, head);
+		if (isOld && least >= head) await touch(on, this.name, rows);
 		if (state === 'busy') return BUSY_MS * (1 + Math.random());
 		if (state === 'more' || due) return 0;
 		return dueInMs === null || dueInMs <= 0 ? POLL_MS : Math.min(POLL_MS, dueInMs);
@@ -205,8 +206,9 @@ export class OneConsumer<Tx extends Transaction> implements Consumer {
 		} catch (error) {
 			if (error instanceof GivenUp) {
 				takeBack();
-				if (error.because === 'stop') return 'all';
-				this.#known.set(error.event, { error: error.message, attempts: 1 });
+				if (error.because === 'late') {
+					this.#known.set(error.event, { error: error.message, attempts: 1 });
+				}
 				return 'more';
 			}
 			// Else the count stays: the transaction was refused for what a handler has written.
