@@ -1,7 +1,8 @@
 import { arrayLiteral } from '../../database/array-literal.ts';
+import { codeOf, isSessionLost } from '../../database/error-code.ts';
 import { literal, lostTransaction, nameIn, runIn } from '../transaction.ts';
 import type { Transaction } from '../types.ts';
-import { attempt } from './attempt.ts';
+import { attempt, isLostTransaction } from './attempt.ts';
 import { noteFailure, noteSuccess, stillIn, type Claim, type Held } from './failures.ts';
 import { Loan } from './loan.ts';
 import type { ConsumeOptions, EventHandler, Event, Seen } from './types.ts';
@@ -185,10 +186,9 @@ async function inTransactionOf<Tx extends Transaction>(
 
 /** @returns true when Postgres has answered, and goes on with the session */
 function isAnswer(error: unknown): boolean {
-	const { code, cause } = (error ?? {}) as Record<'code' | 'cause', unknown>;
-	if (code === undefined && cause !== undefined) return isAnswer(cause);
+	const code = codeOf(error);
 	return (
-		typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^(EPIPE|08|57P|25P)/.test(code)
+		code !== null && /^[0-9A-Z]{5}$/.test(code) && !isSessionLost(code) && !isLostTransaction(error)
 	);
 }
 
