@@ -1,3 +1,4 @@
+import { LoglineError } from '../../../protocol/index.ts';
 import { arrayLiteral } from '../../database/array-literal.ts';
 import { codeOf, isSessionLost } from '../../database/error-code.ts';
 import { literal, lostTransaction, nameIn, runIn } from '../transaction.ts';
@@ -138,22 +139,30 @@ export class Refused extends Error {
 	}
 }
 
+/** The option `transaction` did not wait for its work. That is no fault of an event, so no attempt counts. */
+export class NotAwaited extends LoglineError {
+	constructor(consumer: string) {
+		super(
+			'invalid_consumer',
+			`The option \`transaction\` of the consumer "${consumer}" has resolved before its work had ended. It must return the promise of the client, and the client must wait for the work: (work) => db.transaction((tx) => work(tx)).`
+		);
+	}
+}
+
 /**
- * Runs work in the application's transaction, and makes sure that it ran and that its error is not lost.
+ * Runs work in the application's transaction, and makes sure that it ran to its end and that its error is not lost.
  *
- * @throws {@link Refused}
+ * @throws {@link Refused}, {@link NotAwaited}
  */
 async function inTransactionOf<Tx extends Transaction>(
-	{ options }: Job<Tx>,
+	{ name, options }: Job<Tx>,
 	work: (tx: Tx) => Promise<void>
 ): Promise<void> {
 	let failure: { error: unknown } | null = null;
-	let runs = 0;
 	let isDone = false;
 	let isLate = false;
 	let loan = new Loan();
 	const lent = async (tx: Tx) => {
-		runs++;
 		failure = null;
 		isDone = false;
 		try {
@@ -181,7 +190,7 @@ async function inTransactionOf<Tx extends Transaction>(
 	}
 	const hidden = failure as { error: unknown } | null;
 	if (hidden) throw hidden.error;
-	if (runs === 0) throw new Error('The option `transaction` of a consumer did not run its work.');
+	if (!isDone) throw new NotAwaited(name);
 }
 
 /** @returns true when Postgres has answered, and goes on with the session */
