@@ -6,8 +6,10 @@ import type { AcceptedEvent } from './accept.ts';
 export interface Refusal {
 	/** `topic_ended` or `fenced`, with the driver's error as its cause. */
 	readonly error: LoglineError;
-	/** @returns true when it can be this event that was refused */
-	concerns(event: AcceptedEvent): boolean;
+	/** The producer that is fenced; null: a topic has ended. */
+	readonly producer: string | null;
+	/** @returns true when it can be this event that was refused: `findRefused` says whether it is */
+	concerns: (event: AcceptedEvent) => boolean;
 }
 
 /** What drivers tell of an error of Postgres: postgres.js and pg name the constraint differently, drizzle wraps both. */
@@ -33,6 +35,7 @@ export function refusalOf(error: unknown): Refusal | null {
 		const refused = new LoglineError('topic_ended', text, 409);
 		return {
 			error: Object.assign(refused, { cause }),
+			producer: null,
 			concerns: ({ topic }) => topic === detail
 		};
 	}
@@ -41,6 +44,7 @@ export function refusalOf(error: unknown): Refusal | null {
 		const refused = new LoglineError('fenced', text, 409);
 		return {
 			error: Object.assign(refused, { cause }),
+			producer: detail,
 			concerns: ({ producer }) => producer?.name === detail
 		};
 	}
