@@ -248,6 +248,10 @@ test('what is wrong with a single event is told without an index', async () => {
 		code: 'unknown_topic',
 		message: expect.stringMatching(/^There is no topic "z"/)
 	});
+	expect((await send(['{ "topic": "d", "data": { "n": [1e999] } }'])).error).toEqual({
+		code: 'invalid_data',
+		message: expect.stringContaining('data.n[0] is Infinity')
+	});
 });
 
 test('a body that is too large, not JSON, or of more than 1000 events is refused', async () => {
