@@ -248,7 +248,7 @@ describe('a handler whose connection is lost', () => {
 			const away = postgres(stand.url, {
 				max: 1,
 				onnotice: () => {},
-				backoff: (() => 0.05) as never,
+				backoff: () => 0.05,
 				socket: async () => {
 					const socket = connect(Number(port || 5432), hostname);
 					sockets.push(socket);

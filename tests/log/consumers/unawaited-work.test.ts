@@ -1,7 +1,6 @@
 /** An option `transaction` that does not wait for its work: the developer is told, and no event pays for it. */
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { Topic } from '../../../src/lib/protocol/index.ts';
-import type { ConsumedEvent, ConsumeOptions } from '../../../src/lib/server/log/consumers/types.ts';
+import type { ConsumeOptions } from '../../../src/lib/server/log/consumers/types.ts';
 import { until } from '../../support/until.ts';
 import { openStand, type Stand, type Tx } from './stand.ts';
 
