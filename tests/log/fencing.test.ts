@@ -22,6 +22,19 @@ const by = (topic: string, epoch: number, data: unknown, key?: string) =>
 type ByEpoch = (epoch: number, key?: string) => AcceptedEvent;
 const dataOf = async (topic: string) => (await eventsOf(topic)).map(([, data]) => data);
 
+/** Events, and which of them is refused. In the log are already: key `a` in epoch 1, and epoch 2. */
+const PLACES: [string, (by: ByEpoch) => AcceptedEvent[], number][] = [
+	['in the log', (by) => [by(2), by(1), by(2)], 1],
+	['earlier in the append', (by) => [by(2), by(3), by(2)], 2],
+	['in the log, behind events of its writer that are there', (by) => [by(1, 'a'), by(1, 'b')], 1],
+	[
+		'earlier in the append, and not one that repeats a key',
+		(by) => [by(3, 'c'), by(2, 'c'), by(2)],
+		2
+	],
+	['in the log, and not one that does not count', (by) => [by(4, 'a'), by(2), by(1)], 2]
+];
+
 describe('a producer whose epoch is over', () => {
 	test('is refused, and its successor goes on', async () => {
 		const topic = freshTopic();
@@ -117,26 +130,20 @@ describe('a producer whose epoch is over', () => {
 		);
 	});
 
-	test.each<[string, (by: ByEpoch) => AcceptedEvent[], number]>([
-		['in the log', (by) => [by(2), by(1), by(2)], 1],
-		['earlier in the append', (by) => [by(2), by(3), by(2)], 2],
-		['in the log, behind events of its writer that are there', (by) => [by(1, 'a'), by(1, 'b')], 1],
-		[
-			'earlier in the append, and not one that repeats a key',
-			(by) => [by(3, 'c'), by(2, 'c'), by(2)],
-			2
-		],
-		['in the log, and not one that does not count', (by) => [by(4, 'a'), by(2), by(1)], 2]
-	])('is named by its place when the newer epoch is %s', async (_, events, index) => {
-		const topic = freshTopic();
-		const writer = openWriter();
-		const mine = (epoch: number, key?: string) => by(topic, epoch, epoch, key && `${key} ${topic}`);
-		await writer.append([mine(1, 'a')]);
-		await writer.append([mine(2)]);
-		await expect(
-			writer.append([encodeEvent({ topic, data: 'of nobody' }), ...events(mine)])
-		).rejects.toMatchObject({ code: 'fenced', index: index + 1 });
-	});
+	test.each(PLACES)(
+		'is named by its place when the newer epoch is %s',
+		async (_, events, index) => {
+			const topic = freshTopic();
+			const writer = openWriter();
+			const mine = (epoch: number, key?: string) =>
+				by(topic, epoch, epoch, key && `${key} ${topic}`);
+			await writer.append([mine(1, 'a')]);
+			await writer.append([mine(2)]);
+			await expect(
+				writer.append([encodeEvent({ topic, data: 'of nobody' }), ...events(mine)])
+			).rejects.toMatchObject({ code: 'fenced', index: index + 1 });
+		}
+	);
 
 	test('is told without its place when the log does not answer where it is', async () => {
 		const topic = freshTopic();
