@@ -135,6 +135,8 @@ describe('an append', () => {
 			{ data: Array.from({ length: 20_000 }, () => -1.5e-307) },
 			'invalid_data'
 		],
+		['NaN', { data: NaN }, 'invalid_data'],
+		['an infinite number deep inside', { data: { a: [{ b: -Infinity }] } }, 'invalid_data'],
 		['half a character in a key', { key: 'a\ud800' }, 'invalid_key'],
 		['a key of 201 characters', { key: 'k'.repeat(201) }, 'invalid_key'],
 		['the user who is everyone', { userId: '' }, 'invalid_user'],
@@ -143,6 +145,16 @@ describe('an append', () => {
 		['half a character in a user id', { userId: 'u\ud800' }, 'invalid_user']
 	])('refuses %s before it is queued', async (_, event, code) => {
 		await expect(accept(event)).rejects.toMatchObject({ code, status: 400 });
+	});
+
+	test('says where a number is that would be stored as null', async () => {
+		const data = { items: [{ price: 1 }, { price: null }, { price: 0 / 0 }] };
+		await expect(accept({ data })).rejects.toMatchObject({
+			code: 'invalid_data',
+			index: 0,
+			message:
+				'The data of "any" has a number that JSON does not have: data.items[2].price is NaN. Send null or text instead.'
+		});
 	});
 
 	test('refuses a topic that the table would refuse', () => {
@@ -155,6 +167,7 @@ describe('an append', () => {
 			{ data: Array.from({ length: 3000 }, () => 1e308) }
 		],
 		['text that looks like such numbers', { data: Array.from({ length: 28_000 }, () => '1e+308') }],
+		['null, and text about it', { data: { a: null, b: [null, 'null', 0], c: new Date(1) } }],
 		['brackets in text', { data: '[{"'.repeat(300) + '\\' }],
 		['data that is nested 199 deep', { data: JSON.parse(nested(199)) }],
 		['a key of 200 characters, each of which is two to JavaScript', { key: '😀'.repeat(200) }]

@@ -50,8 +50,10 @@ afterEach(async () => {
 export const databaseUrl = (): string => database.url;
 
 /** The writer of a server. */
-export function openWriter(): Writer {
-	const writer = new Writer(new SoleConnection(database.url, { name: 'writer' }));
+export function openWriter(
+	connection = new SoleConnection(database.url, { name: 'writer' })
+): Writer {
+	const writer = new Writer(connection);
 	writers.push(writer);
 	return writer;
 }

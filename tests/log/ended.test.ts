@@ -100,6 +100,10 @@ describe('a topic that has ended', () => {
 		const [first] = await writer.append([keyed]);
 		await end(topic);
 		expect(await writer.append([keyed])).toEqual([{ id: first!.id, duplicate: true }]);
+		await expect(writer.append([keyed, encodeEvent({ topic, data: 2 })])).rejects.toMatchObject({
+			code: 'topic_ended',
+			index: 1
+		});
 	});
 
 	test('refuses one caller of a batch, and the others are written, not one by one', async () => {

@@ -1,8 +1,10 @@
 /** Producers that follow each other: once the newer one has written, the older one writes nothing more. */
 import { describe, expect, test } from 'vitest';
-import { encodeEvent } from '../../src/lib/server/log/accept.ts';
+import { encodeEvent, type AcceptedEvent } from '../../src/lib/server/log/accept.ts';
+import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { insertIntoOutbox } from '../../src/lib/server/log/outbox.ts';
 import {
+	databaseUrl,
 	eventsOf,
 	freshTopic,
 	moved,
@@ -17,7 +19,21 @@ import type { Written } from './writing-process.ts';
 
 const by = (topic: string, epoch: number, data: unknown, key?: string) =>
 	encodeEvent({ topic, data, key, producer: { name: topic, epoch } });
+type ByEpoch = (epoch: number, key?: string) => AcceptedEvent;
 const dataOf = async (topic: string) => (await eventsOf(topic)).map(([, data]) => data);
+
+/** Events, and which of them is refused. In the log are already: key `a` in epoch 1, and epoch 2. */
+const PLACES: [string, (by: ByEpoch) => AcceptedEvent[], number][] = [
+	['in the log', (by) => [by(2), by(1), by(2)], 1],
+	['earlier in the append', (by) => [by(2), by(3), by(2)], 2],
+	['in the log, behind events of its writer that are there', (by) => [by(1, 'a'), by(1, 'b')], 1],
+	[
+		'earlier in the append, and not one that repeats a key',
+		(by) => [by(3, 'c'), by(2, 'c'), by(2)],
+		2
+	],
+	['in the log, and not one that does not count', (by) => [by(4, 'a'), by(2), by(1)], 2]
+];
 
 describe('a producer whose epoch is over', () => {
 	test('is refused, and its successor goes on', async () => {
@@ -112,6 +128,41 @@ describe('a producer whose epoch is over', () => {
 		expect(await dataOf(topic)).toEqual(
 			Array.from({ length: 100 }, (_, n) => n).filter((n) => !refused.includes(n))
 		);
+	});
+
+	test.each(PLACES)(
+		'is named by its place when the newer epoch is %s',
+		async (_, events, index) => {
+			const topic = freshTopic();
+			const writer = openWriter();
+			const mine = (epoch: number, key?: string) =>
+				by(topic, epoch, epoch, key && `${key} ${topic}`);
+			await writer.append([mine(1, 'a')]);
+			await writer.append([mine(2)]);
+			await expect(
+				writer.append([encodeEvent({ topic, data: 'of nobody' }), ...events(mine)])
+			).rejects.toMatchObject({ code: 'fenced', index: index + 1 });
+		}
+	);
+
+	test('is told without its place when the log does not answer where it is', async () => {
+		const topic = freshTopic();
+		class Locked extends SoleConnection {
+			override async query<Row extends object>(text: string, given: (string | number | null)[]) {
+				const ask = () => super.query<Row>(text, given);
+				if (!text.includes('event_keys')) return ask();
+				return sql.begin(async (tx) => {
+					await tx`lock table event_keys`;
+					return ask();
+				}) as Promise<Row[]>;
+			}
+		}
+		const writer = openWriter(new Locked(databaseUrl(), { name: 'locked', answerMs: 500 }));
+		await writer.append([by(topic, 2, 1)]);
+		const refused = writer.append([by(topic, 1, 2), by(topic, 1, 3)]);
+		await expect(refused).rejects.toMatchObject({ code: 'fenced', index: undefined });
+		await writer.append([by(topic, 2, 4)]);
+		expect(await dataOf(topic)).toEqual([1, 4]);
 	});
 
 	test('raises no epoch by an event that is refused for another reason', async () => {

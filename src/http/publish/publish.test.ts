@@ -208,6 +208,29 @@ describe('an item with', () => {
 		expect(await logged('rooms/2/messages')).toHaveLength(1);
 	});
 
+	test('the line of a feed whose epoch is over is named, and harms nothing before it', async () => {
+		const by = (epoch: number, key?: string) => ({
+			topic: 'rooms/9/messages',
+			data: epoch,
+			key,
+			producer: { name: 'worker of a feed', epoch }
+		});
+		expect(await sendFeed(by(1, freshKey()), by(2), by(1), by(2))).toMatchObject({
+			status: 409,
+			error: { code: 'fenced', line: 3 },
+			written: 2,
+			next: 3
+		});
+		// It sends everything again: what is there by its key is not refused.
+		expect(await sendFeed(by(1, `key ${count}`), by(1, freshKey()))).toMatchObject({
+			error: { code: 'fenced', line: 2 },
+			written: 1,
+			duplicates: 1,
+			next: 2
+		});
+		expect((await logged('rooms/9/messages')).map(({ data }) => data)).toEqual([1, 2]);
+	});
+
 	test('the older epoch of a producer is named', async () => {
 		const by = (epoch: number) => ({ topic: 'd', data: 1, producer: { name: 'worker', epoch } });
 		expect(await sendJson(by(2))).toMatchObject({ status: 200 });
@@ -224,6 +247,10 @@ test('what is wrong with a single event is told without an index', async () => {
 	expect((await sendJson({ topic: 'z', data: 1 })).error).toEqual({
 		code: 'unknown_topic',
 		message: expect.stringMatching(/^There is no topic "z"/)
+	});
+	expect((await send(['{ "topic": "d", "data": { "n": [1e999] } }'])).error).toEqual({
+		code: 'invalid_data',
+		message: expect.stringContaining('data.n[0] is Infinity')
 	});
 });
 

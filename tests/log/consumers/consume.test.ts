@@ -109,6 +109,23 @@ describe('a consumer', () => {
 		);
 	});
 
+	test('that has nothing to do says that it is there, also when its log was trimmed to nothing', async () => {
+		await stand.append('a', 1, 2);
+		await stand.sql`insert into consumers (name, topic, position, moved_at) values ('test', 'a', 2, now() - interval '2 hours')`;
+		await stand.sql`delete from events`;
+		stand.consume(await stand.logline(), ['a']);
+		await until(
+			async () =>
+				(
+					await stand.sql`select from consumers where topic = 'a' and moved_at > now() - interval '1 hour'`
+				).length === 1,
+			{ what: 'it was there of late' }
+		);
+		expect((await stand.sql`select position::int from consumers where topic = 'a'`)[0]).toEqual({
+			position: 2
+		});
+	});
+
 	test('emits in its transaction: what it answers becomes an event with its position', async () => {
 		const logline = await stand.logline();
 		stand.consume(logline, ['a'], {

@@ -289,6 +289,22 @@ describe('the end of a Logline', () => {
 		});
 	});
 
+	test('leaves what was not handled to the next process, also when the consumer has not moved for long', async () => {
+		await stand.append('a', 1, 2);
+		await stand.sql`insert into consumers (name, topic, position, moved_at)
+			values ('test', 'a', 0, now() - interval '2 hours'), ('test', 'b', 0, now() - interval '2 hours')`;
+		const logline = await stand.logline({ graceMs: 100 });
+		let began = 0;
+		stand.consume(logline, ['a', 'b'], { before: () => (began++, new Promise(() => {})) });
+		await until(() => began === 1);
+		await logline.stop();
+		const positions = await stand.sql`select position::int from consumers where topic <> '$begun'`;
+		expect([...positions]).toEqual([{ position: 0 }, { position: 0 }]);
+		stand.consume(await stand.logline(), ['a', 'b']);
+		await handled(2);
+		expect(await stand.seen()).toEqual([1, 2]);
+	});
+
 	test('takes back what a handler has done that does not end within the grace', async () => {
 		const logline = await stand.logline({ graceMs: 400 });
 		let began = 0;

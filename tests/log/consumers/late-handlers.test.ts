@@ -1,4 +1,6 @@
 /** Handlers that go on after their transaction has ended: they write nothing, and harm nobody. */
+import { once } from 'node:events';
+import { connect, type Socket } from 'node:net';
 import { sql as text } from 'drizzle-orm';
 import { drizzle } from 'drizzle-orm/postgres-js';
 import postgres from 'postgres';
@@ -237,4 +239,44 @@ describe('a handler whose connection is lost', () => {
 		expect(await end()).toMatchObject({ code: 'transaction_over' });
 		expect(await stand.seen()).toEqual([]);
 	});
+
+	test.each(['ETIMEDOUT', 'EHOSTUNREACH', 'ENETUNREACH', 'ENETDOWN'])(
+		'writes nothing when it tries again at once, and the network says %s',
+		async (code) => {
+			const { hostname, port } = new URL(stand.url);
+			const sockets: Socket[] = [];
+			const away = postgres(stand.url, {
+				max: 1,
+				onnotice: () => {},
+				backoff: () => 0.05,
+				socket: async () => {
+					const socket = connect(Number(port || 5432), hostname);
+					sockets.push(socket);
+					await once(socket, 'connect');
+					return socket;
+				}
+			} as postgres.Options<Record<string, never>>);
+			let runs = 0;
+			const { end } = await lateIn(
+				(work) => (runs++ === 0 ? away : own).begin(work as never),
+				async (tx) => {
+					const sql = tx as postgres.TransactionSql;
+					// Postgres would notice only after the statement, and hold the consumer's rows until then.
+					await sql`select set_config('client_connection_check_interval', '10ms', true)`;
+					const again = sql`select pg_sleep(60)`.catch(() => sql.unsafe(INSERT));
+					const asked = () => stand.sql`
+						select from pg_stat_activity where datname = current_database() and query = 'select pg_sleep(60)'`;
+					// A network cannot be taken away here. Node ends a socket with the error of the system, and so do we.
+					const cut = until(async () => (await asked()).length === 1, {
+						what: 'the statement runs'
+					}).then(() => sockets[0]!.destroy(Object.assign(new Error(`read ${code}`), { code })));
+					await Promise.all([again, cut]);
+				},
+				'lost'
+			);
+			expect(await end()).toMatchObject({ code: 'transaction_over' });
+			expect(await stand.seen()).toEqual([]);
+			await away.end({ timeout: 0 });
+		}
+	);
 });

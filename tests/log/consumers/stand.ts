@@ -63,7 +63,10 @@ export async function openStand(given?: string): Promise<Stand> {
 	const sql = openClient(url, { max: 3, name: 'test sql' });
 	await sql`create table if not exists seen (n bigserial, name text, event_id bigint, topic text, user_id text, data jsonb)`;
 	const lines: string[] = [];
-	const note = (about: unknown, line?: string) => void lines.push(line ?? String(about));
+	const note = (about: unknown, line?: string) => {
+		const { err } = about as { err?: unknown };
+		lines.push(line === undefined ? String(about) : err ? `${line}: ${String(err)}` : line);
+	};
 	const logger: Logger = {
 		debug: () => {},
 		info: () => {},

@@ -4,6 +4,7 @@ import {
 	type PayloadSchema,
 	type TopicRegistry
 } from '../../protocol/index.ts';
+import { findLostNumber } from './lost-number.ts';
 import type { NewEvent, Producer } from './types.ts';
 
 /** An event that passed every check and is ready to be written. */
@@ -179,6 +180,7 @@ function encodeData(topic: string, value: unknown): string {
 	if (data.length > 2 * MAX_DEPTH && depthOf(data) > MAX_DEPTH) {
 		throw invalidData(`The data of "${topic}" is nested deeper than ${MAX_DEPTH} levels.`);
 	}
+	if (data.includes('null')) refuseLostNumber(topic, value);
 	if (/[0-9]e[+-]/.test(data) && printedOctets(data) > MAX_TEXT_OCTETS) {
 		throw invalidData(
 			`The data of "${topic}" has numbers that Postgres prints with up to 309 digits: more than ${MAX_TEXT_OCTETS} octets in all. Round them, or send them as text.`
@@ -191,6 +193,15 @@ function encodeData(topic: string, value: unknown): string {
 		);
 	}
 	return data;
+}
+
+/** JSON.stringify writes null for a number that JSON does not have. A reader would take it for one that was meant. */
+function refuseLostNumber(topic: string, value: unknown): void {
+	const lost = findLostNumber(value);
+	if (!lost) return;
+	throw invalidData(
+		`The data of "${topic}" has a number that JSON does not have: ${lost.path} is ${lost.number}. Send null or text instead.`
+	);
 }
 
 /** @returns how deep arrays and objects are nested in a JSON text */

@@ -8,6 +8,7 @@ import type { AcceptedEvent } from './accept.ts';
 import { AppendQueue, type Entry } from './append-queue.ts';
 import { appendStatement } from './append-statement.ts';
 import { refusalOf } from './refusal.ts';
+import { findRefused } from './refused-event.ts';
 import type { Appended } from './types.ts';
 
 /** Limits of the writer. */
@@ -210,10 +211,15 @@ export class Writer {
 		if (!passes) {
 			const refusal = refusalOf(error);
 			if (batch.length === 1) {
+				const [entry] = batch as [Entry];
+				if (refusal) {
+					// It is final, whether the log still answers or not.
+					refusal.error.index = await findRefused(this.#connection, refusal, entry.events).catch(
+						(error: unknown) => (this.#trouble.met(error), undefined)
+					);
+				}
 				const reason = refusal?.error ?? error;
-				const index = batch[0]!.events.findIndex((one) => refusal?.concerns(one));
-				if (refusal && index >= 0) refusal.error.index = index;
-				return () => batch[0]!.reject(reason instanceof Error ? reason : new Error(String(reason)));
+				return () => entry.reject(reason instanceof Error ? reason : new Error(String(reason)));
 			}
 			// When the log says what it refuses, the other callers stay together.
 			const suspects = batch.filter(({ events }) => events.some((one) => refusal?.concerns(one)));

@@ -12,8 +12,11 @@ interface Parsed {
 export type TodaysShape = (event: Parsed) => unknown;
 
 /**
- * Turns data as it is stored into today's shape, null too. An event whose `upcast` throws keeps the data as it is stored, and
- * the error is logged: one old event must not fail a page or a watch. Do not call it for an event without its data.
+ * Turns data as it is stored into today's shape. An event whose `upcast` throws keeps the data as it is stored, and the error
+ * is logged: one old event must not fail a page or a watch.
+ *
+ * `null` that was stored is turned, too. Data that is absent, because a page cannot carry it or Postgres does not hand it out,
+ * must not be given: it also reads as `null`, and the upcast would make up a payload for it.
  */
 export function todaysShape(registry: TopicRegistry, logger: Pick<Logger, 'error'>): TodaysShape {
 	return ({ id, topic, data }) => {

@@ -1,3 +1,4 @@
+import { codeOf } from '../../database/error-code.ts';
 import type { Transaction } from '../types.ts';
 import { textOf } from './failures.ts';
 import { Loan } from './loan.ts';
@@ -55,18 +56,16 @@ export async function attempt<Tx extends Transaction>(
 		if (reached === ('savepoint' as string)) throw error;
 		const own = failed();
 		if (own?.error instanceof GivenUp) throw own.error;
-		// An error says nothing of where it came from. If it is ours, that is noted on the transaction fails, too. Without one
-		// of its own, the handler has swallowed the error of a statement, or has ended the savepoint.
+		// The code of an error does not say whether the handler's database or another service has failed. So it counts against
+		// this event. If the transaction is lost, the failure cannot be noted in it either, and then nothing is counted.
+		// When the savepoint fails and the handler has not, the handler has swallowed the error of a statement, or has ended
+		// the savepoint itself. That is its failure, too.
 		return textOf(own === null ? error : own.error);
 	}
 }
 
 /** @returns true when a client goes on with a transaction that is over: no statement of it counts */
-export function isLostTransaction(error: unknown): boolean {
-	const { code, cause } = (error ?? {}) as Record<'code' | 'cause', unknown>;
-	if (code === undefined && cause !== undefined) return isLostTransaction(cause);
-	return typeof code === 'string' && LOST.test(code);
-}
+export const isLostTransaction = (error: unknown): boolean => LOST.test(codeOf(error) ?? '');
 
 /** By its id, by its loan, or by Postgres: no transaction, no savepoint. */
 const LOST = /^(transaction_lost|transaction_over|25P01|3B001)$/;

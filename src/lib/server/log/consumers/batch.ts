@@ -1,7 +1,9 @@
+import { LoglineError } from '../../../protocol/index.ts';
 import { arrayLiteral } from '../../database/array-literal.ts';
+import { codeOf, isSessionLost } from '../../database/error-code.ts';
 import { literal, lostTransaction, nameIn, runIn } from '../transaction.ts';
 import type { Transaction } from '../types.ts';
-import { attempt } from './attempt.ts';
+import { attempt, isLostTransaction } from './attempt.ts';
 import { noteFailure, noteSuccess, stillIn, type Claim, type Held } from './failures.ts';
 import { Loan } from './loan.ts';
 import type { ConsumeOptions, EventHandler, Event, Seen } from './types.ts';
@@ -137,22 +139,30 @@ export class Refused extends Error {
 	}
 }
 
+/** The option `transaction` did not wait for its work. That is no fault of an event, so no attempt counts. */
+export class NotAwaited extends LoglineError {
+	constructor(consumer: string) {
+		super(
+			'invalid_consumer',
+			`The option \`transaction\` of the consumer "${consumer}" has resolved before its work had ended. It must return the promise of the client, and the client must wait for the work: (work) => db.transaction((tx) => work(tx)).`
+		);
+	}
+}
+
 /**
- * Runs work in the application's transaction, and makes sure that it ran and that its error is not lost.
+ * Runs work in the application's transaction, and makes sure that it ran to its end and that its error is not lost.
  *
- * @throws {@link Refused}
+ * @throws {@link Refused}, {@link NotAwaited}
  */
 async function inTransactionOf<Tx extends Transaction>(
-	{ options }: Job<Tx>,
+	{ name, options }: Job<Tx>,
 	work: (tx: Tx) => Promise<void>
 ): Promise<void> {
 	let failure: { error: unknown } | null = null;
-	let runs = 0;
 	let isDone = false;
 	let isLate = false;
 	let loan = new Loan();
 	const lent = async (tx: Tx) => {
-		runs++;
 		failure = null;
 		isDone = false;
 		try {
@@ -180,15 +190,14 @@ async function inTransactionOf<Tx extends Transaction>(
 	}
 	const hidden = failure as { error: unknown } | null;
 	if (hidden) throw hidden.error;
-	if (runs === 0) throw new Error('The option `transaction` of a consumer did not run its work.');
+	if (!isDone) throw new NotAwaited(name);
 }
 
 /** @returns true when Postgres has answered, and goes on with the session */
 function isAnswer(error: unknown): boolean {
-	const { code, cause } = (error ?? {}) as Record<'code' | 'cause', unknown>;
-	if (code === undefined && cause !== undefined) return isAnswer(cause);
+	const code = codeOf(error);
 	return (
-		typeof code === 'string' && /^[0-9A-Z]{5}$/.test(code) && !/^(EPIPE|08|57P|25P)/.test(code)
+		code !== null && /^[0-9A-Z]{5}$/.test(code) && !isSessionLost(code) && !isLostTransaction(error)
 	);
 }
 

@@ -1,4 +1,5 @@
 import { LoglineError } from '../../../protocol/index.ts';
+import { codeOf, isSessionLost } from '../../database/error-code.ts';
 import type { Transaction } from '../types.ts';
 
 /** What stands behind a lent object. */
@@ -6,9 +7,6 @@ const lentOf = new WeakMap<object, object>();
 
 /** Methods of drizzle and postgres.js that run a function under a savepoint. */
 const SCOPES: ReadonlySet<PropertyKey> = new Set(['transaction', 'savepoint']);
-
-/** The session is gone: connection lost, terminated by an administrator or by a timeout of the transaction. */
-const GONE = /^(CONNECTION_|ECONN|EPIPE|08|57P0[1-5]|25P0[34])/;
 
 /**
  * Lends a transaction until it ends, and refuses what comes later.
@@ -119,10 +117,13 @@ export class Loan {
 		return isScope ? Promise.race([Promise.resolve(result), this.#over]) : this.#guard(result);
 	}
 
-	/** A client may go on with a lost transaction on another connection, before it tells of the loss. */
+	/**
+	 * Ends the loan when a statement fails because the session is lost, before the handler hears of it: postgres.js runs the
+	 * handler's next statement on a new connection, where no transaction is open and it would be committed at once.
+	 */
 	#noticing(rejected: Method): Method {
 		return (error) => {
-			if (isGone(error)) this.#refuse();
+			if (isSessionLost(codeOf(error))) this.#refuse();
 			return rejected(error);
 		};
 	}
@@ -142,14 +143,8 @@ function isFixed(target: object, name: PropertyKey): boolean {
 	return property?.configurable === false && property.writable === false;
 }
 
-function isGone(error: unknown): boolean {
-	const { code, cause } = (error ?? {}) as Record<'code' | 'cause', unknown>;
-	if (code === undefined && cause !== undefined) return isGone(cause);
-	return typeof code === 'string' && GONE.test(code);
-}
-
 const transactionOver = () =>
 	new LoglineError(
 		'transaction_over',
-		'The transaction of this event is over: its handler took longer than `timeoutMs`, has already ended, or the connection is lost. Nothing was written.'
+		'The transaction of this event is over, and this statement was not run. Either the handler took longer than `timeoutMs`, or it has returned without waiting for the statement, or the connection is lost.'
 	);

@@ -4,9 +4,17 @@ import type { Logger } from '../../work/logger.ts';
 import { startLoop, type Loop } from '../../work/loop.ts';
 import { Trouble } from '../../work/trouble.ts';
 import { PageSize } from '../page-size.ts';
+import { lostTransaction } from '../transaction.ts';
 import type { LogEvent, Transaction } from '../types.ts';
 import { GivenUp, isLostTransaction } from './attempt.ts';
-import { handleAgain, handleBatch, Refused, type Job, type KnownFailure } from './batch.ts';
+import {
+	handleAgain,
+	handleBatch,
+	NotAwaited,
+	Refused,
+	type Job,
+	type KnownFailure
+} from './batch.ts';
 import {
 	gapOf,
 	readConsumed,
@@ -23,7 +31,8 @@ import {
 	leastOf,
 	look,
 	passBy,
-	takeBackBatch
+	takeBackBatch,
+	touch
 } from './positions.ts';
 import type { Consumer, ConsumeOptions, ConsumerGap, EventHandler, Event, Seen } from './types.ts';
 
@@ -155,7 +164,7 @@ export class OneConsumer<Tx extends Transaction> implements Consumer {
 		const due = dueInMs !== null && dueInMs <= 0 && (await this.#retry(on));
 		const state = least < head ? await this.#next(on, rows, head) : 'all';
 		// Retention waits only for consumers that it has seen of late.
-		if (state === 'all' && isOld) await passBy(on, this.name, rows, head);
+		if (isOld && least >= head) await touch(on, this.name, rows);
 		if (state === 'busy') return BUSY_MS * (1 + Math.random());
 		if (state === 'more' || due) return 0;
 		return dueInMs === null || dueInMs <= 0 ? POLL_MS : Math.min(POLL_MS, dueInMs);
@@ -182,12 +191,15 @@ export class OneConsumer<Tx extends Transaction> implements Consumer {
 	async #handle(on: Queryable, rows: readonly Seen[], page: ConsumedPage): Promise<State> {
 		const at = leastOf(rows);
 		let isCounted = false;
+		let isOver = false;
 		const takeBack = () => {
 			if (isCounted) this.#debts.push(() => takeBackBatch(on, this.name, at));
 		};
 		const begin = async () => {
-			const deaths = await countBatch(on, this.name, at);
+			// A transaction that nobody waits for may come here late. Nobody would take its count back.
+			if (isOver) throw lostTransaction();
 			isCounted = true;
+			const deaths = await countBatch(on, this.name, at);
 			if (deaths > 0) this.#careful = BATCH;
 			if (deaths >= DEATHS) this.#known.set(page.events[0]!.id, { error: ENDED, attempts: 1 });
 			return this.#careful > 0 ? 1 : page.events.length;
@@ -203,10 +215,12 @@ export class OneConsumer<Tx extends Transaction> implements Consumer {
 			if (end.failed.length === 0) this.#failures.over();
 			return 'more';
 		} catch (error) {
+			isOver = true;
 			if (error instanceof GivenUp) {
 				takeBack();
-				if (error.because === 'stop') return 'all';
-				this.#known.set(error.event, { error: error.message, attempts: 1 });
+				if (error.because === 'late') {
+					this.#known.set(error.event, { error: error.message, attempts: 1 });
+				}
 				return 'more';
 			}
 			// Else the count stays: the transaction was refused for what a handler has written.
@@ -265,6 +279,7 @@ export class OneConsumer<Tx extends Transaction> implements Consumer {
 	}
 }
 
-/** @returns true when it is the database's fault, or nobody's, and not the event's */
+/** @returns true when it is the fault of the database, of the option `transaction`, or nobody's, and not the event's */
 const isPassing = (error: unknown) =>
-	!(error instanceof Refused) && (mayPass(error) || isLostTransaction(error));
+	error instanceof NotAwaited ||
+	(!(error instanceof Refused) && (mayPass(error) || isLostTransaction(error)));

@@ -114,7 +114,9 @@ export async function takeBackBatch(on: Queryable, name: string, at: bigint): Pr
 }
 
 /**
- * Moves positions past ids that have nothing for the consumer, or says that they are where they should be. If another process is at work, it does nothing.
+ * Moves positions past ids that were read and have nothing for the consumer. If another process is at work, it does nothing.
+ *
+ * @param upto where the page that was read ends
  */
 export async function passBy(
 	on: Queryable,
@@ -127,6 +129,15 @@ export async function passBy(
 		WHERE ${ALL_MINE} AND c.position <= $4::bigint`,
 		[name, topicsOf(seen), positionsOf(seen), upto.toString()]
 	);
+}
+
+/** Says that the consumer is there. It moves nothing: nothing was read. If another process is at work, it does nothing. */
+export async function touch(on: Queryable, name: string, seen: readonly Seen[]): Promise<void> {
+	await on.query(`WITH ${MINE} UPDATE consumers AS c SET moved_at = now() WHERE ${ALL_MINE}`, [
+		name,
+		topicsOf(seen),
+		positionsOf(seen)
+	]);
 }
 
 /** Sets positions back to the beginning: the log that they belong to was replaced. */

@@ -41,8 +41,9 @@ export type EventHandler<Tx extends Transaction> = (event: Event, tx: Tx) => unk
 export interface ConsumeOptions<Tx extends Transaction> {
 	/**
 	 * Runs work in a transaction of the application's client: `(work) => db.transaction(work)` with drizzle, `(work) =>
-	 * sql.begin(work)` with postgres.js. It must commit when the work resolves, and roll back when it rejects. Its role may
-	 * write the tables `consumers`, `consumer_failures` and `dead_letters` of the log.
+	 * sql.begin(work)` with postgres.js. It must commit when the work resolves, roll back when it rejects, and settle only
+	 * then: when it resolves before its work has ended, the consumer fails (`invalid_consumer`), and no attempt counts. Its
+	 * role may write the tables `consumers`, `consumer_failures` and `dead_letters` of the log.
 	 */
 	transaction: (work: (tx: Tx) => Promise<void>) => Promise<unknown>;
 	/**
