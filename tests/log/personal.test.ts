@@ -162,3 +162,56 @@ describe('forgetting a user', () => {
 		expect(await scene.sql`select from events`).toHaveLength(1);
 	});
 });
+
+/** Postgres would get U+FFFD in its place, and find the user who has this id. */
+const HALF = '\ud800';
+
+test('a user id that Postgres would read as that of another user is refused, whatever is asked with it', async () => {
+	scene = await openScene();
+	const other = { id: '\ufffd' };
+	await give(other, 'a', 3);
+	const { logline } = scene.server.app;
+	const viewer = {
+		id: HALF,
+		name: 'x',
+		session: scene.user.sessionID,
+		expires: new Date(Date.now() + 60_000)
+	};
+	const asked: Record<string, () => Promise<unknown>> = {
+		forgetUser: () => logline.forgetUser(HALF),
+		exportUser: () => logline.exportUser(HALF).next(),
+		grant: () => logline.grant('rooms/1', HALF),
+		revoke: () => logline.revoke('rooms/1', HALF),
+		settle: () => logline.settle(HALF),
+		emit: () => logline.append([{ topic: 'a', data: 1, userId: HALF }]),
+		read: () => logline.read(viewer, ['a']),
+		history: () => logline.history(viewer, 'a'),
+		markRead: () => logline.markRead(viewer, 'a', '1'),
+		unread: () => logline.unread(viewer, ['a']),
+		explore: () => logline.explore(viewer),
+		exploreCounts: () => logline.exploreCounts(viewer),
+		exploreTopics: () => logline.exploreTopics(viewer),
+		watch: () => logline.watch(['a'] as never[], { viewer }).next(),
+		stream: () =>
+			logline.open(
+				{
+					searchParams: new URLSearchParams('topics=a&client=x'),
+					headers: new Headers(),
+					session: viewer.session
+				},
+				() => viewer
+			)
+	};
+	for (const [what, ask] of Object.entries(asked)) {
+		const refused = await ask().catch((error: unknown) => error);
+		expect(refused, what).toMatchObject({ code: 'invalid_user', status: 400 });
+	}
+	expect(await logline.exploreEvent({ ...viewer, id: 'x' }, BigInt(await head()))).toBeNull();
+	const look = logline.exploreEvent(viewer, BigInt(await head()));
+	await expect(look).rejects.toMatchObject({ code: 'invalid_user' });
+	const session = { ...viewer, id: 'x', session: HALF };
+	await expect(logline.watch(['a'] as never[], { viewer: session }).next()).rejects.toMatchObject({
+		code: 'invalid_session'
+	});
+	expect(await scene.sql`select from events where user_id = ${other.id}`).toHaveLength(3);
+});

@@ -55,7 +55,7 @@ export interface Exploring {
 	 *
 	 * @param options.before only events before this id. Default: from the newest
 	 * @param options.limit 1 to 200. Default 100
-	 * @throws LoglineError `invalid_filter`, `invalid_path`; `search_too_slow`: it took longer than three seconds
+	 * @throws LoglineError `invalid_filter`, `invalid_path`, `invalid_user`; `search_too_slow`: it took longer than three seconds
 	 */
 	explore(
 		viewer: Viewer,

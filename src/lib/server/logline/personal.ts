@@ -1,5 +1,4 @@
-import { LoglineError } from '../../protocol/index.ts';
-import { MAX_USER_OCTETS } from '../log/accept.ts';
+import { requireUser } from '../log/accept.ts';
 import { readOwnEvents } from '../log/own-events.ts';
 import { forgetUser } from '../log/retention/forget-user.ts';
 import type { Log } from './log.ts';
@@ -38,12 +37,4 @@ export function createPersonal(running: () => Log): Personal {
 			return forgetUser(running().background, userID, signal);
 		}
 	};
-}
-
-/** An empty id would be the audience of the events for everyone. */
-function requireUser(userID: string): void {
-	const octets = Buffer.byteLength(userID);
-	if (octets === 0 || octets > MAX_USER_OCTETS || userID.includes('\0')) {
-		throw new LoglineError('invalid_user', 'A user id has 1 to 200 octets of UTF-8 and no NUL.');
-	}
 }

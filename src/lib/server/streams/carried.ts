@@ -10,6 +10,7 @@ import {
 	type Viewer
 } from '../../protocol/index.ts';
 import type { Queryable } from '../database/queryable.ts';
+import { requireUser } from '../log/accept.ts';
 import {
 	readGrants,
 	readSince,
@@ -70,6 +71,7 @@ export const findRequested = (registry: TopicRegistry, name: string): FoundTopic
  * through wildcards.
  *
  * @param after grants that ended after this position are returned as `closed`
+ * @throws LoglineError `invalid_user`
  */
 export async function readCarried(
 	{ topics: registry, pool }: { topics: TopicRegistry; pool: Queryable },
@@ -78,6 +80,7 @@ export async function readCarried(
 	after: bigint,
 	signal?: AbortSignal
 ): Promise<Carried> {
+	requireUser(viewer.id);
 	const grants = dependsOnGrants(registry, requested)
 		? await readGrants(pool, viewer.id, after, signal)
 		: NO_GRANTS;
@@ -147,7 +150,7 @@ export async function readCarried(
 /**
  * Returns what a viewer may see of some topics now, for pages and history.
  *
- * @throws LoglineError `invalid_topics`, `forbidden_topic`
+ * @throws LoglineError `invalid_topics`, `forbidden_topic`, `invalid_user`
  */
 export async function requireTopics(
 	parts: { topics: TopicRegistry; pool: Queryable },
