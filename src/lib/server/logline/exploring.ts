@@ -155,12 +155,19 @@ export function createExploring(running: () => Log, schema: string): Exploring {
 
 const namesOf = ({ topics }: Visible) => topics.map(({ topic }) => topic).sort();
 
-/** Tells of a search that takes too long as what it is: the database is there. */
+/** Tells of a search that takes too long, or that Postgres refuses, as what it is: the database is there. */
 async function told<T>(work: Promise<T>): Promise<T> {
 	try {
 		return await work;
 	} catch (error) {
-		const { code } = (error ?? {}) as { code?: unknown };
+		const { code, message } = (error ?? {}) as { code?: unknown; message?: string };
+		// Class 22: Postgres cannot read a value of the filter.
+		if (typeof code === 'string' && code.startsWith('22')) {
+			throw new LoglineError(
+				'invalid_filter',
+				`Postgres cannot search by this: ${message}. Change it.`
+			);
+		}
 		if (code !== '57014' && code !== 'ETIMEDOUT') throw error;
 		throw new LoglineError(
 			'search_too_slow',

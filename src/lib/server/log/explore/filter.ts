@@ -1,5 +1,6 @@
 import { LoglineError } from '../../../protocol/index.ts';
 import type { Queryable } from '../../database/queryable.ts';
+import { isText } from '../accept.ts';
 import { END } from '../topic-range.ts';
 
 /** What to look for in the log. Everything that is set must hold. */
@@ -74,16 +75,30 @@ export function checkFilter(filter: ExploreFilter): void {
 	if (where.length > MOST.where) throw invalid(`Ask for at most ${MOST.where} values of the data.`);
 	for (const piece of [text ?? '', ...where.flatMap(({ path, value }) => [path, value])]) {
 		if (piece.length > LONGEST) throw invalid(`A text has at most ${LONGEST} characters.`);
-		if (piece.includes('\0')) throw invalid('A text of the log has no NUL character.');
+		if (!isText(piece)) {
+			throw invalid('A text of the log has no NUL and no half of a surrogate pair.');
+		}
 	}
 	for (const { path } of where) toJsonPath(path);
 }
 
-/** @returns true for ISO 8601 with a zone, in a year that JavaScript and Postgres print alike */
-const isTime = (text: string) =>
-	/^\d{4}-\d\d-\d\dT\d\d:\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-]\d\d:\d\d)$/.test(text) &&
-	!text.startsWith('0000') &&
-	!Number.isNaN(Date.parse(text));
+const TIME = /^(\d{4}-\d\d-\d\d)T(\d\d):\d\d(:\d\d(\.\d{1,6})?)?(Z|[+-](0\d|1[0-5]):[0-5]\d)$/;
+
+/**
+ * @returns true for ISO 8601 with a zone, in a year that JavaScript and Postgres print alike. `Date.parse` takes the 30th of
+ *   February for a day of March; Postgres refuses it, as it refuses zones of 16 hours and more.
+ */
+function isTime(text: string): boolean {
+	const [, day = '', hour = ''] = TIME.exec(text) ?? [];
+	const midnight = Date.parse(`${day}T00:00:00Z`);
+	return (
+		!day.startsWith('0000') &&
+		hour < '24' &&
+		!Number.isNaN(midnight) &&
+		!Number.isNaN(Date.parse(text)) &&
+		new Date(midnight).toISOString().startsWith(day)
+	);
+}
 
 /** Returns SQL: what a filter asks of an event, besides its topic, its audience and its id. */
 export function conditionsOf(filter: ExploreFilter, bind: Bind): string[] {
