@@ -31,7 +31,7 @@ export interface ExploredPage {
 	topics: string[];
 	/** Topics of the filter that do not exist, or that the viewer may not see. */
 	unknown: string[];
-	/** False: the viewer may see more than a thousand topics; the others were left out. */
+	/** False: the viewer may see more than a thousand topics, or a pattern has more than 50,000; the others were left out. */
 	complete: boolean;
 	/** The same search in SQL, for who may read the tables. */
 	sql: string;

@@ -126,7 +126,9 @@ export async function readCarried(
 					continue;
 				}
 				scopes.add(scope);
-				const below = await readTopicsBelow(pool, found.pattern.text, scope, MAX_CARRIED, signal);
+				// One more, so that it is told that there are more.
+				const most = MAX_CARRIED + 1;
+				const below = await readTopicsBelow(pool, found.pattern.text, scope, most, signal);
 				for (const topic of below) {
 					if (found.pattern.fits(topic, wildcard)) carry(topic, found, wildcard);
 				}
