@@ -2,6 +2,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { LoglineError, type Viewer } from '../../src/lib/protocol/index.ts';
 import type { ExploreFilter } from '../../src/lib/server/index.ts';
+import { whileWanted } from '../../src/lib/server/database/wanted.ts';
 import { Random } from '../faults/random.ts';
 import { command } from '../support/command.ts';
 import { openGrantedScene, type GrantedScene } from '../support/granted-scene.ts';
@@ -336,6 +337,39 @@ describe('the explorer', () => {
 			expect(refused).toMatchObject({ code: 'search_too_slow', status: 422 });
 		}
 		expect(await explored({ topics: ['b'] })).toHaveLength(1);
+	});
+
+	it('one user who floods it with slow searches does not keep another from an answer', async () => {
+		scene = await openGrantedScene();
+		await scene.insert('a', JSON.parse(`${'{"a":'.repeat(100)}1${'}'.repeat(100)}`));
+		await scene.insert('b', 'short');
+		const where = [{ path: `$${'.**'.repeat(8)}.none`, value: 'x' }];
+		const codes: unknown[] = [];
+		const flood = (signal?: AbortSignal) =>
+			(signal ? whileWanted(signal, search) : search()).then(
+				() => codes.push(null),
+				({ code }: { code: unknown }) => codes.push(code)
+			);
+		const search = () => explorer().exploreCounts(viewer(), { where });
+		const gone = new AbortController();
+		for (let i = 0; i < 4; i++) void flood();
+		void flood(gone.signal);
+		await expect(explorer().explore(viewer(), { where })).rejects.toMatchObject({
+			code: 'too_many_searches',
+			status: 429,
+			retryAfter: 3
+		});
+		// Who has disconnected does not take a place.
+		gone.abort();
+		await until(() => codes[0] === 'client_gone');
+		void flood();
+		const other: Viewer = { id: 'somebody else', name: 'x' };
+		const page = await explorer().explore(other, { topics: ['b'] });
+		expect(page.events).toHaveLength(1);
+		// All others of the flood still wait.
+		expect(codes.slice(1).length).toBeLessThanOrEqual(1);
+		await until(() => codes.length >= 3, { what: 'the next of the flood has its turn' });
+		expect(codes.slice(1, 3)).toEqual(['search_too_slow', 'search_too_slow']);
 	});
 
 	it('counts the newest ten thousand events for each topic and time, and says that there are more', async () => {

@@ -9,6 +9,7 @@ import {
 	type FoundEvent
 } from '../log/explore/read-search.ts';
 import { searchAsSql, type Search } from '../log/explore/search.ts';
+import { Turns } from '../log/explore/turns.ts';
 import { readHistoryPage } from '../log/history.ts';
 import { readHead, readOldest, readWindowStarts } from '../log/read.ts';
 import { DEFAULT_SCHEMA } from '../schema/schema-name.ts';
@@ -55,7 +56,7 @@ export interface Exploring {
 	 *
 	 * @param options.before only events before this id. Default: from the newest
 	 * @param options.limit 1 to 200. Default 100
-	 * @throws LoglineError `invalid_filter`, `invalid_path`, `invalid_user`; `search_too_slow`: it took longer than three seconds
+	 * @throws LoglineError `invalid_filter`, `invalid_path`, `invalid_user`; `search_too_slow`: it took longer than three seconds; `too_many_searches` (429): five of the viewer run or wait
 	 */
 	explore(
 		viewer: Viewer,
@@ -80,6 +81,7 @@ const MOST = 200;
 /** See {@link Exploring}. */
 export function createExploring(running: () => Log, schema: string): Exploring {
 	const table = schema === DEFAULT_SCHEMA ? 'events' : `"${schema.replaceAll('"', '""')}".events`;
+	const turns = new Turns();
 	const searchFor = async (viewer: Viewer, filter: ExploreFilter, before: bigint | null = null) => {
 		checkFilter(filter);
 		await checkPaths(running().explorer, filter);
@@ -92,31 +94,32 @@ export function createExploring(running: () => Log, schema: string): Exploring {
 			if (!Number.isInteger(limit) || limit < 1 || limit > MOST) {
 				throw new LoglineError('invalid_limit', `\`limit\` is a number from 1 to ${MOST}.`);
 			}
-			const { explorer, history, tailer } = running();
-			const log = tailer.epoch;
-			// Before the events: what comes in between is in both, and not in neither.
-			const cursor = await readHead(history);
-			const { visible, search } = await searchFor(viewer, filter, before);
-			const [page, newer] = await told(
-				Promise.all([
-					readSearch(explorer, search, limit),
-					before === null ? null : readNewerPage(explorer, search, before, limit)
-				])
-			);
-			return {
-				...page,
-				newer,
-				cursor: cursor.toString(),
-				log,
-				topics: namesOf(visible),
-				unknown: [...visible.unknown],
-				complete: visible.complete,
-				sql: searchAsSql(search, limit, table)
-			};
+			return turns.take(viewer.id, async () => {
+				const { explorer, history, tailer } = running();
+				const log = tailer.epoch;
+				// Before the events: what comes in between is in both, and not in neither.
+				const cursor = await readHead(history);
+				const { visible, search } = await searchFor(viewer, filter, before);
+				const page = await told(readSearch(explorer, search, limit));
+				const newer =
+					before === null ? null : await told(readNewerPage(explorer, search, before, limit));
+				return {
+					...page,
+					newer,
+					cursor: cursor.toString(),
+					log,
+					topics: namesOf(visible),
+					unknown: [...visible.unknown],
+					complete: visible.complete,
+					sql: searchAsSql(search, limit, table)
+				};
+			});
 		},
 		async exploreCounts(viewer, filter = {}) {
-			const { search } = await searchFor(viewer, filter);
-			return told(readCounts(running().explorer, search));
+			return turns.take(viewer.id, async () => {
+				const { search } = await searchFor(viewer, filter);
+				return told(readCounts(running().explorer, search));
+			});
 		},
 		async exploreTopics(viewer) {
 			return namesOf(await readVisible(running(), viewer, []));
