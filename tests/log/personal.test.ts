@@ -184,7 +184,7 @@ test('a user id that Postgres would read as that of another user is refused, wha
 		revoke: () => logline.revoke('rooms/1', HALF),
 		settle: () => logline.settle(HALF),
 		emit: () => logline.append([{ topic: 'a', data: 1, userId: HALF }]),
-		read: () => logline.read(viewer, ['a']),
+		read: () => logline.read(viewer, ['a'] as never[]),
 		history: () => logline.history(viewer, 'a'),
 		markRead: () => logline.markRead(viewer, 'a', '1'),
 		unread: () => logline.unread(viewer, ['a']),
