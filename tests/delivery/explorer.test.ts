@@ -100,6 +100,11 @@ async function write(random: Random, count: number): Promise<void> {
 	}
 }
 
+/** Writes events of a megabyte of numbers each. A search that looks at each number takes about a second for one of them. */
+const fillWithNumbers = () => scene.sql`
+	insert into events (topic, data)
+	select 'a', ('[1' || repeat(',1', 340000) || ']')::jsonb from generate_series(1, 6)`;
+
 const WORDS = ["it's", '50%', 'under_score', 'back\\slash', 'Grün', '"quoted"', 'plain', '$text'];
 
 describe('the explorer', () => {
@@ -246,13 +251,6 @@ describe('the explorer', () => {
 	});
 
 	it.each<[string, ExploreFilter, string]>([
-		['a path that is none', { where: [{ path: 'a..b', value: 'x' }] }, 'invalid_path'],
-		['a jsonpath that Postgres refuses', { where: [{ path: '$.a[', value: 'x' }] }, 'invalid_path'],
-		[
-			'a path that ends another',
-			{ where: [{ path: "$'); drop table events; --", value: 'x' }] },
-			'invalid_path'
-		],
 		['a topic that cannot be one', { topics: ["a' or true"] }, 'invalid_filter'],
 		['a topic of the log itself', { topics: ['$granted'] }, 'invalid_filter'],
 		['a time that is none', { since: 'yesterday' }, 'invalid_filter'],
@@ -270,11 +268,6 @@ describe('the explorer', () => {
 			'half of a character in a path',
 			{ where: [{ path: '$.\ud800', value: 'x' }] },
 			'invalid_filter'
-		],
-		[
-			'a number that Postgres cannot have',
-			{ where: [{ path: '$.a + 1e999999', value: 'x' }] },
-			'invalid_path'
 		],
 		['text with a NUL', { text: 'a\0b' }, 'invalid_filter'],
 		['too much text', { text: 'x'.repeat(201) }, 'invalid_filter'],
@@ -314,10 +307,9 @@ describe('the explorer', () => {
 
 	it('a search that takes too long is ended and says so, and nobody who reads history waits for it', async () => {
 		scene = await openGrantedScene();
-		// Nested a hundred deep: a path that may take any way down has more ways than there is time for.
-		await scene.insert('a', JSON.parse(`${'{"a":'.repeat(100)}1${'}'.repeat(100)}`));
+		await fillWithNumbers();
 		await scene.insert('b', 'short');
-		const where = [{ path: `$${'.**'.repeat(8)}.none`, value: 'x' }];
+		const where = [{ path: '$.**', value: 'x' }];
 		const searches = Array.from({ length: 2 }, () =>
 			explorer()
 				.explore(viewer(), { where })
@@ -341,9 +333,9 @@ describe('the explorer', () => {
 
 	it('one user who floods it with slow searches does not keep another from an answer', async () => {
 		scene = await openGrantedScene();
-		await scene.insert('a', JSON.parse(`${'{"a":'.repeat(100)}1${'}'.repeat(100)}`));
+		await fillWithNumbers();
 		await scene.insert('b', 'short');
-		const where = [{ path: `$${'.**'.repeat(8)}.none`, value: 'x' }];
+		const where = [{ path: '$.**', value: 'x' }];
 		const codes: unknown[] = [];
 		const flood = (signal?: AbortSignal) =>
 			(signal ? whileWanted(signal, search) : search()).then(
