@@ -340,7 +340,7 @@ describe('the explorer', () => {
 		const flood = (signal?: AbortSignal) =>
 			(signal ? whileWanted(signal, search) : search()).then(
 				() => codes.push(null),
-				({ code }: { code: unknown }) => codes.push(code)
+				(error: unknown) => codes.push((error as { code: unknown }).code)
 			);
 		const search = () => explorer().exploreCounts(viewer(), { where });
 		const gone = new AbortController();
