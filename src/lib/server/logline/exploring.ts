@@ -52,7 +52,7 @@ export interface ExploredEvent {
 export interface Exploring {
 	/**
 	 * Reads the newest events that the viewer may see and that fit a filter, newest first. What it finds is what streams and
-	 * `history` give to this viewer.
+	 * `history` give to this viewer. `text` and `where` do not find an event with more than 1 MiB of data.
 	 *
 	 * @param options.before only events before this id. Default: from the newest
 	 * @param options.limit 1 to 200. Default 100
@@ -71,7 +71,9 @@ export interface Exploring {
 	exploreCounts(viewer: Viewer, filter?: ExploreFilter): Promise<Counts>;
 	/** Returns the names of the topics that the viewer may see, in order; at most a thousand. */
 	exploreTopics(viewer: Viewer): Promise<string[]>;
-	/** Reads one event with its neighbours. null: there is none, or the viewer may not see it. */
+	/**
+	 * Reads one event with its neighbours, with all of its data up to 16 MiB. null: there is none, or the viewer may not see it.
+	 */
 	exploreEvent(viewer: Viewer, id: bigint): Promise<ExploredEvent | null>;
 }
 
