@@ -155,6 +155,28 @@ describe('the explorer', () => {
 		]);
 	});
 
+	it('it tells why a viewer gets an event without the names of servers and clients, which are for operators', async () => {
+		scene = await openGrantedScene();
+		const [event] = await explorer().append([{ topic: 'a', data: 1 }]);
+		const head = Number(event!.id);
+		const streams = [
+			[scene.user.id, 'client-1', 'live', head, ['a']],
+			[scene.user.id, 'client-2', 'catching up', head - 1, ['a']],
+			['somebody else', 'client-3', 'live', head, ['a']]
+		];
+		await scene.sql`insert into log_servers (server, name, started_at, seen_at, tail, streams)
+			values (gen_random_uuid(), 'host-7:4711', now(), now(), ${head}, ${scene.sql.json(streams)})`;
+		const [told] = await scene.sql<{ all: string }[]>`
+			select string_agg(why, ' ') as all from logline_explain(${head}, ${scene.user.id})`;
+		expect(told!.all).toContain('Client "client-1" on host-7:4711');
+		const found = await explorer().exploreEvent(viewer(), BigInt(head));
+		expect(found!.gates.filter(({ gate }) => gate === 'stream')).toEqual([
+			{ gate: 'stream', passes: true, why: 'An open stream of the user has got it.' },
+			{ gate: 'stream', passes: false, why: 'An open stream of the user has not got as far yet.' }
+		]);
+		expect(JSON.stringify(found)).not.toMatch(/client-|host-7|4711/);
+	});
+
 	it('the SQL of a search finds the same events, for random filters', async () => {
 		scene = await openGrantedScene();
 		const random = new Random(SEED);

@@ -44,7 +44,7 @@ export interface ExploredEvent {
 	/** The nearest events of its topic that the viewer may see. */
 	previous: string | null;
 	next: string | null;
-	/** Why the viewer gets it: what `logline_explain` says. */
+	/** Why the viewer gets it: what `logline_explain` says, without servers and clients. It may be shown to the viewer. */
 	gates: Gate[];
 }
 
