@@ -272,7 +272,16 @@ CREATE FUNCTION logline_grants_index(p_table regclass, p_scope text, p_user text
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$
 DECLARE
 	columns CONSTANT text[] := ARRAY(SELECT m[1] FROM regexp_matches(p_scope, '\{([^}]+)\}', 'g') AS m) || p_user;
+	computed CONSTANT text := (
+		SELECT string_agg(quote_ident(attname), ', ' ORDER BY attnum) FROM pg_attribute
+		WHERE attrelid = p_table AND attname = ANY (columns) AND attgenerated = 'v' AND NOT attisdropped);
 BEGIN
+	-- A trigger gets NULL for such a column of a removed row, so its grant would stay.
+	IF computed IS NOT NULL THEN
+		RAISE EXCEPTION 'logline_grants_from: % computes % only when it is read', p_table, computed USING
+			ERRCODE = 'object_not_in_prerequisite_state',
+			HINT = 'Of a removed row, Postgres does not tell such a value. Make the column GENERATED ALWAYS AS (...) STORED, or name those that it is computed from.';
+	END IF;
 	SELECT c.names, c.operators INTO names, operators
 	FROM pg_index AS i CROSS JOIN LATERAL logline_index_columns(i.indexrelid) AS c
 	WHERE indrelid = p_table AND indisunique AND indisvalid AND indpred IS NULL AND indexprs IS NULL
@@ -286,7 +295,7 @@ BEGIN
 END
 $$;
 --> statement-breakpoint
-COMMENT ON FUNCTION logline_grants_index(regclass, text, text) IS 'Returns the columns and operators of the unique index by which a table has one row for each scope and user, or raises an error.';
+COMMENT ON FUNCTION logline_grants_index(regclass, text, text) IS 'Returns the columns and operators of the unique index by which a table has one row for each scope and user. Raises an error when there is none, or when a value is not stored.';
 --> statement-breakpoint
 CREATE FUNCTION logline_grants_pairs(p_table regclass, p_scope text, p_user text, p_mode text, p_from text) RETURNS text
 LANGUAGE plpgsql STABLE SET search_path FROM CURRENT AS $$

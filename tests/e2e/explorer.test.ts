@@ -276,7 +276,7 @@ it('the address waits for the sign-in, and the data of the page are for who is s
 	});
 	expect(await get('where=a..b=x')).toMatchObject({
 		status: 400,
-		body: { error: { code: 'invalid_path' } }
+		body: { error: { code: 'invalid_filter' } }
 	});
 	expect(await get('after=x')).toMatchObject({
 		status: 400,

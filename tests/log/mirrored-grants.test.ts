@@ -252,6 +252,63 @@ test('who owns a table that gives grants does not become the owner of the log', 
 	}
 });
 
+/** Before version 18, Postgres stores every computed column. */
+const canCompute = async () =>
+	(await sql`select current_setting('server_version_num')::int as n`)[0]!.n >= 180_000;
+
+test.each([
+	['scope', 'room', 'room_id', 'user_id'],
+	['user', 'who', 'room', 'user_id']
+])(
+	'a column of the %s that is computed when it is read is refused: a removed row would keep its grant',
+	async (_what, computed, from, unique) => {
+		if (!(await canCompute())) return;
+		await sql.unsafe(`drop table members; create table members (
+			${computed === 'room' ? 'room_id text' : 'room text, id text'}, user_id text, unique (${unique}, ${from}),
+			${computed} text generated always as (${computed === 'room' ? 'room_id' : 'user_id'}) virtual)`);
+		const user = computed === 'who' ? 'who' : 'user_id';
+		await sql.unsafe(`alter table members add unique (${user === 'who' ? 'room' : 'user_id'})`);
+		await refused(
+			sql`select logline_grants_from('members', 'rooms/{room}', ${user})`,
+			/computes (room|who) only when it is read/,
+			/STORED/
+		);
+	}
+);
+
+test('a column that becomes one that is computed when it is read lets no row go with its grant', async () => {
+	if (!(await canCompute())) return;
+	await sql`alter table members add unique (user_id)`;
+	await follow();
+	await join('x', 'ann');
+	await sql`alter table members rename room to room_id`;
+	await sql`alter table members add room text generated always as (room_id) virtual`;
+	await expect(sql`delete from members`).rejects.toThrow(/computes room only when it is read/);
+	await sql`alter table members drop room`;
+	await sql`alter table members rename room_id to room`;
+	await sql`delete from members`;
+	expect(await granted()).toEqual([]);
+});
+
+test('an upgrade is not stopped by a table whose scope is computed when it is read, and the table then says what is wrong', async () => {
+	if (!(await canCompute())) return;
+	const old = await createTestDatabase({ empty: true });
+	const on = openClient(old.url, { max: 1, name: 'test sql' });
+	try {
+		const before = LOG_MIGRATIONS.findIndex(({ name }) => name.endsWith('_mirrors'));
+		await migrateLog(old.url, { migrations: LOG_MIGRATIONS.slice(0, before) });
+		await on.unsafe(`create table members (id text, user_id text unique, room text generated always as (id) virtual,
+				unique (id, user_id));
+			create trigger logline_grants_insert after insert on members referencing new table as added
+				for each statement execute function logline_mirror_grants('rooms/{room}', 'user_id')`);
+		await migrateLog(old.url);
+		await expect(on`insert into members values ('x', 'ann')`).rejects.toThrow(/computes room/);
+	} finally {
+		await on.end();
+		await old.drop();
+	}
+});
+
 test('what followed a table before the upgrade follows it afterwards, by the present rules', async () => {
 	const old = await createTestDatabase({ empty: true });
 	const on = openClient(old.url, { max: 1, name: 'test sql' });

@@ -145,12 +145,96 @@ describe('forgetting a user', () => {
 		}
 	});
 
+	test('deletes however much there is in statements that are short, whatever they delete', async () => {
+		scene = await openScene();
+		const { id } = scene.user;
+		await give(scene.user, 'a', 2500);
+		await scene.sql`insert into events (topic, user_id, data)
+			select 'b', ${id}, to_jsonb(repeat('x', 1048000)) from generate_series(1, 40)`;
+		await scene.sql`insert into read_markers (user_id, topic, event_id)
+			select ${id}, 'rooms/' || n, 1 from generate_series(1, 2500) as n`;
+		await scene.sql`insert into dead_letters (topic, user_id, data, created_at, error)
+			select 'a', ${id}, '1', now(), 'x' from generate_series(1, 2500)`;
+		await scene.sql`insert into grants (scope, user_id, source)
+			select 'rooms/' || n, ${id}, '' from generate_series(1, 2500) as n`;
+		// Notes what each statement deletes.
+		await scene.sql`create table deletions (name text, count int, octets bigint)`;
+		await scene.sql.unsafe(`
+			create function note_deletion() returns trigger language plpgsql as $$
+			begin
+				insert into deletions select tg_table_name, count(*), coalesce(sum(octet_length(to_jsonb(gone)::text)), 0) from gone;
+				return null;
+			end $$`);
+		for (const table of ['events', 'read_markers', 'dead_letters', 'grants', 'grant_history']) {
+			await scene.sql.unsafe(`create trigger note after delete on ${table}
+				referencing old table as gone for each statement execute function note_deletion()`);
+		}
+		const { logline } = scene.server.app;
+		const left = async () => {
+			const [row] = await scene.sql<{ left: number }[]>`
+				select ((select count(*) from grant_history where user_id = ${id})
+					+ (select count(*) from events where user_id = ${id})
+					+ (select count(*) from dead_letters where user_id = ${id})
+					+ (select count(*) from read_markers where user_id = ${id}))::int as left`;
+			return row!.left;
+		};
+		await until(
+			async () => {
+				await logline.forgetUser(id);
+				return (await left()) === 0;
+			},
+			{ what: 'nothing is left', timeoutMs: 30_000 }
+		);
+		const noted = await scene.sql<{ name: string; all: number; most: number; octets: number }[]>`
+			select name, sum(count)::int as all, max(count) as most, max(octets)::int as octets from deletions group by 1`;
+		for (const { name, all, most, octets } of noted) {
+			expect(all, name).toBeGreaterThanOrEqual(2500);
+			expect(most, name).toBe(1000);
+			expect(octets, name).toBeLessThan(18 * 1_048_576);
+		}
+		expect(noted).toHaveLength(5);
+	});
+
 	test('can be stopped between two statements, and called again', async () => {
 		scene = await openScene();
+		const { logline } = scene.server.app;
 		await give(scene.user, 'a', 3000);
+		await logline.grant('rooms/1', scene.user.id);
 		const stop = AbortSignal.abort();
-		expect(await scene.server.app.logline.forgetUser(scene.user.id, { signal: stop })).toBe(0);
-		expect(await scene.server.app.logline.forgetUser(scene.user.id)).toBe(3000);
+		expect(await logline.forgetUser(scene.user.id, { signal: stop })).toBe(0);
+		expect(await scene.sql`select from grants`).toHaveLength(1);
+		// The end of the grant may be in the log by then.
+		expect(await logline.forgetUser(scene.user.id)).toBeGreaterThanOrEqual(3001);
+		expect(await scene.sql`select from grants`).toHaveLength(0);
+	});
+
+	test('ends when the Logline is stopped, although the application keeps the connection, and says that it is not done', async () => {
+		scene = await openScene();
+		const { logline } = scene.server.app;
+		await give(scene.user, 'a', 3000);
+		const { jobs } = logline.parts;
+		const held = await scene.sql.reserve();
+		let forgetting: Promise<unknown>;
+		let stopped: Promise<void>;
+		try {
+			await held`begin`;
+			await held`select from events where user_id = ${scene.user.id} order by id limit 1 for update`;
+			forgetting = logline.forgetUser(scene.user.id).catch((error: unknown) => error);
+			const deletes = async () => {
+				const [row] = await held`select count(*)::int as count from pg_stat_activity
+					where wait_event_type = 'Lock' and datname = current_database()`;
+				return row!.count === 1;
+			};
+			await until(deletes, { what: 'a statement deletes', timeoutMs: 4000 });
+			stopped = logline.stop();
+			await until(() => jobs.stopping.aborted);
+		} finally {
+			await held`rollback`;
+			held.release();
+		}
+		expect(await forgetting).toMatchObject({ code: 'draining', status: 503 });
+		await stopped;
+		expect(await scene.sql`select from events where user_id = ${scene.user.id}`).toHaveLength(2000);
 	});
 
 	test('needs a user: the empty id would be everyone', async () => {
@@ -161,4 +245,57 @@ describe('forgetting a user', () => {
 		await expect(logline.exportUser('').next()).rejects.toMatchObject({ code: 'invalid_user' });
 		expect(await scene.sql`select from events`).toHaveLength(1);
 	});
+});
+
+/** Postgres would get U+FFFD in its place, and find the user who has this id. */
+const HALF = '\ud800';
+
+test('a user id that Postgres would read as that of another user is refused, whatever is asked with it', async () => {
+	scene = await openScene();
+	const other = { id: '\ufffd' };
+	await give(other, 'a', 3);
+	const { logline } = scene.server.app;
+	const viewer = {
+		id: HALF,
+		name: 'x',
+		session: scene.user.sessionID,
+		expires: new Date(Date.now() + 60_000)
+	};
+	const asked: Record<string, () => Promise<unknown>> = {
+		forgetUser: () => logline.forgetUser(HALF),
+		exportUser: () => logline.exportUser(HALF).next(),
+		grant: () => logline.grant('rooms/1', HALF),
+		revoke: () => logline.revoke('rooms/1', HALF),
+		settle: () => logline.settle(HALF),
+		emit: () => logline.append([{ topic: 'a', data: 1, userId: HALF }]),
+		read: () => logline.read(viewer, ['a'] as never[]),
+		history: () => logline.history(viewer, 'a'),
+		markRead: () => logline.markRead(viewer, 'a', '1'),
+		unread: () => logline.unread(viewer, ['a']),
+		explore: () => logline.explore(viewer),
+		exploreCounts: () => logline.exploreCounts(viewer),
+		exploreTopics: () => logline.exploreTopics(viewer),
+		watch: () => logline.watch(['a'] as never[], { viewer }).next(),
+		stream: () =>
+			logline.open(
+				{
+					searchParams: new URLSearchParams('topics=a&client=x'),
+					headers: new Headers(),
+					session: viewer.session
+				},
+				() => viewer
+			)
+	};
+	for (const [what, ask] of Object.entries(asked)) {
+		const refused = await ask().catch((error: unknown) => error);
+		expect(refused, what).toMatchObject({ code: 'invalid_user', status: 400 });
+	}
+	expect(await logline.exploreEvent({ ...viewer, id: 'x' }, BigInt(await head()))).toBeNull();
+	const look = logline.exploreEvent(viewer, BigInt(await head()));
+	await expect(look).rejects.toMatchObject({ code: 'invalid_user' });
+	const session = { ...viewer, id: 'x', session: HALF };
+	await expect(logline.watch(['a'] as never[], { viewer: session }).next()).rejects.toMatchObject({
+		code: 'invalid_session'
+	});
+	expect(await scene.sql`select from events where user_id = ${other.id}`).toHaveLength(3);
 });

@@ -30,6 +30,7 @@ export type { StreamLimits } from './streams/limits.ts';
 export type { StreamAsked } from './streams/open.ts';
 export type { Authenticate, ReadSessions, SignedInViewer } from './streams/viewer.ts';
 export type { WatchedEvent, WatchOptions } from './streams/watch.ts';
+export { UserRate, type UserRateOptions } from './streams/user-rate.ts';
 export { errorResponse, failureOf, refusalHeaders } from './streams/refusal.ts';
 export { checkEvents, type CheckedEvents, type Misfit } from './log/check-events.ts';
 export type {
@@ -60,7 +61,8 @@ export interface HistoryEmitOptions<K extends Topic> {
 	event: K;
 	data: PayloadOf<K, SSETopicsMap>;
 	/**
-	 * At most 200 characters. If the key was ever used before, nothing is added, and the id of the first event is returned.
+	 * At most 200 characters. If the key was ever used before, nothing is added, and the id of the first event is returned. It
+	 * is kept for ever, also when its event is deleted with a user: make it of ids, not of texts.
 	 */
 	key?: string;
 	/** Who writes, when writers follow each other. See {@link Producer}. */

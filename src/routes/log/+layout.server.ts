@@ -7,7 +7,7 @@ import { addressOf, readView } from './view.ts';
 import type { LayoutServerLoad } from './$types';
 
 /** A form of the page can repair these. Every other failure is one of the request. */
-const ABOUT_THE_FILTER = new Set(['invalid_filter', 'invalid_path', 'search_too_slow']);
+const ABOUT_THE_FILTER = new Set(['invalid_filter', 'search_too_slow', 'too_many_searches']);
 
 /** The list and its counts. An event that is opened beside them changes neither, so they are not loaded again for it. */
 export const load: LayoutServerLoad = async ({ locals, url, params, untrack }) => {

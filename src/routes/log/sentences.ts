@@ -37,7 +37,6 @@ function tell(topic: string, gate: string, passes: boolean | null, why: string):
 				? 'You could see the topic when the event was written.'
 				: 'You could not see the topic yet when the event was written; its history is open to you now.';
 		case 'stream':
-			// The database names the server and the client. Neither is for everybody to know.
 			if (why.startsWith('No open stream')) {
 				return 'No open stream of yours carries the topic. You get the event when one comes back.';
 			}

@@ -119,7 +119,7 @@ export function encodeEvent(event: NewEvent): AcceptedEvent {
 	if (!isName(topic, MAX_TOPIC_OCTETS)) {
 		throw new LoglineError(
 			'invalid_topic',
-			`A topic has 1 to ${MAX_TOPIC_OCTETS} octets of UTF-8 and no NUL.`
+			`A topic has 1 to ${MAX_TOPIC_OCTETS} octets of UTF-8, no NUL and no half of a surrogate pair.`
 		);
 	}
 	if (key !== null && !isKey(key)) {
@@ -128,17 +128,12 @@ export function encodeEvent(event: NewEvent): AcceptedEvent {
 			`A key has 1 to ${MAX_KEY_LENGTH} characters, no NUL and no half of a surrogate pair.`
 		);
 	}
-	if (userId !== null && !isName(userId, MAX_USER_OCTETS)) {
-		throw new LoglineError(
-			'invalid_user',
-			`A user id has 1 to ${MAX_USER_OCTETS} octets of UTF-8 and no NUL. Leave it out for everyone.`
-		);
-	}
+	if (userId !== null) requireUser(userId);
 	const accepted = { topic, userId, data: encodeData(topic, event.data), key };
 	const { producer } = event;
 	if (!producer) return accepted;
 	const { name } = producer;
-	if (typeof name !== 'string' || !isName(name, MAX_PRODUCER_OCTETS) || !isEpoch(producer.epoch)) {
+	if (!isName(name, MAX_PRODUCER_OCTETS) || !isEpoch(producer.epoch)) {
 		throw new LoglineError(
 			'invalid_producer',
 			`A producer is { name, epoch }: a name of 1 to ${MAX_PRODUCER_OCTETS} octets of UTF-8 without NUL, and a whole number from 0 to 2^53 - 1.`
@@ -153,8 +148,32 @@ export function encodeEvent(event: NewEvent): AcceptedEvent {
  */
 export const isText = (text: string) => !text.includes('\0') && !/\p{Surrogate}/u.test(text);
 
-const isName = (text: string, octets: number) =>
-	text.length > 0 && text.length <= octets && Buffer.byteLength(text) <= octets && isText(text);
+/**
+ * Every user id, topic, scope and other name that comes in must be one, also where it is only looked for: Postgres would look
+ * for the text that it puts in its place, which may be another user's id.
+ *
+ * @param octets at most so many octets of UTF-8
+ * @returns true for a text of 1 octet or more that Postgres can store unchanged
+ */
+export const isName = (text: unknown, octets: number): text is string =>
+	typeof text === 'string' &&
+	text.length > 0 &&
+	text.length <= octets &&
+	Buffer.byteLength(text) <= octets &&
+	isText(text);
+
+/**
+ * The empty id is refused, too: it is the audience of the events for everyone.
+ *
+ * @throws LoglineError `invalid_user`
+ */
+export function requireUser(userId: unknown): void {
+	if (isName(userId, MAX_USER_OCTETS)) return;
+	throw new LoglineError(
+		'invalid_user',
+		`A user id has 1 to ${MAX_USER_OCTETS} octets of UTF-8, no NUL and no half of a surrogate pair.`
+	);
+}
 
 const isEpoch = (epoch: unknown) => Number.isSafeInteger(epoch) && Number(epoch) >= 0;
 

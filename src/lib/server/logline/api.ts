@@ -40,7 +40,8 @@ export interface EmittedEvent<K extends Topic> {
 	/** The user who may see it. null or absent: everyone who may subscribe to the topic. */
 	userID?: string | null | undefined;
 	/**
-	 * At most 200 characters. If the key was ever used before, nothing is added, and the id of the first event is returned.
+	 * At most 200 characters. If the key was ever used before, nothing is added, and the id of the first event is returned. It
+	 * is kept for ever, also when its event is deleted with a user: make it of ids, not of texts.
 	 */
 	key?: string | undefined;
 	/** Who writes, when writers follow each other. See {@link Producer}. */

@@ -1,6 +1,6 @@
 import { LoglineError, type Viewer } from '../../protocol/index.ts';
 import { readExplained, type Gate } from '../log/explore/explained.ts';
-import { checkFilter, checkPaths, type ExploreFilter } from '../log/explore/filter.ts';
+import { checkFilter, type ExploreFilter } from '../log/explore/filter.ts';
 import {
 	readCounts,
 	readNewerPage,
@@ -9,6 +9,7 @@ import {
 	type FoundEvent
 } from '../log/explore/read-search.ts';
 import { searchAsSql, type Search } from '../log/explore/search.ts';
+import { Turns } from '../log/explore/turns.ts';
 import { readHistoryPage } from '../log/history.ts';
 import { readHead, readOldest, readWindowStarts } from '../log/read.ts';
 import { DEFAULT_SCHEMA } from '../schema/schema-name.ts';
@@ -31,7 +32,7 @@ export interface ExploredPage {
 	topics: string[];
 	/** Topics of the filter that do not exist, or that the viewer may not see. */
 	unknown: string[];
-	/** False: the viewer may see more than a thousand topics; the others were left out. */
+	/** False: the viewer may see more than a thousand topics, or a pattern has more than 50,000; the others were left out. */
 	complete: boolean;
 	/** The same search in SQL, for who may read the tables. */
 	sql: string;
@@ -43,7 +44,7 @@ export interface ExploredEvent {
 	/** The nearest events of its topic that the viewer may see. */
 	previous: string | null;
 	next: string | null;
-	/** Why the viewer gets it: what `logline_explain` says. */
+	/** Why the viewer gets it: what `logline_explain` says, without servers and clients. It may be shown to the viewer. */
 	gates: Gate[];
 }
 
@@ -51,11 +52,11 @@ export interface ExploredEvent {
 export interface Exploring {
 	/**
 	 * Reads the newest events that the viewer may see and that fit a filter, newest first. What it finds is what streams and
-	 * `history` give to this viewer.
+	 * `history` give to this viewer. `text` and `where` do not find an event with more than 1 MiB of data.
 	 *
 	 * @param options.before only events before this id. Default: from the newest
 	 * @param options.limit 1 to 200. Default 100
-	 * @throws LoglineError `invalid_filter`, `invalid_path`; `search_too_slow`: it took longer than three seconds
+	 * @throws LoglineError `invalid_filter`, `invalid_user`; `search_too_slow`: it took longer than three seconds; `too_many_searches` (429): five of the viewer run or wait
 	 */
 	explore(
 		viewer: Viewer,
@@ -70,7 +71,9 @@ export interface Exploring {
 	exploreCounts(viewer: Viewer, filter?: ExploreFilter): Promise<Counts>;
 	/** Returns the names of the topics that the viewer may see, in order; at most a thousand. */
 	exploreTopics(viewer: Viewer): Promise<string[]>;
-	/** Reads one event with its neighbours. null: there is none, or the viewer may not see it. */
+	/**
+	 * Reads one event with its neighbours, with all of its data up to 16 MiB. null: there is none, or the viewer may not see it.
+	 */
 	exploreEvent(viewer: Viewer, id: bigint): Promise<ExploredEvent | null>;
 }
 
@@ -80,9 +83,9 @@ const MOST = 200;
 /** See {@link Exploring}. */
 export function createExploring(running: () => Log, schema: string): Exploring {
 	const table = schema === DEFAULT_SCHEMA ? 'events' : `"${schema.replaceAll('"', '""')}".events`;
+	const turns = new Turns();
 	const searchFor = async (viewer: Viewer, filter: ExploreFilter, before: bigint | null = null) => {
 		checkFilter(filter);
-		await checkPaths(running().explorer, filter);
 		const visible = await readVisible(running(), viewer, filter.topics ?? []);
 		const search: Search = { userId: viewer.id, topics: visible.topics, filter, before };
 		return { visible, search };
@@ -92,31 +95,32 @@ export function createExploring(running: () => Log, schema: string): Exploring {
 			if (!Number.isInteger(limit) || limit < 1 || limit > MOST) {
 				throw new LoglineError('invalid_limit', `\`limit\` is a number from 1 to ${MOST}.`);
 			}
-			const { explorer, history, tailer } = running();
-			const log = tailer.epoch;
-			// Before the events: what comes in between is in both, and not in neither.
-			const cursor = await readHead(history);
-			const { visible, search } = await searchFor(viewer, filter, before);
-			const [page, newer] = await told(
-				Promise.all([
-					readSearch(explorer, search, limit),
-					before === null ? null : readNewerPage(explorer, search, before, limit)
-				])
-			);
-			return {
-				...page,
-				newer,
-				cursor: cursor.toString(),
-				log,
-				topics: namesOf(visible),
-				unknown: [...visible.unknown],
-				complete: visible.complete,
-				sql: searchAsSql(search, limit, table)
-			};
+			return turns.take(viewer.id, async () => {
+				const { explorer, history, tailer } = running();
+				const log = tailer.epoch;
+				// Before the events: what comes in between is in both, and not in neither.
+				const cursor = await readHead(history);
+				const { visible, search } = await searchFor(viewer, filter, before);
+				const page = await told(readSearch(explorer, search, limit));
+				const newer =
+					before === null ? null : await told(readNewerPage(explorer, search, before, limit));
+				return {
+					...page,
+					newer,
+					cursor: cursor.toString(),
+					log,
+					topics: namesOf(visible),
+					unknown: [...visible.unknown],
+					complete: visible.complete,
+					sql: searchAsSql(search, limit, table)
+				};
+			});
 		},
 		async exploreCounts(viewer, filter = {}) {
-			const { search } = await searchFor(viewer, filter);
-			return told(readCounts(running().explorer, search));
+			return turns.take(viewer.id, async () => {
+				const { search } = await searchFor(viewer, filter);
+				return told(readCounts(running().explorer, search));
+			});
 		},
 		async exploreTopics(viewer) {
 			return namesOf(await readVisible(running(), viewer, []));
@@ -155,12 +159,19 @@ export function createExploring(running: () => Log, schema: string): Exploring {
 
 const namesOf = ({ topics }: Visible) => topics.map(({ topic }) => topic).sort();
 
-/** Tells of a search that takes too long as what it is: the database is there. */
+/** Tells of a search that takes too long, or that Postgres refuses, as what it is: the database is there. */
 async function told<T>(work: Promise<T>): Promise<T> {
 	try {
 		return await work;
 	} catch (error) {
-		const { code } = (error ?? {}) as { code?: unknown };
+		const { code, message } = (error ?? {}) as { code?: unknown; message?: string };
+		// Class 22: Postgres cannot read a value of the filter.
+		if (typeof code === 'string' && code.startsWith('22')) {
+			throw new LoglineError(
+				'invalid_filter',
+				`Postgres cannot search by this: ${message}. Change it.`
+			);
+		}
 		if (code !== '57014' && code !== 'ETIMEDOUT') throw error;
 		throw new LoglineError(
 			'search_too_slow',

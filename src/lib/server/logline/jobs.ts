@@ -52,6 +52,8 @@ export interface Jobs {
 	readonly all: readonly Loop[];
 	/** Greatest id that has a partition, as far as known. */
 	readonly lastPartitioned: bigint | null;
+	/** Aborted when the process begins to stop them. Other long work ends by it, too. */
+	readonly stopping: AbortSignal;
 	/** Checks the partitions now. */
 	makePartitions(): void;
 	/** Deletes what the log stores about a session that has ended. Tries again when the database is away. */
@@ -100,6 +102,7 @@ export function startJobs(parts: JobParts): Jobs {
 	}
 	return {
 		all,
+		stopping: stopping.signal,
 		get lastPartitioned() {
 			return lastPartitioned;
 		},

@@ -45,7 +45,7 @@ export interface Log extends StreamParts {
 	jobs: Jobs;
 	streams: Streams;
 	signals: Signals;
-	/** For searches, which may be slow: they must not wait for each other's connections, nor streams for theirs. */
+	/** One connection for searches, which may be slow: streams must not wait for them. */
 	explorer: Queryable;
 	/** Ends the parts, in order. The first steps end the consumers and write what is queued. */
 	steps: Step[];

@@ -1,7 +1,7 @@
 import { createRegistry, LoglineError, TopicRegistry } from '../../protocol/index.ts';
 import type { Topic, Viewer } from '../../protocol/index.ts';
 import { acceptSignal } from '../delivery/signals/accept.ts';
-import { acceptEvents } from '../log/accept.ts';
+import { acceptEvents, requireUser } from '../log/accept.ts';
 import { Consumers } from '../log/consumers/consumers.ts';
 import { endTopic } from '../log/end-topic.ts';
 import { readHistory, readHistoryPage } from '../log/history.ts';
@@ -193,7 +193,10 @@ export function createLogline(options: LoglineOptions): Logline {
 			await takeGrant(running().pool, schema, { scope, userID, source }, tx);
 		},
 		consume: (...asked) => consumers.add(...asked),
-		settle: (userID) => settleGrants(running().pool, userID),
+		async settle(userID) {
+			requireUser(userID);
+			return settleGrants(running().pool, userID);
+		},
 		async endSession(session) {
 			const { streams, background } = running();
 			// At once, even if the listener of this process is away.

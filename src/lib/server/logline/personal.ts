@@ -1,5 +1,5 @@
 import { LoglineError } from '../../protocol/index.ts';
-import { MAX_USER_OCTETS } from '../log/accept.ts';
+import { requireUser } from '../log/accept.ts';
 import { readOwnEvents } from '../log/own-events.ts';
 import { forgetUser } from '../log/retention/forget-user.ts';
 import type { Log } from './log.ts';
@@ -8,7 +8,8 @@ import type { Log } from './log.ts';
 export interface Personal {
 	/**
 	 * Reads every event that is private to a user, whatever its topic, up to the head of the log at the first call. A page is
-	 * read when the loop asks for it, so memory is bounded for any number of events.
+	 * read when the loop asks for it, so memory is bounded for any number of events: a page has about 1 MiB of data, or one event.
+	 * An event with more than 16 MiB of data, which only older versions accepted, has `null` in its place.
 	 *
 	 * @returns pages of NDJSON, ordered by topic, then by id: `{"id":"1","topic":"…","data":…,"createdAt":"…"}` and a line feed
 	 * @throws (the loop) LoglineError `invalid_user`
@@ -17,11 +18,12 @@ export interface Personal {
 	/**
 	 * Deletes every event that is private to a user, from every topic, and the user's grants, read markers, outbox rows and
 	 * dead letters. What the user wrote for everyone stays. End the user's sessions first. Afterwards the log may still write
-	 * that grants have ended: call it again until it has nothing to delete.
+	 * that grants have ended: call it again until it has nothing to delete. A statement deletes at most 1,000 rows, and about
+	 * 16 MiB of data, so it takes no connection for long, however much there is. Idempotency keys stay, as `key` says.
 	 *
 	 * @param options.signal stops it between two statements; a later call does the rest
 	 * @returns number of deleted events
-	 * @throws LoglineError `invalid_user`
+	 * @throws LoglineError `invalid_user`; `draining` (503): the Logline was stopped before all was deleted; a later call does the rest
 	 */
 	forgetUser(userID: string, options?: { signal?: AbortSignal }): Promise<number>;
 }
@@ -35,15 +37,24 @@ export function createPersonal(running: () => Log): Personal {
 		},
 		async forgetUser(userID, { signal } = {}) {
 			requireUser(userID);
-			return forgetUser(running().background, userID, signal);
+			const { background, jobs } = running();
+			const isClosing = () => jobs.stopping.aborted;
+			const deleted = await forgetUser(
+				background,
+				userID,
+				() => isClosing() || signal?.aborted === true
+			);
+			// A caller must not take a part for the whole.
+			if (isClosing() && !signal?.aborted) throw closing();
+			return deleted;
 		}
 	};
 }
 
-/** An empty id would be the audience of the events for everyone. */
-function requireUser(userID: string): void {
-	const octets = Buffer.byteLength(userID);
-	if (octets === 0 || octets > MAX_USER_OCTETS || userID.includes('\0')) {
-		throw new LoglineError('invalid_user', 'A user id has 1 to 200 octets of UTF-8 and no NUL.');
-	}
-}
+const closing = () =>
+	new LoglineError(
+		'draining',
+		'The server is shutting down. The rest is deleted when you call it again.',
+		503,
+		1
+	);

@@ -10,6 +10,7 @@ import {
 	type Viewer
 } from '../../protocol/index.ts';
 import type { Queryable } from '../database/queryable.ts';
+import { requireUser } from '../log/accept.ts';
 import {
 	readGrants,
 	readSince,
@@ -70,6 +71,7 @@ export const findRequested = (registry: TopicRegistry, name: string): FoundTopic
  * through wildcards.
  *
  * @param after grants that ended after this position are returned as `closed`
+ * @throws LoglineError `invalid_user`
  */
 export async function readCarried(
 	{ topics: registry, pool }: { topics: TopicRegistry; pool: Queryable },
@@ -78,6 +80,7 @@ export async function readCarried(
 	after: bigint,
 	signal?: AbortSignal
 ): Promise<Carried> {
+	requireUser(viewer.id);
 	const grants = dependsOnGrants(registry, requested)
 		? await readGrants(pool, viewer.id, after, signal)
 		: NO_GRANTS;
@@ -123,7 +126,9 @@ export async function readCarried(
 					continue;
 				}
 				scopes.add(scope);
-				const below = await readTopicsBelow(pool, found.pattern.text, scope, MAX_CARRIED, signal);
+				// One more, so that it is told that there are more.
+				const most = MAX_CARRIED + 1;
+				const below = await readTopicsBelow(pool, found.pattern.text, scope, most, signal);
 				for (const topic of below) {
 					if (found.pattern.fits(topic, wildcard)) carry(topic, found, wildcard);
 				}
@@ -147,7 +152,7 @@ export async function readCarried(
 /**
  * Returns what a viewer may see of some topics now, for pages and history.
  *
- * @throws LoglineError `invalid_topics`, `forbidden_topic`
+ * @throws LoglineError `invalid_topics`, `forbidden_topic`, `invalid_user`
  */
 export async function requireTopics(
 	parts: { topics: TopicRegistry; pool: Queryable },

@@ -14,7 +14,7 @@ import { attend } from './attend.ts';
 import { BySession } from './by-session.ts';
 import { Openings } from './openings.ts';
 import { Tally } from './tally.ts';
-import type { SignedInViewer } from './viewer.ts';
+import { requireViewer, type SignedInViewer } from './viewer.ts';
 
 /** Times in milliseconds. */
 export interface ConnectionLimits {
@@ -123,12 +123,13 @@ export class Connections {
 	/**
 	 * Sets the viewer of a connection, as soon as it is known who asks.
 	 *
-	 * @throws LoglineError `unauthorized` (401) when the session has ended meanwhile; `too_many_connections` (429); or the
+	 * @throws LoglineError `invalid_user`, `invalid_session`; `unauthorized` (401) when the session has ended meanwhile; `too_many_connections` (429); or the
 	 *   reason why the connection has ended meanwhile
 	 */
 	identify(connection: Connection, viewer: SignedInViewer): void {
 		if (connection.refusal) throw connection.refusal;
 		const { id: userId, session, expires } = viewer;
+		requireViewer(viewer);
 		if (this.#unknown.delete(connection)) {
 			if (!connection.learnSession(session)) throw sessionOver();
 			this.#makeRoom(session, connection);

@@ -48,7 +48,7 @@ export interface Opening {
  * The request takes its place before the first wait: from then on, the end of its session also ends the request.
  *
  * @throws LoglineError `invalid_topics`, `too_many_topics`, `invalid_cursor`, `invalid_client`, `unauthorized`,
- *   `forbidden_topic`, `too_many_connections`, `draining`; errors of the driver and of `authenticate`
+ *   `forbidden_topic`, `too_many_connections`, `draining`, `invalid_user`, `invalid_session`; errors of the driver and of `authenticate`
  */
 export async function openStream(
 	opening: Opening,

@@ -9,18 +9,19 @@ import type { Queryable } from '../database/queryable.ts';
 import { acceptSignal } from '../delivery/signals/accept.ts';
 import type { Signals } from '../delivery/signals/signals.ts';
 import { requireTopics } from './carried.ts';
-import { Rate } from './rate.ts';
+import { UserRate } from './user-rate.ts';
 
-/** What each user may send: so many signals at once, and so many a minute. A mouse that moves sends 25 a second. */
-const AT_ONCE = 60;
-const PER_MINUTE = 1800;
-
-/** Users whose rate is remembered. */
-const MAX_USERS = 10_000;
+/** What each user may send in a second; twice as many at once. A mouse that moves sends 25. */
+const PER_SECOND = 30;
 
 /** Where signals of browsers come in. */
 export class SignalDoor {
-	readonly #rate = new Rate({ atOnce: AT_ONCE, perMinute: PER_MINUTE });
+	readonly #rate = new UserRate({
+		atOnce: 2 * PER_SECOND,
+		perSecond: PER_SECOND,
+		code: 'too_many_signals',
+		message: `At most ${PER_SECOND} signals a second are accepted of one user. Send fewer: only the newest counts.`
+	});
 
 	/**
 	 * Checks and sends the signal of a viewer. Whether the viewer may see the topic is read from the database each time: what
@@ -33,7 +34,7 @@ export class SignalDoor {
 		viewer: Viewer,
 		body: unknown
 	): Promise<void> {
-		this.#count(viewer);
+		this.#rate.count(viewer.id);
 		const { topic, data } = parse(body);
 		const definition = parts.topics.get(topic);
 		if (definition && (isDurable(definition) || definition.send !== 'clients')) {
@@ -44,19 +45,6 @@ export class SignalDoor {
 		const visible = await requireTopics(parts, viewer, [topic]);
 		if (!visible.has(topic)) throw forbidden(topic);
 		parts.signals.send(signal);
-	}
-
-	#count({ id }: Viewer): void {
-		const now = Date.now();
-		if (this.#rate.size >= MAX_USERS) this.#rate.prune(now);
-		const wait = this.#rate.size >= MAX_USERS ? 1000 : this.#rate.take(id, now);
-		if (wait === 0) return;
-		throw new LoglineError(
-			'too_many_signals',
-			`At most ${PER_MINUTE / 60} signals a second are accepted of one user. Send fewer: only the newest counts.`,
-			429,
-			Math.ceil(wait / 1000)
-		);
 	}
 }
 

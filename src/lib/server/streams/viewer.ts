@@ -1,4 +1,5 @@
-import type { Viewer } from '../../protocol/index.ts';
+import { LoglineError, type Viewer } from '../../protocol/index.ts';
+import { isText, requireUser } from '../log/accept.ts';
 
 /** A viewer and the session in which the viewer asks. The result of an {@link Authenticate}. */
 export interface SignedInViewer extends Viewer {
@@ -20,3 +21,17 @@ export type Authenticate = () => SignedInViewer | null | Promise<SignedInViewer 
  * @param sessions as {@link SignedInViewer.session}; at most 1,000
  */
 export type ReadSessions = (sessions: readonly string[]) => Promise<ReadonlyMap<string, Date>>;
+
+/**
+ * Postgres must find a viewer and a session by exactly what `authenticate` returned.
+ *
+ * @throws LoglineError `invalid_user`, `invalid_session`
+ */
+export function requireViewer({ id, session }: SignedInViewer): void {
+	requireUser(id);
+	if (isText(session)) return;
+	throw new LoglineError(
+		'invalid_session',
+		'The id of a session is a text without NUL and without half of a surrogate pair.'
+	);
+}

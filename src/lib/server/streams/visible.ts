@@ -2,10 +2,10 @@ import {
 	ANY,
 	isDurable,
 	isWildcard,
+	maySubscribe,
 	type TopicRegistry,
 	type Viewer
 } from '../../protocol/index.ts';
-import { arrayLiteral } from '../database/array-literal.ts';
 import type { Queryable } from '../database/queryable.ts';
 import type { ExploredTopic } from '../log/explore/search.ts';
 import { END, MAX_CARRIED, readCarried } from './carried.ts';
@@ -15,7 +15,7 @@ export interface Visible {
 	topics: readonly ExploredTopic[];
 	/** Wanted names that are no topic that the viewer may see, or stand for none. */
 	unknown: readonly string[];
-	/** False: there are more than a thousand; the others are left out. */
+	/** False: there are more than a thousand, or a pattern has more than 50,000 topics; the others are left out. */
 	complete: boolean;
 }
 
@@ -42,10 +42,18 @@ export async function readVisible(
 			else open.push(text);
 		}
 	}
-	const had = await readTopicsOf(parts.pool, open);
-	for (const topic of had) names.add(topic);
 	const isWanted = (topic: string) =>
 		named.includes(topic) || globs.some((glob) => matches(glob, topic));
+	const isVisible = (topic: string) => {
+		const found = parts.topics.find(topic);
+		return isWanted(topic) && found !== undefined && maySubscribe(found, topic, viewer, NO_GRANTS);
+	};
+	let complete = true;
+	for (const pattern of open) {
+		const found = await readTopicsOf(parts.pool, pattern, isVisible);
+		for (const topic of found.topics) names.add(topic);
+		complete &&= found.complete;
+	}
 	// A named topic that nobody can be given must not take the place of another one.
 	const asked = [...names].filter((name) => {
 		if (isWildcard(name)) return true;
@@ -60,23 +68,48 @@ export async function readVisible(
 	return {
 		topics,
 		unknown: wanted.filter((name) => !isThere(name)),
-		complete:
-			had.length <= MAX_CARRIED && carried.denied.every(({ reason }) => reason !== 'too_many')
+		complete: complete && carried.denied.every(({ reason }) => reason !== 'too_many')
 	};
 }
 
-/** Topics of patterns that every viewer may see, or that a rule opens: no grant names them, but the log knows them. */
-async function readTopicsOf(on: Queryable, patterns: readonly string[]): Promise<string[]> {
-	if (patterns.length === 0) return [];
-	const rows = await on.query<{ topic: string }>(
-		'SELECT topic FROM log_topics WHERE pattern = ANY($1::text[]) ORDER BY topic LIMIT $2::int',
-		[arrayLiteral(patterns), MAX_CARRIED + 1]
-	);
-	return rows.map(({ topic }) => topic);
+/** Of the patterns that are looked through, none depends on grants. */
+const NO_GRANTS = new Set<string>();
+
+/** Topics that one statement reads, and statements for one pattern. */
+const PAGE = 1000;
+const PAGES = 50;
+
+/**
+ * Reads topics of a pattern that every viewer may see, or that a rule opens: no grant names them, but the log knows them. A
+ * rule may open the last of very many, so it is asked for each before any is left out.
+ *
+ * @returns at most one more than a stream carries; `complete` is false when the pattern has more topics than were looked at
+ */
+async function readTopicsOf(
+	on: Queryable,
+	pattern: string,
+	isVisible: (topic: string) => boolean
+): Promise<{ topics: string[]; complete: boolean }> {
+	const topics: string[] = [];
+	let last = '';
+	for (let page = 0; page < PAGES; page++) {
+		const rows = await on.query<{ topic: string }>(
+			'SELECT topic FROM log_topics WHERE pattern = $1 AND topic > $2 ORDER BY topic LIMIT $3::int',
+			[pattern, last, PAGE]
+		);
+		for (const { topic } of rows) {
+			if (!isVisible(topic)) continue;
+			topics.push(topic);
+			if (topics.length > MAX_CARRIED) return { topics, complete: false };
+		}
+		if (rows.length < PAGE) return { topics, complete: true };
+		last = rows.at(-1)!.topic;
+	}
+	return { topics, complete: false };
 }
 
 /** @returns true when a text with `*` for any characters stands for the topic. It never goes back further than to the last `*`. */
-export function matches(glob: string, topic: string): boolean {
+function matches(glob: string, topic: string): boolean {
 	let g = 0;
 	let t = 0;
 	let star = -1;

@@ -26,7 +26,12 @@ async function post(body: string, user: User | null = ada) {
 	const request = new Request('http://localhost/api/read', { method: 'POST', body });
 	const event = { request, locals: { user, sessionHash: null } } as Parameters<typeof POST>[0];
 	const response = await POST(event);
-	return { status: response.status, body: (await response.json()) as unknown };
+	const retryAfter = response.headers.get('retry-after');
+	return {
+		status: response.status,
+		body: (await response.json()) as unknown,
+		...(retryAfter === null ? {} : { retryAfter })
+	};
 }
 
 test('a marker moves, and the answer says what is unread', async () => {
@@ -51,4 +56,19 @@ test.each([
 
 test('401 is the answer to who is not signed in', async () => {
 	expect(await post('{"topic":"a","id":"2"}', null)).toMatchObject({ status: 401 });
+});
+
+test('who asks too often is told when to ask again, and others are not kept from it', async () => {
+	const often: User = { id: randomUUID(), name: 'often' };
+	const asked = await Promise.all(
+		Array.from({ length: 200 }, () => post('{"topic":"a","id":"2"}', often))
+	);
+	const refused = asked.filter(({ status }) => status === 429);
+	expect(refused.length).toBeGreaterThan(0);
+	expect(asked.length - refused.length).toBeGreaterThanOrEqual(40);
+	expect(refused[0]).toMatchObject({
+		body: { error: { code: 'too_many_requests' } },
+		retryAfter: '1'
+	});
+	expect(await post('{"topic":"a","id":"2"}')).toMatchObject({ status: 200 });
 });

@@ -8,7 +8,7 @@ import {
 	type SignalSender,
 	type TopicRegistry
 } from '../../../protocol/index.ts';
-import { checkData, encodeEvent } from '../../log/accept.ts';
+import { checkData, encodeEvent, requireUser } from '../../log/accept.ts';
 import { lineOf, MAX_LINE_OCTETS } from './packets.ts';
 
 /** A signal as a sender passes it in. */
@@ -60,6 +60,7 @@ export async function acceptSignal(
 	}
 	const checked = await checkData(definition.schema, { topic, data });
 	const encoded = encodeEvent({ topic, userId, data: checked });
+	if (sender) requireUser(sender.id);
 	const octets = Buffer.byteLength(encoded.data);
 	if (octets > MAX_SIGNAL_OCTETS) {
 		throw new LoglineError(

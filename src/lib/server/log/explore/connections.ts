@@ -1,6 +1,9 @@
 import { Lanes } from '../../database/lanes.ts';
 
-/** Opens the connection for searches. It is apart from those of streams, which a slow search must not delay. */
+/**
+ * Opens the connection for searches. It is apart from those of streams, which a slow search must not delay. It is one, because
+ * a process has few; `Turns` shares it between users.
+ */
 export const openExplorer = (url: string, settings: Record<string, string>): Lanes =>
 	new Lanes(url, {
 		name: 'explorer',

@@ -69,7 +69,7 @@ export async function readNewerPage(
 }
 
 /** Rows that are counted. */
-export const MOST_COUNTED = 10_000;
+const MOST_COUNTED = 10_000;
 
 /** Topics that are counted each for itself. The others are counted together. */
 const APART = 8;

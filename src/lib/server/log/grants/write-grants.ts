@@ -1,6 +1,6 @@
 import { LoglineError, type TopicRegistry } from '../../../protocol/index.ts';
 import type { Queryable } from '../../database/queryable.ts';
-import { isText, MAX_USER_OCTETS } from '../accept.ts';
+import { isName, requireUser } from '../accept.ts';
 import { inTransaction, literal, nameIn } from '../transaction.ts';
 import type { Transaction } from '../types.ts';
 
@@ -15,6 +15,9 @@ export interface Grant {
 	source?: string | undefined;
 }
 
+/** Longest source of a grant, in UTF-8 octets. */
+const MAX_SOURCE_OCTETS = 200;
+
 /**
  * Checks a grant before it is written.
  *
@@ -27,22 +30,14 @@ export function checkGrant(registry: TopicRegistry, { scope, userID, source = ''
 			`"${scope.slice(0, 60)}" is not a scope of a declared topic. For "rooms/[room]/messages" it is "rooms/42".`
 		);
 	}
-	if (!isName(userID, 1)) {
-		throw new LoglineError(
-			'invalid_user',
-			'A user id has 1 to 200 octets of UTF-8, no NUL and no half of a surrogate pair.'
-		);
-	}
-	if (!isName(source, 0)) {
+	requireUser(userID);
+	if (source !== '' && !isName(source, MAX_SOURCE_OCTETS)) {
 		throw new LoglineError(
 			'invalid_source',
 			'A source has at most 200 octets of UTF-8, no NUL and no half of a surrogate pair.'
 		);
 	}
 }
-
-const isName = (text: string, least: number) =>
-	text.length >= least && Buffer.byteLength(text) <= MAX_USER_OCTETS && isText(text);
 
 /** Gives a grant. Giving it again changes nothing. */
 export function giveGrant(
