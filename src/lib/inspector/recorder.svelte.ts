@@ -72,6 +72,8 @@ export class Recorder {
 	#url = '';
 	/** All of it is read through this, so that an event costs the same however much is recorded. */
 	#version = $state(0);
+	/** The version is never read to count it up: an effect that tells the client something must not depend on each step. */
+	#steps = 0;
 
 	/** @param options.frames how many events are kept: the newest. Default: 200 */
 	constructor(options: { frames?: number } = {}) {
@@ -97,7 +99,7 @@ export class Recorder {
 				at
 			);
 		}
-		this.#version++;
+		this.#version = ++this.#steps;
 	};
 
 	/** Newest first. */
@@ -148,7 +150,7 @@ export class Recorder {
 	clear = (): void => {
 		this.#frames.length = 0;
 		this.#gaps.length = 0;
-		this.#version++;
+		this.#version = ++this.#steps;
 	};
 
 	#read<T>(value: (version: number) => T): T {
