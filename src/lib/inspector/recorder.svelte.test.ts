@@ -1,3 +1,5 @@
+import { setFlagsFromString } from 'node:v8';
+import { runInNewContext } from 'node:vm';
 import { flushSync } from 'svelte';
 import { afterEach, expect, it } from 'vitest';
 import { DrivenEventSource } from '../../../tests/client/driven-event-source.ts';
@@ -76,6 +78,21 @@ it('keeps a bounded number of events, and the cursor of each topic', () => {
 	);
 	expect(recorder.frames[0]!.text.length).toBeLessThanOrEqual(2000);
 	expect(recorder.topics).toEqual([{ topic: 'logs', id: '100', handled: 100, known: 0 }]);
+});
+
+it('does not keep a large event in memory for the short text that it shows', () => {
+	setFlagsFromString('--expose-gc');
+	const collect = runInNewContext('gc') as () => void;
+	const recorder = new Recorder();
+	collect();
+	const before = process.memoryUsage().heapUsed;
+	for (let n = 1; n <= 30; n++) {
+		const text = JSON.stringify(`${n},`.repeat(500_000));
+		recorder.record({ type: 'frame', name: n % 2 ? 'logs' : 'gap', id: String(n), text });
+	}
+	collect();
+	expect(recorder.frames).toHaveLength(30);
+	expect(process.memoryUsage().heapUsed - before).toBeLessThan(10_000_000);
 });
 
 it('an effect that tells the client something is not run again by what is recorded', () => {

@@ -47,6 +47,13 @@ const MAX_SPANS = 100;
 const MAX_GAPS = 20;
 const MAX_TOPICS = 200;
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** Returns the beginning of a text. It is copied, because a slice keeps the whole text in memory. */
+const beginning = (text: string): string =>
+	text.length <= MAX_TEXT ? text : decoder.decode(encoder.encode(text.slice(0, MAX_TEXT)));
+
 const CONTROL_NAMES: ReadonlySet<string> = new Set(Object.values(CONTROL));
 
 /**
@@ -159,7 +166,7 @@ export class Recorder {
 
 	#frame({ name, id, text }: { name: string; id: string; text: string }, at: number): void {
 		const isControl = CONTROL_NAMES.has(name);
-		const short = text.slice(0, MAX_TEXT);
+		const short = beginning(text);
 		// Until its handler is called. That comes in the same turn, or never.
 		const kind = isControl ? 'control' : 'known';
 		this.#frames.push({ n: ++this.#count, at, name, id, text: short, kind });
