@@ -76,7 +76,6 @@ export class Recorder {
 	#attempts = 0;
 	#retryAt: number | null = null;
 	#suspect = false;
-	#url = '';
 	/** All of it is read through this, so that an event costs the same however much is recorded. */
 	#version = $state(0);
 	/** The version is never read to count it up: an effect that tells the client something must not depend on each step. */
@@ -95,10 +94,8 @@ export class Recorder {
 	record = (step: Inspected, at: number = Date.now()): void => {
 		if (step.type === 'frame') this.#frame(step, at);
 		else if (step.type === 'handled') this.#handled(step.topic, step.id);
-		else if (step.type === 'attempt') {
-			this.#attempts++;
-			this.#url = step.url;
-		} else {
+		else if (step.type === 'attempt') this.#attempts++;
+		else {
 			this.#retryAt = step.retryAt;
 			this.#suspect = step.suspect;
 			this.#enter(
@@ -136,11 +133,6 @@ export class Recorder {
 	/** Connections that were begun. */
 	get attempts(): number {
 		return this.#read(() => this.#attempts);
-	}
-
-	/** Address of the newest attempt. */
-	get url(): string {
-		return this.#read(() => this.#url);
 	}
 
 	/** When the next attempt is due, in milliseconds since 1970. null: none is scheduled. */
