@@ -117,4 +117,27 @@ describe('tabs that share a connection', () => {
 		expect(second!.page.sources).toHaveLength(1);
 		await run.stop();
 	});
+
+	it('keep only so much of a broadcast while they catch up, and then catch up again', async () => {
+		for (const [blocks, streams] of [
+			[3, 1],
+			[5, 2]
+		] as const) {
+			const { run, leader } = await twoTabs(0);
+			run.open();
+			const third = run.tabs.at(-1)!;
+			await run.settled();
+			await pass(run, leader);
+			await run.settled();
+			expect(third.run.source!.readyState).toBe(0);
+			const text = 'x'.repeat(1_000_000);
+			for (let i = 0; i < blocks; i++)
+				leader.run.source!.emit('presence', '', { scope: 'x', users: [], text });
+			await pass(run, leader);
+			await run.deliverAll();
+			expect(run.connections).toBe(1);
+			expect(third.page.sources).toHaveLength(streams);
+			await run.stop();
+		}
+	});
 });
