@@ -11,8 +11,8 @@ import { TabView } from './tab-view.ts';
 
 /** How long a leader may take to welcome a tab. Milliseconds. */
 const WELCOME = 4_000;
-/** After this, an open stream that has not caught up does not keep other tabs waiting. Milliseconds. */
-const TURN = { silent: 1_000, busy: 10_000 };
+/** After this, a stream that has not caught up does not keep other tabs waiting. Milliseconds. */
+const TURN = { opening: 10_000, silent: 1_000, busy: 10_000 };
 
 const OPEN = 1;
 const CLOSED = 2;
@@ -150,6 +150,7 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 	#open(url: string, others: readonly string[] = []): void {
 		const stream = new this.#tab.RealEventSource(url);
 		this.#stream = stream;
+		this.#boundTurn(TURN.opening);
 		stream.addEventListener('open', (event) => {
 			if (isMessage(event) || stream !== this.#stream) return;
 			this.readyState = OPEN;

@@ -118,6 +118,18 @@ describe('tabs that share a connection', () => {
 		await run.stop();
 	});
 
+	it('do not wait for a stream that does not open', async () => {
+		const run = new TabsRun(1, 0);
+		await run.settled();
+		const [first, second] = run.tabs;
+		expect(first!.run.source!.readyState).toBe(0);
+		expect(second!.page.sources).toHaveLength(0);
+		await vi.advanceTimersByTimeAsync(10_000);
+		expect(first!.run.source!.readyState).toBe(0);
+		expect(second!.page.sources).toHaveLength(1);
+		await run.stop();
+	});
+
 	it('keep only so much of a broadcast while they catch up, and then catch up again', async () => {
 		for (const [blocks, streams] of [
 			[3, 1],
