@@ -2,6 +2,7 @@ import { bareURL } from '../url.ts';
 import type { ShareBrowser } from './browser.ts';
 import type { EventSourceConstructor } from '../source.ts';
 import { randomID } from '../random-id.ts';
+import { Carriage } from './carriage.ts';
 import { Lead } from './lead.ts';
 import { Bid, takeLock } from './locks.ts';
 import { groupOf, VERSION, type Message } from './messages.ts';
@@ -15,9 +16,6 @@ import type { Tab, TabSource } from './tab.ts';
 const TURN = 'logline:catch-up';
 /** A tab that was not heard of for this long is gone. Milliseconds. */
 const FORGET = 180_000;
-
-/** How long a tab carries only its own names after the server has refused those of others. Milliseconds. */
-const ALONE = 300_000;
 
 /** What sharing needs of its client. */
 export interface ShareOwner {
@@ -46,8 +44,7 @@ export class Share implements Tab {
 	readonly #others = new Map<string, { names: readonly string[]; at: number }>();
 	#bid: { group: string; bid: Bid } | null = null;
 	#lead: Lead | null = null;
-	/** The server has refused a stream with the names of others. Until then, it is not asked again. Milliseconds since 1970. */
-	#aloneUntil = 0;
+	readonly #carriage = new Carriage();
 
 	constructor(url: string, browser: ShareBrowser, owner: ShareOwner) {
 		this.#browser = browser;
@@ -111,7 +108,7 @@ export class Share implements Tab {
 
 	/** The names of a stream that this tab leads. */
 	carriedNames(own: readonly string[]): readonly string[] {
-		return Date.now() < this.#aloneUntil ? own : unite(own, this.#wanted());
+		return this.#carriage.isAllowed ? unite(own, this.#wanted()) : own;
 	}
 
 	/** Says which names this tab needs. */
@@ -165,8 +162,19 @@ export class Share implements Tab {
 		this.#resign();
 	}
 
-	lost(wasTooMuch: boolean): void {
-		if (wasTooMuch) this.#aloneUntil = Date.now() + ALONE;
+	opened(withOthers: boolean): void {
+		this.#carriage.accepted(withOthers);
+	}
+
+	refused(): void {
+		this.debug('refused with the names of other tabs');
+		this.#carriage.refused();
+		this.#resign();
+		this.#owner.restart();
+	}
+
+	lost(): void {
+		this.#carriage.lost();
 		this.#resign();
 	}
 

@@ -148,19 +148,22 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 	}
 
 	#open(url: string, others: readonly string[] = []): void {
+		const withOthers = url !== this.request.url;
 		const stream = new this.#tab.RealEventSource(url);
 		this.#stream = stream;
 		this.#boundTurn(TURN.opening);
 		stream.addEventListener('open', (event) => {
 			if (isMessage(event) || stream !== this.#stream) return;
 			this.readyState = OPEN;
+			this.#tab.opened(withOthers);
 			this.#boundTurn(TURN.silent);
 			this.dispatchEvent(new Event('open'));
 		});
 		stream.addEventListener('error', (event) => {
 			if (isMessage(event) || stream !== this.#stream) return;
 			const wasRefused = this.readyState !== OPEN && stream.readyState === CLOSED;
-			this.#tab.lost(wasRefused && url !== this.request.url);
+			if (wasRefused && withOthers) return this.#tab.refused();
+			this.#tab.lost();
 			this.readyState = stream.readyState;
 			this.dispatchEvent(new Event('error'));
 		});

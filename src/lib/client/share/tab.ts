@@ -57,11 +57,11 @@ export interface Tab {
 	seize(group: string): void;
 	/** The broadcast has a hole: every tab goes on by itself. */
 	endLead(): void;
-	/**
-	 * The real stream of the source is lost.
-	 *
-	 * @param wasTooMuch the server has refused a request with names of others
-	 */
-	lost(wasTooMuch: boolean): void;
+	/** @param withOthers the real stream of the source carries names of others */
+	opened(withOthers: boolean): void;
+	/** The server has refused a stream with names of others: another source begins at once, without them. */
+	refused(): void;
+	/** The real stream of the source is lost. */
+	lost(): void;
 	debug(text: string, ...details: unknown[]): void;
 }

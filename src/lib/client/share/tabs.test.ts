@@ -34,6 +34,34 @@ async function pass(run: TabsRun, leader: ModelTab): Promise<void> {
 	await Promise.resolve();
 }
 
+/**
+ * Begins a run with two tabs that need different topics, and have told each other. The leader has just asked the server for
+ * both.
+ */
+async function twoTabsApart(): ReturnType<typeof twoTabs> {
+	const { run, ...tabs } = await twoTabs(0);
+	// The other leads now, and this one has said what it needs.
+	tabs.leader.run.source!.fail();
+	await run.end();
+	const [leader, follower] = [tabs.follower, tabs.leader];
+	expect(leader.run.source!.readyState).toBe(1);
+	for (const name of ['a', 'b']) follower.run.toggle(name);
+	await run.end();
+	for (const name of ['b', 'c']) leader.run.toggle(name);
+	expect(leader.run.source!.topics).toHaveLength(2);
+	return { run, leader, follower };
+}
+
+/** The server accepts some streams, and refuses others. */
+function answer(run: TabsRun, accepts: (topics: readonly string[]) => boolean) {
+	const serve = run.serve.bind(run);
+	return vi.spyOn(run, 'serve').mockImplementation((tab) => {
+		const { source } = tab.run;
+		if (source?.readyState === 0 && !accepts(source.topics)) source.fail(2);
+		else serve(tab);
+	});
+}
+
 describe('tabs that share a connection', () => {
 	it('each get every event exactly once, in order, whatever is opened, closed, frozen, crashed, toggled, cut and delayed, in 500 random runs', async () => {
 		// An error of a handler is reported here.
@@ -151,5 +179,47 @@ describe('tabs that share a connection', () => {
 			expect(third.page.sources).toHaveLength(streams);
 			await run.stop();
 		}
+	});
+
+	it('each go on with their own names at once when the server refuses those of others, and ask for both ever more seldom', async () => {
+		const { run, leader } = await twoTabsApart();
+		let refusals = 0;
+		answer(run, (topics) => topics.length < 2 || (refusals++, false));
+		run.serve(leader);
+		await run.settled();
+		expect(refusals).toBe(1);
+		expect(leader.run.client.status).toBe('connecting');
+		const began = Date.now();
+		run.log.append('a');
+		run.log.append('c');
+		await run.deliverAll();
+		for (const tab of run.tabs) expect(tab.run.received()).toEqual(tab.run.expected());
+		expect(run.connections).toBe(2);
+		// At most one has waited for the welcome of the other, who was refused meanwhile.
+		expect(Date.now() - began).toBeLessThan(8_000);
+		for (let i = 0; Date.now() < began + 600_000; i++) {
+			run.tabs[i % 2]!.run.source!.fail();
+			vi.advanceTimersByTime(5_000);
+			await run.deliverAll();
+		}
+		// Each of the two at first, and after 10, 20, 40, 80 and 160 s.
+		expect(refusals).toBeGreaterThan(2);
+		expect(refusals).toBeLessThanOrEqual(12);
+		await run.stop();
+	});
+
+	it('share again at once when a server that refused everything has been replaced', async () => {
+		const { run, leader, follower } = await twoTabsApart();
+		const served = answer(run, () => false);
+		for (let i = 0; i < 12; i++) {
+			for (const tab of [leader, follower]) run.serve(tab);
+			await pass(run, leader);
+			await vi.advanceTimersByTimeAsync(1_000);
+		}
+		for (const tab of [leader, follower]) expect(tab.run.client.error).not.toBeNull();
+		served.mockRestore();
+		await run.end();
+		expect(run.connections).toBe(1);
+		await run.stop();
 	});
 });
