@@ -7,6 +7,7 @@ import { Lead } from './lead.ts';
 import { Bid, takeLock } from './locks.ts';
 import { groupOf, VERSION, type Message } from './messages.ts';
 import { covers, unite } from './names.ts';
+import { Others } from './others.ts';
 import { listenForPauses } from './pauses.ts';
 import { readRequest, type SharedRequest } from './request.ts';
 import { SharedSource } from './shared-source.ts';
@@ -14,8 +15,6 @@ import type { Tab, TabSource } from './tab.ts';
 
 /** Only one tab at a time catches up, whatever streams the tabs have. */
 const TURN = 'logline:catch-up';
-/** A tab that was not heard of for this long is gone. Milliseconds. */
-const FORGET = 180_000;
 
 /** What sharing needs of its client. */
 export interface ShareOwner {
@@ -40,8 +39,7 @@ export class Share implements Tab {
 	#source: TabSource | null = null;
 	/** Group → largest number of a leader. */
 	readonly #leaders = new Map<string, number>();
-	/** Names that other tabs need, and when they last said so. Milliseconds since 1970. */
-	readonly #others = new Map<string, { names: readonly string[]; at: number }>();
+	readonly #others = new Others();
 	#bid: { group: string; bid: Bid } | null = null;
 	#lead: Lead | null = null;
 	readonly #carriage = new Carriage();
@@ -108,7 +106,7 @@ export class Share implements Tab {
 
 	/** The names of a stream that this tab leads. */
 	carriedNames(own: readonly string[]): readonly string[] {
-		return this.#carriage.isAllowed ? unite(own, this.#wanted()) : own;
+		return this.#carriage.isAllowed ? unite(own, this.#others.names) : own;
 	}
 
 	/** Says which names this tab needs. */
@@ -231,7 +229,7 @@ export class Share implements Tab {
 
 	#hear(message: Message): void {
 		if (message.kind === 'hello') return this.#greet(message);
-		if (message.kind === 'gone') return void this.#others.delete(message.from);
+		if (message.kind === 'gone') return this.#others.leave(message.from);
 		if (message.kind === 'ping') {
 			if (this.#lead?.group === message.group && this.#lead.leader === message.leader)
 				this.#lead.pong();
@@ -249,20 +247,13 @@ export class Share implements Tab {
 	}
 
 	#greet({ from, user, names }: Message & { kind: 'hello' }): void {
-		this.#others.set(from, { names, at: Date.now() });
+		this.#others.need(from, names);
 		const lead = this.#lead;
 		if (!lead || (user !== null && !lead.group.startsWith(JSON.stringify([user]).slice(0, -1))))
 			return;
 		const own = this.#source?.request.names ?? [];
 		if (!covers(lead.names, names) && covers(this.carriedNames(own), names)) this.#owner.restart();
 		this.#lead?.welcome(from);
-	}
-
-	*#wanted(): Generator<readonly string[]> {
-		for (const [tab, { names, at }] of this.#others) {
-			if (Date.now() - at > FORGET) this.#others.delete(tab);
-			else yield names;
-		}
 	}
 
 	#leaveTabs(): void {

@@ -181,6 +181,31 @@ describe('tabs that share a connection', () => {
 		}
 	});
 
+	it('share a stream of at most 32 names; a tab whose names do not fit keeps a stream of its own, and all get every event', async () => {
+		const { run } = await twoTabs(0);
+		run.open();
+		await run.end();
+		// The first and the last fit into one stream.
+		const wanted = [20, 20, 12].map((n, tab) =>
+			Array.from({ length: n }, (_, i) => `t${tab}.${i}`)
+		);
+		for (const [i, { run: one }] of run.tabs.entries()) {
+			for (const name of wanted[i]!) one.toggle(name);
+			for (const name of ['a', 'b', 'c']) if (one.seen.has(name)) one.toggle(name);
+		}
+		await run.end();
+		for (const name of wanted.flat()) run.log.append(name);
+		await run.end();
+		expect(run.connections).toBe(2);
+		for (const tab of run.tabs) expect(tab.run.received()).toEqual(tab.run.expected());
+		const sources = () => run.tabs.flatMap(({ page }) => page.sources);
+		expect(Math.max(...sources().map(({ topics }) => topics.length))).toBe(32);
+		const count = sources().length;
+		await run.end();
+		expect(sources(), 'nobody tries again and again').toHaveLength(count);
+		await run.stop();
+	});
+
 	it('each go on with their own names at once when the server refuses those of others, and ask for both ever more seldom', async () => {
 		const { run, leader } = await twoTabsApart();
 		let refusals = 0;
