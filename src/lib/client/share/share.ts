@@ -4,6 +4,7 @@ import type { EventSourceConstructor } from '../source.ts';
 import { randomID } from '../random-id.ts';
 import { Carriage } from './carriage.ts';
 import { Lead } from './lead.ts';
+import { nextLeader } from './leader.ts';
 import { Bid, takeLock } from './locks.ts';
 import { groupOf, VERSION, type Message } from './messages.ts';
 import { covers, unite } from './names.ts';
@@ -37,8 +38,8 @@ export class Share implements Tab {
 	#channel: BroadcastChannel | null = null;
 	#stopListening = () => {};
 	#source: TabSource | null = null;
-	/** Group → largest number of a leader. */
-	readonly #leaders = new Map<string, number>();
+	/** Group → largest leader that was heard. */
+	readonly #leaders = new Map<string, string>();
 	readonly #others = new Others();
 	#bid: { group: string; bid: Bid } | null = null;
 	#lead: Lead | null = null;
@@ -79,7 +80,12 @@ export class Share implements Tab {
 		) {
 			this.#resign();
 		} else if (bid.won) {
-			this.#lead ??= new Lead(group, this.#nextNumber(group), this.post, source.now);
+			this.#lead ??= new Lead(
+				group,
+				nextLeader(this.#leaders.get(group) ?? ''),
+				this.post,
+				source.now
+			);
 		}
 		return this.#lead;
 	}
@@ -139,7 +145,7 @@ export class Share implements Tab {
 	leadFrom(source: TabSource): void {
 		const group = this.#bid?.group;
 		if (source !== this.#source || group === undefined || this.#lead) return;
-		this.#lead = new Lead(group, this.#nextNumber(group), this.post, source.now);
+		this.#lead = new Lead(group, nextLeader(this.#leaders.get(group) ?? ''), this.post, source.now);
 		this.#lead.start(source.request.names, null);
 	}
 
@@ -206,10 +212,6 @@ export class Share implements Tab {
 		this.#bid = null;
 	}
 
-	#nextNumber(group: string): number {
-		return Math.max(Date.now(), (this.#leaders.get(group) ?? 0) + 1);
-	}
-
 	#listen(): void {
 		if (this.#channel) return;
 		const channel = new this.#browser.BroadcastChannel(this.#name);
@@ -236,7 +238,7 @@ export class Share implements Tab {
 			return;
 		}
 		const { group, leader } = message;
-		this.#leaders.set(group, Math.max(leader, this.#leaders.get(group) ?? 0));
+		if (leader > (this.#leaders.get(group) ?? '')) this.#leaders.set(group, leader);
 		if (this.#lead?.group === group && leader > this.#lead.leader) {
 			// This page stood still, and another tab leads.
 			this.#resign();
