@@ -202,10 +202,11 @@ export class ModelBrowser {
 		this.#held.set(name, request);
 		request.page.call(this, () => {
 			const done = request.callback({ name, mode: 'exclusive' });
-			void Promise.resolve(done).then((value) => {
+			const release = (value: unknown) => {
 				request.resolve(value);
 				this.#release(name, request);
-			});
+			};
+			void Promise.resolve(done).then((value) => request.page.run(() => release(value)));
 		});
 	}
 

@@ -16,6 +16,8 @@ import type { Tab, TabSource } from './tab.ts';
 
 /** Only one tab at a time catches up, whatever streams the tabs have. */
 const TURN = 'logline:catch-up';
+/** Nobody waits longer for a turn: the tab whose turn it is may stand still. Milliseconds. */
+const LONGEST_WAIT = 15_000;
 
 /** What sharing needs of its client. */
 export interface ShareOwner {
@@ -98,9 +100,18 @@ export class Share implements Tab {
 		});
 	}
 
-	/** Waits until this tab may catch up. null: the signal was aborted. */
-	takeTurn(signal: AbortSignal): Promise<(() => void) | null> {
-		return takeLock(this.#browser.locks, TURN, { signal });
+	async takeTurn(over: AbortSignal): Promise<() => void> {
+		const waiting = new AbortController();
+		const { signal } = waiting;
+		const stop = () => waiting.abort();
+		const timer = setTimeout(stop, LONGEST_WAIT);
+		over.addEventListener('abort', stop, { once: true });
+		try {
+			return (await takeLock(this.#browser.locks, TURN, { signal })) ?? (() => {});
+		} finally {
+			clearTimeout(timer);
+			over.removeEventListener('abort', stop);
+		}
 	}
 
 	/** @param user null: any */

@@ -116,9 +116,7 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 	async #catchUp(): Promise<void> {
 		const { signal } = this.#over;
 		try {
-			const release = await this.#tab.takeTurn(signal);
-			if (!release) return;
-			this.#endTurn = release;
+			this.#endTurn = await this.#tab.takeTurn(signal);
 			if (!signal.aborted && (await this.#tab.hasLeader(this.request.user))) await this.#greet();
 		} catch (error) {
 			// The browser gives no locks, so it catches up without a turn.

@@ -31,8 +31,13 @@ export interface Tab {
 	begin(source: TabSource): Lead | null;
 	/** A source has ended. If no other begins at once, this tab has no part in the group. */
 	ended(source: TabSource): void;
-	/** Waits until this tab may catch up. null: the signal was aborted. */
-	takeTurn(signal: AbortSignal): Promise<(() => void) | null>;
+	/**
+	 * Waits until this tab may catch up, but not for ever.
+	 *
+	 * @param over ends the wait
+	 * @returns a function that ends the turn
+	 */
+	takeTurn(over: AbortSignal): Promise<() => void>;
 	/** @param user null: any */
 	hasLeader(user: string | null): Promise<boolean>;
 	/** Returns the names of a stream that this tab leads. */
