@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { randomFrom } from '../../../../tests/client/random-run.ts';
+import { browserFor } from './browser.ts';
 import { TabsRun } from '../../../../tests/client/tabs-run.ts';
 import { pass, twoTabs } from '../../../../tests/client/two-tabs.ts';
 
@@ -46,6 +47,17 @@ describe('tabs that share a connection', () => {
 		expect(outdated).toBeGreaterThan(RUNS / 5);
 		expect(ends.filter((n) => n > 1).length).toBeLessThanOrEqual(ends.length / 20);
 	}, 600_000);
+
+	it('share without being asked, but not with `share: false`', () => {
+		const options = { eventSource: undefined };
+		vi.stubGlobal('navigator', { locks: {} });
+		vi.stubGlobal('BroadcastChannel', EventTarget);
+		vi.stubGlobal('EventSource', EventTarget);
+		vi.stubGlobal('location', { href: 'https://a.example/page', origin: 'https://a.example' });
+		expect(browserFor('/api/events', options)).not.toBeNull();
+		expect(browserFor('/api/events', { ...options, share: false })).toBeNull();
+		expect(browserFor('https://b.example/api/events', options)).toBeNull();
+	});
 
 	it('are told at once that a room is closed to their user', async () => {
 		const { run, leader, follower } = await twoTabs(1);
