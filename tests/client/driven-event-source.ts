@@ -38,7 +38,7 @@ export class DrivenEventSource extends EventTarget implements EventSourceLike {
 	 * @param id '': the block has no id. Then the event carries the last one, as the standard says.
 	 */
 	emit(name: string, id: string | number, data: unknown): this {
-		if (id !== '') this.bare(id);
+		if (id !== '') this.#lastID = String(id);
 		const text = typeof data === 'string' ? data : JSON.stringify(data);
 		this.dispatchEvent(new MessageEvent(name, { data: text, lastEventId: this.#lastID }));
 		return this;

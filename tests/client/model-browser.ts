@@ -4,10 +4,12 @@ import { DrivenEventSource } from './driven-event-source.ts';
 /** A page of the model browser: it can stand still, and it can be gone. */
 export class ModelPage {
 	/** Connections of the page, the newest last. */
-	readonly sources: DrivenEventSource[] = [];
+	readonly sources: ModelSource[] = [];
 	state: 'running' | 'frozen' | 'gone' = 'running';
-	/** What the page does when it goes on. */
+	/** What its own scripts do when the page goes on. */
 	readonly #later: (() => void)[] = [];
+	/** What the browser has for the page: of its locks, and of each connection. Only what is of one source is in order. */
+	readonly #inboxes = new Map<object, (() => void)[]>();
 
 	/** Runs a script of the page: now, later, or never. */
 	run(script: () => void): void {
@@ -15,9 +17,59 @@ export class ModelPage {
 		else if (this.state === 'frozen') this.#later.push(script);
 	}
 
-	thaw(): void {
+	/** The browser calls a script of the page. It comes after what has waited from the same source. */
+	call(source: object, script: () => void): void {
+		if (this.state === 'gone') return;
+		const inbox = this.#inboxes.get(source);
+		if (inbox) inbox.push(script);
+		else if (this.state === 'running') script();
+		else this.#inboxes.set(source, [script]);
+	}
+
+	/** The page goes on. What the browser has for it arrives with `receive`, among everything else that happens. */
+	wake(): void {
 		this.state = 'running';
 		for (const script of this.#later.splice(0)) this.run(script);
+	}
+
+	/** One thing arrives that has waited for the page. @returns false when there was none */
+	receive(pick: (n: number) => number): boolean {
+		const waiting = [...this.#inboxes];
+		if (this.state !== 'running' || waiting.length === 0) return false;
+		const [source, scripts] = waiting[pick(waiting.length)]!;
+		scripts.shift()?.();
+		if (scripts.length === 0) this.#inboxes.delete(source);
+		return true;
+	}
+}
+
+/** A connection of a page. What arrives while the page stands still waits for it. */
+export class ModelSource extends DrivenEventSource {
+	constructor(
+		url: string,
+		readonly page: ModelPage
+	) {
+		super(url);
+		page.sources.push(this);
+	}
+
+	override open(): this {
+		this.page.call(this, () => super.open());
+		return this;
+	}
+
+	override emit(name: string, id: string | number, data: unknown): this {
+		this.page.call(this, () => super.emit(name, id, data));
+		return this;
+	}
+
+	override bare(id: string | number): void {
+		this.page.call(this, () => super.bare(id));
+	}
+
+	override fail(readyState: 0 | 2 = 0): this {
+		this.page.call(this, () => super.fail(readyState));
+		return this;
 	}
 }
 
@@ -43,6 +95,10 @@ export class ModelBrowser {
 	readonly #waiting = new Map<string, Request[]>();
 	readonly channels = new Set<ModelChannel>();
 	sent: Sent[] = [];
+	/** What they have sent is on its way until it is taken out of here. */
+	readonly slow = new Set<ModelChannel>();
+	/** Blocks that a page has told while another held the lock of its group. */
+	outdated = 0;
 
 	/** What a script in the page finds as globals. */
 	globalsOf(page: ModelPage): ShareBrowser {
@@ -61,14 +117,24 @@ export class ModelBrowser {
 					super(browser, page, name);
 				}
 			} as unknown as typeof BroadcastChannel,
-			EventSource: class extends DrivenEventSource {
+			EventSource: class extends ModelSource {
 				constructor(url: string) {
-					super(url);
-					page.sources.push(this);
+					super(url, page);
 				}
 			},
 			page: 'http://localhost/'
 		};
+	}
+
+	/** A page tells the others something. */
+	send(from: ModelChannel, data: unknown): void {
+		const { kind, group } = data as { kind: string; group: string };
+		const leader = this.#held.get(`${from.name} ${group}`)?.page;
+		if (kind === 'block' && leader && leader !== from.page) this.outdated += 1;
+		for (const to of this.channels) {
+			if (to === from || to.name !== from.name) continue;
+			this.sent.push({ from, to, data: structuredClone(data) });
+		}
 	}
 
 	/** Delivers one message that is on its way. @param pick returns a number in [0, n) */
@@ -77,6 +143,7 @@ export class ModelBrowser {
 		const ready = this.sent.filter(
 			({ from, to }, i) =>
 				to.page.state === 'running' &&
+				!this.slow.has(from) &&
 				this.sent.findIndex((other) => other.from === from && other.to === to) === i
 		);
 		const next = ready[pick(ready.length)];
@@ -127,23 +194,24 @@ export class ModelBrowser {
 			});
 			return;
 		}
-		if (held) held.page.run(() => held.reject(new Error('The lock was stolen')));
+		if (held) held.page.call(this, () => held.reject(new Error('The lock was stolen')));
 		this.#grant(name, request);
 	}
 
 	#grant(name: string, request: Request): void {
 		this.#held.set(name, request);
-		request.page.run(() => {
+		request.page.call(this, () => {
 			const done = request.callback({ name, mode: 'exclusive' });
-			void Promise.resolve(done).then((value) => {
+			const release = (value: unknown) => {
 				request.resolve(value);
 				this.#release(name, request);
-			});
+			};
+			void Promise.resolve(done).then((value) => request.page.run(() => release(value)));
 		});
 	}
 
 	#tell(request: Request, lock: null): void {
-		request.page.run(() => request.resolve(request.callback(lock)));
+		request.page.call(this, () => request.resolve(request.callback(lock)));
 	}
 
 	#release(name: string, request: Request): void {
@@ -165,12 +233,7 @@ class ModelChannel extends EventTarget {
 	}
 
 	postMessage(data: unknown): void {
-		this.page.run(() => {
-			for (const to of this.browser.channels) {
-				if (to === this || to.name !== this.name) continue;
-				this.browser.sent.push({ from: this, to, data: structuredClone(data) });
-			}
-		});
+		this.page.run(() => this.browser.send(this, data));
 	}
 
 	close(): void {

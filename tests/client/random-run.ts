@@ -82,7 +82,7 @@ export class RandomRun {
 		}
 		this.client = new SSEClient<Topics>('/api/events', {
 			topics: Object.fromEntries(names.map((name) => [name, this.handler(name)])),
-			...(scene ? { share: true } : { eventSource: DrivenEventSource }),
+			...(!scene && { eventSource: DrivenEventSource }),
 			keepAliveTimeout: 0,
 			...(isRendered && { lastEventID: String(this.log.head), log: String(this.log.epoch) }),
 			onGap: this.#startOver,

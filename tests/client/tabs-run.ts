@@ -1,5 +1,6 @@
 import { vi } from 'vitest';
 import { ModelBrowser, ModelPage } from './model-browser.ts';
+import type { DrivenEventSource } from './driven-event-source.ts';
 import { ModelLog } from './model-log.ts';
 import { RandomRun, randomFrom, type Kind } from './random-run.ts';
 
@@ -31,6 +32,8 @@ export class TabsRun {
 	readonly #random: () => number;
 	readonly #set: (typeof SETS)[number];
 	#seed: number;
+	/** Requests that the server has read. */
+	readonly #served = new WeakSet<DrivenEventSource>();
 	/** What its tabs ask for: an index of {@link SETS}. */
 	readonly set: number;
 
@@ -94,7 +97,10 @@ export class TabsRun {
 
 	/** The server reads the newest request of a tab. */
 	serve({ run }: ModelTab): void {
-		if (run.source?.readyState === 0) run.server.accept(run.source.open());
+		const { source } = run;
+		if (source?.readyState !== 0 || this.#served.has(source)) return;
+		this.#served.add(source);
+		run.server.accept(source.open());
 	}
 
 	cut({ run }: ModelTab): void {
@@ -103,32 +109,55 @@ export class TabsRun {
 		else if (source?.readyState === 1) source.fail(this.pick(2) === 0 ? 0 : 2);
 	}
 
-	step(): void {
-		if (this.pick(4) > 0) this.#progress();
+	async step(): Promise<void> {
+		if (this.pick(4) > 0) await this.#progress();
 		const tab = this.#any(this.#running);
 		const dice = this.pick(60);
 		if (dice < 28) this.log.append(['a', 'b', 'c', 'rooms/1/x', 'rooms/2/x'][this.pick(5)]!);
 		else if (dice < 32) tab?.run.changeGrant();
 		else if (dice < 36) tab?.run.server.keepAlive();
-		else if (dice < 41) vi.advanceTimersByTime(this.pick(2000));
+		else if (dice < 41) vi.advanceTimersByTime(this.pick(this.pick(3) === 0 ? 10_000 : 2000));
 		else if (dice < 44) this.browser.deliver(this.pick, true);
 		else if (dice < 47) {
 			if (this.tabs.length < 5) this.open();
 		} else if (dice < 49) {
-			this.#any(this.tabs.filter(({ page }) => page.state === 'frozen'))?.page.thaw();
+			this.#any(this.tabs.filter(({ page }) => page.state === 'frozen'))?.page.wake();
+		} else if (dice < 58 && dice >= 56) {
+			this.#delay();
+		} else if (dice >= 58) {
+			// The clock of the computer is set back.
+			if (this.pick(4) === 0) vi.setSystemTime(Date.now() - this.pick(5000));
 		} else if (!tab) return;
 		else if (dice < 50) tab.page.state = 'frozen';
 		else if (dice < 51) {
 			if (this.tabs.length > 1) this[this.pick(2) === 0 ? 'close' : 'crash'](tab);
 		} else if (dice < 53) tab.run.toggle(this.#set.toggled[this.pick(this.#set.toggled.length)]);
 		else if (dice < 54) this.cut(tab);
+		else if (dice < 56) this.#freezeLeader();
 	}
 
-	/** Requests are served, and some of what is on its way arrives. */
-	#progress(): void {
-		for (const one of this.#running) this.serve(one);
-		for (const one of this.#running) one.run.server.deliver(this.pick(6));
-		for (let i = this.pick(30); i > 0; i--) this.browser.deliver(this.pick);
+	/** A tab that has a stream stands still. */
+	#freezeLeader(): void {
+		const leads = ({ page }: ModelTab) => page.sources.some(({ readyState }) => readyState === 1);
+		const leader = this.#any(this.#running.filter(leads));
+		if (leader) leader.page.state = 'frozen';
+	}
+
+	/** What a tab tells the others arrives later, until it does. */
+	#delay(): void {
+		const { slow, channels } = this.browser;
+		if (slow.size > 0) slow.clear();
+		else for (const channel of channels) if (this.pick(channels.size) === 0) slow.add(channel);
+	}
+
+	/** Requests are served, and some of what is on its way arrives. A page that stands still has it later. */
+	async #progress(): Promise<void> {
+		for (const one of this.tabs) this.serve(one);
+		for (const one of this.tabs) one.run.server.deliver(this.pick(6));
+		for (let i = this.pick(30); i > 0; i--) {
+			if (this.pick(4) > 0) this.browser.deliver(this.pick);
+			else if (this.#any(this.tabs)?.page.receive(this.pick)) await Promise.resolve();
+		}
 	}
 
 	/** Everything that is on its way arrives. */
@@ -139,6 +168,7 @@ export class TabsRun {
 				tab.run.server.deliver(Infinity);
 			}
 			await this.settled();
+			for (const { page } of this.tabs) while (page.receive(this.pick)) await Promise.resolve();
 			for (let n = 0; n < 2000 && this.browser.sent.length > 0; n++) {
 				this.browser.deliver(this.pick);
 				await Promise.resolve();
@@ -153,9 +183,10 @@ export class TabsRun {
 		);
 	}
 
-	/** Nothing is frozen any more, time passes, and everything arrives. */
+	/** Nothing stands still any more, time passes, and everything arrives. */
 	async end(): Promise<void> {
-		for (const { page } of this.tabs) page.thaw();
+		this.browser.slow.clear();
+		for (const { page } of this.tabs) page.wake();
 		for (const { run } of this.tabs) run.server.whims.places = Infinity;
 		await this.deliverAll();
 		for (let i = 0; i < 12; i++) {

@@ -142,6 +142,33 @@ describe('an effect that changes topics', () => {
 	});
 });
 
+describe('an effect that changes presence, or closes', () => {
+	it('does not come to depend on who is present', () => {
+		const client = create({ presence: ['rooms/1'] });
+		let runs = 0;
+		const stop = $effect.root(() => {
+			$effect(() => {
+				runs += 1;
+				client.updatePresence({ scopes: ['rooms/1', 'rooms/2'] });
+				return client.close;
+			});
+			$effect(() => {
+				runs += 1;
+				client.close();
+				client.connect();
+			});
+		});
+		flushSync();
+		for (const scope of ['rooms/1', 'rooms/2']) {
+			DrivenEventSource.last.open().emit('presence', '', { scope, users: [] });
+			flushSync();
+		}
+		expect(runs).toBe(2);
+		stop();
+		client.close();
+	});
+});
+
 describe('close', () => {
 	it('leaves no timer, socket or wait behind, in whatever state', () => {
 		const client = create();

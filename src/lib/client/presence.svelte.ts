@@ -1,3 +1,4 @@
+import { untrack } from 'svelte';
 import { SvelteMap } from 'svelte/reactivity';
 import type { PresenceChange, PresentUser } from '../protocol/index.ts';
 
@@ -26,9 +27,9 @@ export class PresenceLists {
 		this.#lists.delete(scope);
 	}
 
-	/** Forgets all scopes, except some. */
+	/** Forgets all scopes, except some. An effect that calls this does not depend on the lists. */
 	keep(scopes: readonly string[]): void {
-		for (const scope of [...this.#lists.keys()]) {
+		for (const scope of untrack(() => [...this.#lists.keys()])) {
 			if (!scopes.includes(scope)) this.#lists.delete(scope);
 		}
 	}

@@ -8,7 +8,7 @@ import {
 	type TopicOf
 } from '../protocol/index.ts';
 import { untrack } from 'svelte';
-import { Around } from './around.svelte.ts';
+import { Around } from './around.ts';
 import {
 	isID,
 	readCaughtUp,

@@ -47,6 +47,13 @@ const MAX_SPANS = 100;
 const MAX_GAPS = 20;
 const MAX_TOPICS = 200;
 
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+
+/** Returns the beginning of a text. It is copied, because a slice keeps the whole text in memory. */
+const beginning = (text: string): string =>
+	text.length <= MAX_TEXT ? text : decoder.decode(encoder.encode(text.slice(0, MAX_TEXT)));
+
 const CONTROL_NAMES: ReadonlySet<string> = new Set(Object.values(CONTROL));
 
 /**
@@ -69,9 +76,10 @@ export class Recorder {
 	#attempts = 0;
 	#retryAt: number | null = null;
 	#suspect = false;
-	#url = '';
 	/** All of it is read through this, so that an event costs the same however much is recorded. */
 	#version = $state(0);
+	/** The version is never read to count it up: an effect that tells the client something must not depend on each step. */
+	#steps = 0;
 
 	/** @param options.frames how many events are kept: the newest. Default: 200 */
 	constructor(options: { frames?: number } = {}) {
@@ -86,10 +94,8 @@ export class Recorder {
 	record = (step: Inspected, at: number = Date.now()): void => {
 		if (step.type === 'frame') this.#frame(step, at);
 		else if (step.type === 'handled') this.#handled(step.topic, step.id);
-		else if (step.type === 'attempt') {
-			this.#attempts++;
-			this.#url = step.url;
-		} else {
+		else if (step.type === 'attempt') this.#attempts++;
+		else {
 			this.#retryAt = step.retryAt;
 			this.#suspect = step.suspect;
 			this.#enter(
@@ -97,7 +103,7 @@ export class Recorder {
 				at
 			);
 		}
-		this.#version++;
+		this.#version = ++this.#steps;
 	};
 
 	/** Newest first. */
@@ -129,11 +135,6 @@ export class Recorder {
 		return this.#read(() => this.#attempts);
 	}
 
-	/** Address of the newest attempt. */
-	get url(): string {
-		return this.#read(() => this.#url);
-	}
-
 	/** When the next attempt is due, in milliseconds since 1970. null: none is scheduled. */
 	get retryAt(): number | null {
 		return this.#read(() => this.#retryAt);
@@ -148,7 +149,7 @@ export class Recorder {
 	clear = (): void => {
 		this.#frames.length = 0;
 		this.#gaps.length = 0;
-		this.#version++;
+		this.#version = ++this.#steps;
 	};
 
 	#read<T>(value: (version: number) => T): T {
@@ -157,7 +158,7 @@ export class Recorder {
 
 	#frame({ name, id, text }: { name: string; id: string; text: string }, at: number): void {
 		const isControl = CONTROL_NAMES.has(name);
-		const short = text.slice(0, MAX_TEXT);
+		const short = beginning(text);
 		// Until its handler is called. That comes in the same turn, or never.
 		const kind = isControl ? 'control' : 'known';
 		this.#frames.push({ n: ++this.#count, at, name, id, text: short, kind });

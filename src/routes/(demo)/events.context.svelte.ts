@@ -149,7 +149,6 @@ export class EventsContext {
 				this.proof.take(step);
 				environment.inspect?.(step);
 			},
-			share: true,
 			onGap: (gap) => {
 				if (!(gap.topic in VIEW_OF)) return;
 				const view = VIEW_OF[gap.topic as DemoTopic];

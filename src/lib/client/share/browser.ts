@@ -16,7 +16,7 @@ export interface ShareBrowser {
  */
 export function browserFor(
 	url: string,
-	{ share = false, eventSource }: { share?: boolean; eventSource?: unknown }
+	{ share = true, eventSource }: { share?: boolean; eventSource?: unknown }
 ): ShareBrowser | null {
 	if (!share || eventSource) return null;
 	const { EventSource, BroadcastChannel, navigator, location } = globalThis;

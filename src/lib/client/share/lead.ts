@@ -9,7 +9,7 @@ const OWN: ReadonlySet<string> = new Set([CONTROL.caughtUp, CONTROL.timeout]);
 /** The broadcast of a leader: every block of its stream, numbered. */
 export class Lead {
 	readonly group: string;
-	readonly leader: number;
+	readonly leader: string;
 	readonly #post: (message: Message) => void;
 	readonly #lacks = new Set<string>();
 	readonly #reads: Map<string, string>;
@@ -18,12 +18,12 @@ export class Lead {
 	#n = 0;
 
 	/**
-	 * @param leader a number that is larger than those of earlier leaders
+	 * @param leader see `nextLeader`
 	 * @param now what its stream has sent so far
 	 */
 	constructor(
 		group: string,
-		leader: number,
+		leader: string,
 		post: (message: Message) => void,
 		now: { position: string; reads: Map<string, string> }
 	) {

@@ -2,14 +2,14 @@
  * What tabs tell each other. They are of one origin, so they trust each other. Another version of these messages needs
  * another name of the channel, because tabs with older scripts stay open.
  */
-export const VERSION = 1;
+export const VERSION = 2;
 
 /** A place in the numbered broadcast of a leader. */
 export interface Place {
 	/** Whose events, and of which log: see {@link groupOf}. */
 	group: string;
-	/** A later leader has a larger number. */
-	leader: number;
+	/** See `nextLeader`. A later one is larger, if the clock is right. */
+	leader: string;
 	/** Number of the last block that was broadcast. */
 	n: number;
 }
@@ -29,7 +29,7 @@ export type Message =
 	/** The next block of the leader's stream. */
 	| Block
 	/** Are you there? */
-	| { kind: 'ping'; group: string; leader: number }
+	| { kind: 'ping'; group: string; leader: string }
 	| (Place & { kind: 'pong' })
 	/** Nobody can rely on this broadcast any more. */
 	| (Place & { kind: 'end' });

@@ -2,10 +2,13 @@ import { bareURL } from '../url.ts';
 import type { ShareBrowser } from './browser.ts';
 import type { EventSourceConstructor } from '../source.ts';
 import { randomID } from '../random-id.ts';
+import { Carriage } from './carriage.ts';
 import { Lead } from './lead.ts';
+import { nextLeader } from './leader.ts';
 import { Bid, takeLock } from './locks.ts';
 import { groupOf, VERSION, type Message } from './messages.ts';
 import { covers, unite } from './names.ts';
+import { Others } from './others.ts';
 import { listenForPauses } from './pauses.ts';
 import { readRequest, type SharedRequest } from './request.ts';
 import { SharedSource } from './shared-source.ts';
@@ -13,11 +16,8 @@ import type { Tab, TabSource } from './tab.ts';
 
 /** Only one tab at a time catches up, whatever streams the tabs have. */
 const TURN = 'logline:catch-up';
-/** A tab that was not heard of for this long is gone. Milliseconds. */
-const FORGET = 180_000;
-
-/** How long a tab carries only its own names after the server has refused those of others. Milliseconds. */
-const ALONE = 300_000;
+/** Nobody waits longer for a turn: the tab whose turn it is may stand still. Milliseconds. */
+const LONGEST_WAIT = 15_000;
 
 /** What sharing needs of its client. */
 export interface ShareOwner {
@@ -40,14 +40,12 @@ export class Share implements Tab {
 	#channel: BroadcastChannel | null = null;
 	#stopListening = () => {};
 	#source: TabSource | null = null;
-	/** Group → largest number of a leader. */
-	readonly #leaders = new Map<string, number>();
-	/** Names that other tabs need, and when they last said so. Milliseconds since 1970. */
-	readonly #others = new Map<string, { names: readonly string[]; at: number }>();
+	/** Group → largest leader that was heard. */
+	readonly #leaders = new Map<string, string>();
+	readonly #others = new Others();
 	#bid: { group: string; bid: Bid } | null = null;
 	#lead: Lead | null = null;
-	/** The server has refused a stream with the names of others. Until then, it is not asked again. Milliseconds since 1970. */
-	#aloneUntil = 0;
+	readonly #carriage = new Carriage();
 
 	constructor(url: string, browser: ShareBrowser, owner: ShareOwner) {
 		this.#browser = browser;
@@ -84,7 +82,12 @@ export class Share implements Tab {
 		) {
 			this.#resign();
 		} else if (bid.won) {
-			this.#lead ??= new Lead(group, this.#nextNumber(group), this.post, source.now);
+			this.#lead ??= new Lead(
+				group,
+				nextLeader(this.#leaders.get(group) ?? ''),
+				this.post,
+				source.now
+			);
 		}
 		return this.#lead;
 	}
@@ -97,9 +100,18 @@ export class Share implements Tab {
 		});
 	}
 
-	/** Waits until this tab may catch up. null: the signal was aborted. */
-	takeTurn(signal: AbortSignal): Promise<(() => void) | null> {
-		return takeLock(this.#browser.locks, TURN, { signal });
+	async takeTurn(over: AbortSignal): Promise<() => void> {
+		const waiting = new AbortController();
+		const { signal } = waiting;
+		const stop = () => waiting.abort();
+		const timer = setTimeout(stop, LONGEST_WAIT);
+		over.addEventListener('abort', stop, { once: true });
+		try {
+			return (await takeLock(this.#browser.locks, TURN, { signal })) ?? (() => {});
+		} finally {
+			clearTimeout(timer);
+			over.removeEventListener('abort', stop);
+		}
 	}
 
 	/** @param user null: any */
@@ -111,7 +123,7 @@ export class Share implements Tab {
 
 	/** The names of a stream that this tab leads. */
 	carriedNames(own: readonly string[]): readonly string[] {
-		return Date.now() < this.#aloneUntil ? own : unite(own, this.#wanted());
+		return this.#carriage.isAllowed ? unite(own, this.#others.names) : own;
 	}
 
 	/** Says which names this tab needs. */
@@ -144,7 +156,7 @@ export class Share implements Tab {
 	leadFrom(source: TabSource): void {
 		const group = this.#bid?.group;
 		if (source !== this.#source || group === undefined || this.#lead) return;
-		this.#lead = new Lead(group, this.#nextNumber(group), this.post, source.now);
+		this.#lead = new Lead(group, nextLeader(this.#leaders.get(group) ?? ''), this.post, source.now);
 		this.#lead.start(source.request.names, null);
 	}
 
@@ -165,8 +177,19 @@ export class Share implements Tab {
 		this.#resign();
 	}
 
-	lost(wasTooMuch: boolean): void {
-		if (wasTooMuch) this.#aloneUntil = Date.now() + ALONE;
+	opened(withOthers: boolean): void {
+		this.#carriage.accepted(withOthers);
+	}
+
+	refused(): void {
+		this.debug('refused with the names of other tabs');
+		this.#carriage.refused();
+		this.#resign();
+		this.#owner.restart();
+	}
+
+	lost(): void {
+		this.#carriage.lost();
 		this.#resign();
 	}
 
@@ -200,10 +223,6 @@ export class Share implements Tab {
 		this.#bid = null;
 	}
 
-	#nextNumber(group: string): number {
-		return Math.max(Date.now(), (this.#leaders.get(group) ?? 0) + 1);
-	}
-
 	#listen(): void {
 		if (this.#channel) return;
 		const channel = new this.#browser.BroadcastChannel(this.#name);
@@ -223,14 +242,14 @@ export class Share implements Tab {
 
 	#hear(message: Message): void {
 		if (message.kind === 'hello') return this.#greet(message);
-		if (message.kind === 'gone') return void this.#others.delete(message.from);
+		if (message.kind === 'gone') return this.#others.leave(message.from);
 		if (message.kind === 'ping') {
 			if (this.#lead?.group === message.group && this.#lead.leader === message.leader)
 				this.#lead.pong();
 			return;
 		}
 		const { group, leader } = message;
-		this.#leaders.set(group, Math.max(leader, this.#leaders.get(group) ?? 0));
+		if (leader > (this.#leaders.get(group) ?? '')) this.#leaders.set(group, leader);
 		if (this.#lead?.group === group && leader > this.#lead.leader) {
 			// This page stood still, and another tab leads.
 			this.#resign();
@@ -241,20 +260,13 @@ export class Share implements Tab {
 	}
 
 	#greet({ from, user, names }: Message & { kind: 'hello' }): void {
-		this.#others.set(from, { names, at: Date.now() });
+		this.#others.need(from, names);
 		const lead = this.#lead;
 		if (!lead || (user !== null && !lead.group.startsWith(JSON.stringify([user]).slice(0, -1))))
 			return;
 		const own = this.#source?.request.names ?? [];
 		if (!covers(lead.names, names) && covers(this.carriedNames(own), names)) this.#owner.restart();
 		this.#lead?.welcome(from);
-	}
-
-	*#wanted(): Generator<readonly string[]> {
-		for (const [tab, { names, at }] of this.#others) {
-			if (Date.now() - at > FORGET) this.#others.delete(tab);
-			else yield names;
-		}
 	}
 
 	#leaveTabs(): void {

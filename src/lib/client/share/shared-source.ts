@@ -2,6 +2,7 @@ import { compareIds, CONTROL } from '../../protocol/index.ts';
 import { isID, readCaughtUp } from '../control.ts';
 import { isMessage, type EventSourceLike } from '../source.ts';
 import { Following } from './following.ts';
+import { Invitation } from './invitation.ts';
 import { groupOf, type Message, type Welcome } from './messages.ts';
 import { covers } from './names.ts';
 import { withNames, type SharedRequest } from './request.ts';
@@ -10,10 +11,8 @@ import { TabView } from './tab-view.ts';
 
 /** How long a leader may take to welcome a tab. Milliseconds. */
 const WELCOME = 4_000;
-/** After this, an open stream that has not caught up does not keep other tabs waiting. Milliseconds. */
-const TURN = { silent: 1_000, busy: 10_000 };
-/** Most messages of a leader that are kept while a tab catches up. */
-const MOST_KEPT = 1_000;
+/** After this, a stream that has not caught up does not keep other tabs waiting. Milliseconds. */
+const TURN = { opening: 10_000, silent: 1_000, busy: 10_000 };
 
 const OPEN = 1;
 const CLOSED = 2;
@@ -44,9 +43,7 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 	#turnTimer: ReturnType<typeof setTimeout> | undefined;
 	#wasRefusedWelcome = false;
 	#onWelcome: () => void = () => {};
-	#welcome: Welcome | null = null;
-	/** What the leader has broadcast since the welcome. */
-	#kept: Message[] = [];
+	#invitation: Invitation | null = null;
 	#isSettled = false;
 	#following: Following | null = null;
 
@@ -110,22 +107,16 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 		if (this.#following) this.#follow(message);
 		else if (message.kind === 'welcome') {
 			if (this.#stream || message.to !== this.#tab.id) return;
-			this.#welcome = message;
-			this.#kept = [];
+			this.#invitation = new Invitation(message);
 			this.#onWelcome();
-		} else if (this.#welcome) {
-			this.#kept.push(message);
-			if (this.#kept.length > MOST_KEPT) this.#welcome = null;
-		}
+		} else if (this.#invitation?.keep(message) === false) this.#invitation = null;
 	}
 
 	/** One tab at a time catches up, so that there are connections left for requests. */
 	async #catchUp(): Promise<void> {
 		const { signal } = this.#over;
 		try {
-			const release = await this.#tab.takeTurn(signal);
-			if (!release) return;
-			this.#endTurn = release;
+			this.#endTurn = await this.#tab.takeTurn(signal);
 			if (!signal.aborted && (await this.#tab.hasLeader(this.request.user))) await this.#greet();
 		} catch (error) {
 			// The browser gives no locks, so it catches up without a turn.
@@ -155,18 +146,22 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 	}
 
 	#open(url: string, others: readonly string[] = []): void {
+		const withOthers = url !== this.request.url;
 		const stream = new this.#tab.RealEventSource(url);
 		this.#stream = stream;
+		this.#boundTurn(TURN.opening);
 		stream.addEventListener('open', (event) => {
 			if (isMessage(event) || stream !== this.#stream) return;
 			this.readyState = OPEN;
+			this.#tab.opened(withOthers);
 			this.#boundTurn(TURN.silent);
 			this.dispatchEvent(new Event('open'));
 		});
 		stream.addEventListener('error', (event) => {
 			if (isMessage(event) || stream !== this.#stream) return;
 			const wasRefused = this.readyState !== OPEN && stream.readyState === CLOSED;
-			this.#tab.lost(wasRefused && url !== this.request.url);
+			if (wasRefused && withOthers) return this.#tab.refused();
+			this.#tab.lost();
 			this.readyState = stream.readyState;
 			this.dispatchEvent(new Event('error'));
 		});
@@ -200,7 +195,7 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 		this.#handOver(name, id, data);
 		if (this.#isOver) return;
 		if (name === CONTROL.caughtUp) void this.#settle(data);
-		else if (this.#isSettled && this.#welcome) this.#join(this.#welcome);
+		else if (this.#isSettled && this.#invitation) this.#join(this.#invitation);
 	}
 
 	#moveTo(id: string): void {
@@ -223,15 +218,16 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 		if (lead) this.#tab.endLead();
 		this.#isSettled = true;
 		if (group === null) return this.#endTurn();
-		const welcome = this.#welcome;
-		if (welcome?.group === group && this.#fits(welcome)) return this.#join(welcome);
-		this.#welcome = null;
+		const invitation = this.#invitation;
+		if (invitation?.welcome.group === group && this.#fits(invitation.welcome))
+			return this.#join(invitation);
+		this.#invitation = null;
 		try {
 			const leads = await this.#tab.contend(group, this.#wasRefusedWelcome);
 			if (this.#isOver) return;
 			if (leads) this.#tab.leadFrom(this);
 			// A leader has come meanwhile. Only a tab that has heard of it before it caught up can follow.
-			else if (!welcome && !this.#wasRefusedWelcome) this.#leave();
+			else if (!invitation && !this.#wasRefusedWelcome) this.#leave();
 		} catch (error) {
 			this.#tab.debug('no lock', { error });
 		} finally {
@@ -244,10 +240,10 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 	}
 
 	/** Goes on with the leader's broadcast, if its own stream is as far as the leader's was. */
-	#join(welcome: Welcome): void {
+	#join({ welcome, kept }: Invitation): void {
 		const isNext = this.#tab.hasWon(welcome.group);
 		if (!isNext && compareIds(this.#position, welcome.position) < 0) return;
-		this.#welcome = null;
+		this.#invitation = null;
 		// The leader has gone meanwhile.
 		if (isNext) {
 			this.#endTurn();
@@ -263,7 +259,7 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 			changed: () => this.#tab.hello(this.request)
 		});
 		for (const read of welcome.reads) this.#handOver(CONTROL.read, '', read);
-		for (const message of this.#kept.splice(0)) this.#follow(message);
+		for (const message of kept) this.#follow(message);
 	}
 
 	#follow(message: Message): void {

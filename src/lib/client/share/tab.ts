@@ -31,8 +31,13 @@ export interface Tab {
 	begin(source: TabSource): Lead | null;
 	/** A source has ended. If no other begins at once, this tab has no part in the group. */
 	ended(source: TabSource): void;
-	/** Waits until this tab may catch up. null: the signal was aborted. */
-	takeTurn(signal: AbortSignal): Promise<(() => void) | null>;
+	/**
+	 * Waits until this tab may catch up, but not for ever.
+	 *
+	 * @param over ends the wait
+	 * @returns a function that ends the turn
+	 */
+	takeTurn(over: AbortSignal): Promise<() => void>;
 	/** @param user null: any */
 	hasLeader(user: string | null): Promise<boolean>;
 	/** Returns the names of a stream that this tab leads. */
@@ -57,11 +62,11 @@ export interface Tab {
 	seize(group: string): void;
 	/** The broadcast has a hole: every tab goes on by itself. */
 	endLead(): void;
-	/**
-	 * The real stream of the source is lost.
-	 *
-	 * @param wasTooMuch the server has refused a request with names of others
-	 */
-	lost(wasTooMuch: boolean): void;
+	/** @param withOthers the real stream of the source carries names of others */
+	opened(withOthers: boolean): void;
+	/** The server has refused a stream with names of others: another source begins at once, without them. */
+	refused(): void;
+	/** The real stream of the source is lost. */
+	lost(): void;
 	debug(text: string, ...details: unknown[]): void;
 }

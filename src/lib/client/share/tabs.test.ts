@@ -1,6 +1,8 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { randomFrom } from '../../../../tests/client/random-run.ts';
-import { TabsRun, type ModelTab } from '../../../../tests/client/tabs-run.ts';
+import { browserFor } from './browser.ts';
+import { TabsRun } from '../../../../tests/client/tabs-run.ts';
+import { pass, twoTabs } from '../../../../tests/client/two-tabs.ts';
 
 const RUNS = Number(process.env.LOGLINE_TABS_RUNS ?? 500);
 /** The first seed, to repeat a run. */
@@ -15,51 +17,53 @@ afterEach(() => {
 	vi.unstubAllGlobals();
 });
 
-/** Begins a run with two tabs: the first leads, the second follows. */
-async function twoTabs(
-	set: number
-): Promise<{ run: TabsRun; leader: ModelTab; follower: ModelTab }> {
-	vi.setSystemTime(0);
-	const run = new TabsRun(1, set);
-	await run.end();
-	expect(run.connections).toBe(1);
-	const [leader, follower] = run.tabs;
-	return { run, leader: leader!, follower: follower! };
-}
-
-/** What the leader's stream owes arrives at all tabs. No other request is served. */
-async function pass(run: TabsRun, leader: ModelTab): Promise<void> {
-	leader.run.server.deliver(Infinity);
-	while (run.browser.sent.length > 0) run.browser.deliver(run.pick);
-	await Promise.resolve();
-}
-
 describe('tabs that share a connection', () => {
 	it('each get every event exactly once, in order, whatever is opened, closed, frozen, crashed, toggled, cut and delayed, in 500 random runs', async () => {
 		// An error of a handler is reported here.
 		const report = vi.spyOn(console, 'error').mockImplementation(() => {});
 		/** Streams at the end of runs whose tabs can all share one. A tab that could not join tries again with its next stream. */
 		const ends: number[] = [];
+		/** Blocks that a leader has told after another had taken its place. */
+		let outdated = 0;
 		for (let seed = FIRST; seed < FIRST + RUNS; seed++) {
 			try {
 				vi.setSystemTime(0);
 				vi.spyOn(Math, 'random').mockImplementation(randomFrom(seed));
+				// Names of leaders are random, too, and a seed must repeat its run.
+				vi.spyOn(crypto, 'getRandomValues').mockImplementation((bytes) => {
+					if (bytes instanceof Uint8Array)
+						bytes.forEach((_, i) => (bytes[i] = Math.random() * 256));
+					return bytes;
+				});
 				const run = new TabsRun(seed);
 				for (let i = 0; i < 120; i++) {
-					run.step();
+					await run.step();
 					await run.settled();
 				}
 				await run.end();
 				for (const tab of run.tabs) expect(tab.run.received()).toEqual(tab.run.expected());
 				if (run.set < 2) ends.push(run.connections);
 				expect(report.mock.calls).toEqual([]);
+				outdated += run.browser.outdated;
 				await run.stop();
 			} catch (cause) {
 				throw new Error(`seed ${seed}`, { cause });
 			}
 		}
+		expect(outdated).toBeGreaterThan(RUNS / 10);
 		expect(ends.filter((n) => n > 1).length).toBeLessThanOrEqual(ends.length / 20);
 	}, 600_000);
+
+	it('share without being asked, but not with `share: false`', () => {
+		const options = { eventSource: undefined };
+		vi.stubGlobal('navigator', { locks: {} });
+		vi.stubGlobal('BroadcastChannel', EventTarget);
+		vi.stubGlobal('EventSource', EventTarget);
+		vi.stubGlobal('location', { href: 'https://a.example/page', origin: 'https://a.example' });
+		expect(browserFor('/api/events', options)).not.toBeNull();
+		expect(browserFor('/api/events', { ...options, share: false })).toBeNull();
+		expect(browserFor('https://b.example/api/events', options)).toBeNull();
+	});
 
 	it('are told at once that a room is closed to their user', async () => {
 		const { run, leader, follower } = await twoTabs(1);
@@ -116,5 +120,51 @@ describe('tabs that share a connection', () => {
 		await vi.advanceTimersByTimeAsync(1000);
 		expect(second!.page.sources).toHaveLength(1);
 		await run.stop();
+	});
+
+	it('do not wait for a stream that does not open', async () => {
+		const run = new TabsRun(1, 0);
+		await run.settled();
+		const [first, second] = run.tabs;
+		expect(first!.run.source!.readyState).toBe(0);
+		expect(second!.page.sources).toHaveLength(0);
+		await vi.advanceTimersByTimeAsync(10_000);
+		expect(first!.run.source!.readyState).toBe(0);
+		expect(second!.page.sources).toHaveLength(1);
+		await run.stop();
+	});
+
+	it('do not wait for ever for a tab that stands still while it catches up', async () => {
+		const run = new TabsRun(1, 0);
+		await run.settled();
+		const [first, second] = run.tabs;
+		expect(first!.page.sources).toHaveLength(1);
+		first!.page.state = 'frozen';
+		await vi.advanceTimersByTimeAsync(15_000);
+		expect(second!.page.sources).toHaveLength(1);
+		await run.stop();
+	});
+
+	it('keep only so much of a broadcast while they catch up, and then catch up again', async () => {
+		for (const [blocks, streams] of [
+			[3, 1],
+			[5, 2]
+		] as const) {
+			const { run, leader } = await twoTabs(0);
+			run.open();
+			const third = run.tabs.at(-1)!;
+			await run.settled();
+			await pass(run, leader);
+			await run.settled();
+			expect(third.run.source!.readyState).toBe(0);
+			const text = 'x'.repeat(1_000_000);
+			for (let i = 0; i < blocks; i++)
+				leader.run.source!.emit('presence', '', { scope: 'x', users: [], text });
+			await pass(run, leader);
+			await run.deliverAll();
+			expect(run.connections).toBe(1);
+			expect(third.page.sources).toHaveLength(streams);
+			await run.stop();
+		}
 	});
 });
