@@ -15,15 +15,12 @@ export interface Front {
 	readonly streams: number;
 	/** While set, requests for streams get this answer. Open streams are cut. */
 	answer(instead: Instead | null): void;
-	/** From now on, pages do not forbid the browser to keep them. */
-	allowKeeping(): void;
 	close(): Promise<void>;
 }
 
 /** Starts a proxy on a free port. It answers 502 while the server is away. */
 export async function startFront(target: () => number): Promise<Front> {
 	let instead: Instead | null = null;
-	let mayKeep = false;
 	let streams = 0;
 	const open = new Set<ServerResponse>();
 
@@ -40,9 +37,7 @@ export async function startFront(target: () => number): Promise<Front> {
 		const { method, url, headers } = incoming;
 		const asked = request({ host: '127.0.0.1', port: target(), method, path: url, headers });
 		asked.on('response', (answer) => {
-			const told = { ...answer.headers };
-			if (mayKeep && told['content-type']?.startsWith('text/html')) delete told['cache-control'];
-			response.writeHead(answer.statusCode ?? 502, told);
+			response.writeHead(answer.statusCode ?? 502, answer.headers);
 			answer.on('error', () => response.destroy());
 			answer.pipe(response);
 		});
@@ -69,9 +64,6 @@ export async function startFront(target: () => number): Promise<Front> {
 		answer: (wanted) => {
 			instead = wanted;
 			if (wanted) for (const response of open) response.destroy();
-		},
-		allowKeeping: () => {
-			mayKeep = true;
 		},
 		close: async () => {
 			const closed = new Promise((resolve) => server.close(resolve));
