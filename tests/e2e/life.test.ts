@@ -60,9 +60,11 @@ describe('a page that the reader leaves and comes back to', () => {
 				if (!isLoaded) {
 					window.addEventListener = (
 						type: string,
-						...rest: [EventListener, { signal?: unknown }]
+						listener: EventListenerOrEventListenerObject,
+						options?: boolean | AddEventListenerOptions
 					) => {
-						if (type !== 'pageshow' || rest[1]?.signal) listen(type, ...(rest as [EventListener]));
+						const isClient = typeof options === 'object' && options.signal;
+						if (type !== 'pageshow' || isClient) listen(type, listener, options);
 					};
 				}
 			}, isLoaded);
@@ -87,9 +89,12 @@ describe('a page that the reader leaves and comes back to', () => {
 
 describe('a page tells what holds it up, and goes on by itself', () => {
 	it('without a network, and when the server is restarted', async () => {
-		const { app, reader } = await open();
+		const { app, proxy, reader } = await open();
 		await reader.signUp(app.url, 'ada');
+		// To the browser it is only said. So the connection is cut, too.
 		await profile!.setOffline(true);
+		proxy.answer({ status: 502, body: '' });
+		proxy.answer(null);
 		await tells(reader, 'Offline', 'Your device is offline.');
 		expect(await reader.page.getByRole('alert').count(), 'nothing alarming').toBe(0);
 		await stage.publish('notifications', 'n1');

@@ -153,6 +153,20 @@ describe('the life of a page', () => {
 	});
 });
 
+it('a page tells that its device is offline for as long as it is, whatever breaks for that reason', () => {
+	bring('connected');
+	link.meet('offline');
+	expect([state.status, state.condition]).toEqual(['connected', 'offline']);
+	DrivenEventSource.last.fail();
+	expect([state.status, state.condition]).toEqual(['connecting', 'offline']);
+	vi.advanceTimersByTime(30_000);
+	DrivenEventSource.last.fail();
+	expect([state.status, state.condition]).toEqual(['error', 'offline']);
+	link.meet('online');
+	DrivenEventSource.last.open();
+	expect([state.status, state.condition]).toEqual(['connected', null]);
+});
+
 it.each([
 	[200, '', 'intercepted'],
 	[401, 'unauthorized', 'unauthorized'],

@@ -30,9 +30,7 @@ export interface LinkTarget {
 	url: string;
 	/** Names of the events to listen to. */
 	names: readonly string[];
-	/**
-	 * Used to ask why the server refused. null: do not ask, because fetch does not have the credentials of the EventSource.
-	 */
+	/** Used to ask why the server refused. null: do not ask, because fetch lacks the credentials of the EventSource. */
 	fetch: typeof fetch | null;
 }
 
@@ -232,10 +230,11 @@ export class Link {
 		this.#connection = null;
 	}
 
-	#lose(error: Error | null, condition: Condition): void {
+	#lose(error: Error | null, why: Condition): void {
 		const age = this.#connection?.age ?? null;
 		if (age !== null && age >= STABLE) this.#failures = 0;
 		this.#attemptLater();
+		const condition = this.#offline ? 'offline' : why;
 		// Losing an open connection is normal (a deploy, a tunnel). Failing to connect is an error worth showing.
 		if (age === null) this.#tell({ status: 'error', error, condition });
 		else this.#tell({ status: 'connecting', error: null, condition });
