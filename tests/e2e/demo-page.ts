@@ -75,6 +75,7 @@ export class DemoPage {
 		return this.page
 			.getByRole('log', { name: 'Conversation' })
 			.getByRole('listitem')
+			.and(this.#rows)
 			.evaluateAll((items) =>
 				// The line is the last paragraph; the sender's name is above it.
 				items.map((item) => [...item.querySelectorAll('p')].pop()?.textContent?.trim() ?? '')
@@ -89,7 +90,13 @@ export class DemoPage {
 	}
 
 	#list(topic: TopicLabel): Locator {
-		return this.page.getByRole('region', { name: topic, exact: true }).getByRole('listitem');
+		const region = this.page.getByRole('region', { name: topic, exact: true });
+		return region.getByRole('listitem').and(this.#rows);
+	}
+
+	/** Not what a list says about itself. */
+	get #rows(): Locator {
+		return this.page.locator(':not([data-note])');
 	}
 
 	/** Waits until a list shows an entry. */

@@ -12,6 +12,7 @@ const entry = (n: number): LogEntry => ({
 	timestamp: new Date(n * 1000).toISOString()
 });
 const history = Array.from({ length: MAX_LOGS + 30 }, (_, n) => ({
+	id: String(n),
 	topic: 'logs' as const,
 	data: entry(n)
 }));
@@ -34,7 +35,7 @@ test('log lines begun on the server and continued in the browser are the same, w
 test('a state that was handed out never changes', () => {
 	const state = Object.freeze(history.slice(0, 3).reduce(reduceLogs, initialLogs));
 	const before = [...state];
-	expect(reduceLogs(state, { topic: 'logs', data: entry(9) })).not.toBe(state);
+	expect(reduceLogs(state, { id: '9', topic: 'logs', data: entry(9) })).not.toBe(state);
 	expect(state).toEqual(before);
 	expect(initialLogs).toEqual([]);
 });

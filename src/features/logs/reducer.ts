@@ -2,13 +2,19 @@ import type { SSETopicsMap } from 'logline';
 
 export type LogEntry = SSETopicsMap['logs'];
 
+/** A log line with its place in the log. */
+export interface LogLine extends LogEntry {
+	readonly eventID: string;
+}
+
 export interface LogEntryEvent {
+	id: string;
 	topic: 'logs';
 	data: LogEntry;
 }
 
 /** Newest first. Never changed in place. */
-export type LogsState = readonly LogEntry[];
+export type LogsState = readonly LogLine[];
 
 /** How many lines the view keeps. The log has the rest. */
 export const MAX_LOGS = 200;
@@ -20,6 +26,11 @@ export const initialLogs: LogsState = Object.freeze([]);
  *
  * @returns a new state
  */
-export function reduceLogs(state: LogsState, event: LogEntryEvent): LogsState {
-	return [event.data, ...state.slice(0, MAX_LOGS - 1)];
-}
+export const reduceLogs = (state: LogsState, event: LogEntryEvent): LogsState =>
+	addLine(state, event, MAX_LOGS);
+
+/** The same, with another bound. */
+export const addLine = (state: LogsState, { id, data }: LogEntryEvent, most: number): LogsState => [
+	{ ...data, eventID: id },
+	...state.slice(0, most - 1)
+];

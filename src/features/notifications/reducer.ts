@@ -41,15 +41,25 @@ export const initialInbox: InboxState = Object.freeze({
  * @param event the next event of its topic, in id order; each event only once
  * @returns a new state
  */
-export function reduceInbox(state: InboxState, event: InboxEvent): InboxState {
+export const reduceInbox = (state: InboxState, event: InboxEvent): InboxState =>
+	addEvent(state, event, MAX_NOTIFICATIONS);
+
+/** The same, with another bound. */
+export function addEvent(state: InboxState, event: InboxEvent, most: number): InboxState {
 	if (event.topic === 'inbox') {
 		const { clearedUpTo } = event.data;
 		// Any SQL client may publish, so it may be anything.
 		return isID(clearedUpTo) ? { ...state, clearedUpTo } : state;
 	}
 	const entry = { ...event.data, eventID: event.id };
-	return { ...state, entries: [entry, ...state.entries.slice(0, MAX_NOTIFICATIONS - 1)] };
+	return { ...state, entries: [entry, ...state.entries.slice(0, most - 1)] };
 }
+
+/** Returns the inbox with older entries. */
+export const addOlder = (state: InboxState, older: readonly InboxEntry[]): InboxState => ({
+	...state,
+	entries: [...state.entries, ...older]
+});
 
 /** Returns the inbox before its notifications are sent again. What is cleared stays so. */
 export const emptyInbox = (state: InboxState): InboxState => ({ ...state, entries: [] });

@@ -1,4 +1,5 @@
 export { SSEClient, type SSEStatus } from './sse-client.svelte.ts';
+export type { Condition } from './life.ts';
 export type { SSEClientOptions, PresenceUpdate, TopicHandlers, TopicsUpdate } from './options.ts';
 export type {
 	Denied,

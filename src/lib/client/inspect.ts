@@ -1,4 +1,4 @@
-import type { LinkState } from './link.ts';
+import type { LinkState } from './life.ts';
 import { call } from './report.ts';
 
 /** A step of a client, as `SSEClientOptions.inspect` is told of it. */

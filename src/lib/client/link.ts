@@ -1,4 +1,5 @@
 import { backoffDelay, MAX_WAIT, MAX_WAIT_UNSEEN } from './backoff.ts';
+import { conditionOf, LIFE, type Condition, type LinkState, type Step } from './life.ts';
 import { Source, type EventSourceConstructor } from './source.ts';
 import { askWhyRefused, StreamRefused } from './refusal.ts';
 import { isSeen, listenForWake } from './wake.ts';
@@ -29,28 +30,13 @@ export interface LinkTarget {
 	url: string;
 	/** Names of the events to listen to. */
 	names: readonly string[];
-	/**
-	 * Used to ask why the server refused. null: do not ask, because fetch does not have the credentials of the EventSource.
-	 */
+	/** Used to ask why the server refused. null: do not ask, because fetch lacks the credentials of the EventSource. */
 	fetch: typeof fetch | null;
 }
 
-export type LinkStatus = 'idle' | 'connecting' | 'connected' | 'error';
-
-export interface LinkState {
-	status: LinkStatus;
-	/** The last error, until a connection opens. */
-	error: Error | null;
-	/** When the next attempt is due, in milliseconds since 1970. null: none is scheduled. */
-	retryAt: number | null;
-	/** The connection looks open but has missed a keep-alive. */
-	suspect: boolean;
-}
-
 /**
- * Keeps one connection open. It replaces the connection when it is lost, silent or too old, when the network or the page
- * comes back, and when its owner changes the address. It does not interpret events. `close` ends every timer, listener and
- * socket.
+ * Keeps one connection open. What it does when something happens to the page, the network or the server is in {@link LIFE}. It
+ * does not interpret events. `close` ends every timer, listener and socket.
  */
 export class Link {
 	readonly #owner: LinkOwner;
@@ -60,11 +46,60 @@ export class Link {
 	#connection: Source | null = null;
 	#retry: ReturnType<typeof setTimeout> | undefined;
 	#failures = 0;
-	#state: LinkState = { status: 'idle', error: null, retryAt: null, suspect: false };
+	#state: LinkState = {
+		status: 'idle',
+		error: null,
+		retryAt: null,
+		suspect: false,
+		condition: null
+	};
 	/** Aborts the request that asks why the last attempt was refused. */
 	#asking: AbortController | null = null;
 	#offline = false;
+	#target: LinkTarget | null = null;
 	#stopListening = () => {};
+
+	readonly #steps: Readonly<Record<Step, (error: Error | null, condition: Condition) => void>> = {
+		nothing: () => {},
+		connect: () => this.#connect(),
+		check: () => {
+			if (!this.#connection || this.#offline || this.#watchdog.overdue) this.#connect();
+		},
+		retry: () => this.#attempt(),
+		renew: (_, condition) => {
+			if ((this.#connection?.age ?? 0) >= SHORT_LIVED) return this.#connect();
+			this.#attemptLater();
+			this.#tell({ status: 'connecting', error: null, condition });
+		},
+		wait: (error, condition) => this.#lose(error, condition),
+		ask: (error, condition) => {
+			const { error: known, condition: why } = this.#state;
+			// While the client asks again, keep showing the reason it knows.
+			if (known instanceof StreamRefused) this.#lose(known, why ?? condition);
+			else this.#lose(error, condition);
+			if (this.#target?.fetch) void this.#askWhy(this.#target.url, this.#target.fetch);
+		},
+		obey: (error, condition) => {
+			// Add up to a quarter at random: clients that got the same Retry-After must not come back together.
+			const asked = error instanceof StreamRefused ? (error.retryAfter ?? 0) : 0;
+			const due = this.#state.retryAt ?? 0;
+			this.#attemptAt(Math.max(due, Date.now() + asked * (1 + Math.random() / 4)));
+			this.#tell({ status: 'error', error, condition });
+		},
+		doubt: (_, condition) => this.#tell({ suspect: true, condition }),
+		hold: (_, condition) => {
+			this.#offline = true;
+			// `online` ends the wait. A long timer remains, for browsers that report offline by mistake.
+			if (this.#retry !== undefined) this.#attemptLater();
+			this.#tell({ condition });
+		},
+		'let-go': (_, condition) => {
+			this.#release();
+			this.#tell({ status: 'connecting', error: null, condition });
+		},
+		note: (_, condition) => this.#tell({ condition }),
+		close: (error, condition) => this.#end({ status: 'error', error, condition })
+	};
 
 	/**
 	 * @param wait ceiling of the first wait before a new attempt, in milliseconds
@@ -74,27 +109,36 @@ export class Link {
 		this.#owner = owner;
 		this.#wait = wait;
 		this.#watchdog = new Watchdog(
-			() => this.#lost('the server fell silent', null),
+			() => this.meet('silent', new Error('Could not connect: the server fell silent')),
 			keepAliveTimeout,
-			(suspect) => this.#tell({ suspect })
+			(doubt) => {
+				if (doubt) this.meet(doubt);
+				else this.#tell({ suspect: false, condition: null });
+			}
 		);
 	}
 
 	/** Connects, or ends the wait for the next attempt. Does nothing while a connection exists that is not suspect. */
 	open(): void {
-		if (this.#connection && !this.#state.suspect) return;
+		if (this.#connection && !this.#state.suspect && !this.#offline) return;
 		if (!this.#wanted) {
 			this.#wanted = true;
 			this.#offline = false;
-			this.#stopListening = listenForWake({
-				onOnline: () => this.#wake('online', this.#offline),
-				onOffline: () => this.#wentOffline(),
-				onVisible: () => this.#wake('visible', false),
-				onRestored: () => this.#wake('restored', true)
-			});
+			this.#state.condition = null;
+			this.#stopListening = listenForWake((condition) => this.meet(condition));
 		}
-		this.#failures = 0;
-		this.#attempt();
+		this.#connect();
+	}
+
+	/**
+	 * Does what {@link LIFE} says about something that happened.
+	 *
+	 * @param error what the owner is told when this leaves no connection
+	 */
+	meet(condition: Condition, error: Error | null = null): void {
+		const step = LIFE[condition][this.#state.status];
+		this.#owner.debug(condition, { status: this.#state.status, step });
+		this.#steps[step](error, condition);
 	}
 
 	/** Asks for the target again and connects to it at once, if the link is open. */
@@ -102,60 +146,68 @@ export class Link {
 		if (this.#wanted) this.#attempt();
 	}
 
-	/** Call it when the server is about to end the connection because of its age. */
-	renew(): void {
-		const age = this.#connection?.age ?? 0;
-		if (age >= SHORT_LIVED) {
-			this.#failures = 0;
-			this.#attempt();
-		} else {
-			this.#attemptLater();
-			this.#show('connecting', null);
-		}
-	}
-
 	/** Call it when the server has sent everything it owed: the server works, so the next wait starts small again. */
 	served(): void {
 		this.#failures = 0;
 	}
 
-	/**
-	 * Disconnects.
-	 *
-	 * @param error the reason, if it is a failure
-	 */
-	close(error: Error | null = null): void {
+	/** Disconnects, on request. */
+	close(): void {
+		this.#end({ status: 'idle', error: null, condition: null });
+	}
+
+	#end(state: Partial<LinkState>): void {
 		this.#wanted = false;
 		this.#release();
 		this.#stopListening();
 		this.#stopListening = () => {};
-		this.#show(error ? 'error' : 'idle', error);
+		this.#tell(state);
+	}
+
+	/** Attempts at once, and begins with short waits again. */
+	#connect(): void {
+		this.#offline = false;
+		this.#failures = 0;
+		this.#attempt();
 	}
 
 	#attempt(): void {
 		this.#release();
-		const target = this.#owner.target();
-		if (!target) return this.#show('idle', null);
+		const target = (this.#target = this.#owner.target());
+		if (!target) {
+			this.#offline = false;
+			return this.#tell({ status: 'idle', error: null, condition: null });
+		}
 		this.#owner.debug('connecting', { url: target.url });
-		this.#show('connecting', this.#state.error);
+		this.#tell({ status: 'connecting' });
 		try {
 			this.#connection = new Source(target.EventSource, target.url, target.names, {
 				onOpen: () => {
-					this.#owner.debug('connected');
+					this.#offline = false;
 					this.#watchdog.heard();
-					this.#show('connected', null);
+					this.#tell({ status: 'connected', error: null, condition: null });
 				},
 				onEvent: (name, id, data) => {
-					this.#watchdog.heard();
+					this.#heard();
 					this.#owner.onEvent(name, id, data);
 				},
-				onLost: (reason, refused) => this.#lost(reason, refused ? target : null)
+				onLost: (reason, refused) => {
+					const isOpen = this.#connection?.age != null;
+					const error = new Error(`Could not connect: ${reason ?? 'no stream was answered'}`);
+					this.meet(refused ? 'refused' : isOpen ? 'lost' : 'unreachable', error);
+				}
 			});
 		} catch (error) {
 			// The address is invalid. A retry would not help.
-			return this.close(error instanceof Error ? error : new Error(String(error)));
+			return this.meet('invalid', error instanceof Error ? error : new Error(String(error)));
 		}
 		this.#watchdog.start();
+	}
+
+	/** Something came over the connection, so the network is there. */
+	#heard(): void {
+		this.#watchdog.heard();
+		if (this.#state.condition === 'offline') this.#tell({ condition: null });
 	}
 
 	/** Listens also to events of this name, until the connection ends. */
@@ -178,19 +230,14 @@ export class Link {
 		this.#connection = null;
 	}
 
-	/** @param refused the target that responded with an error; null: there was no response */
-	#lost(reason: string | null, refused: LinkTarget | null): void {
+	#lose(error: Error | null, why: Condition): void {
 		const age = this.#connection?.age ?? null;
 		if (age !== null && age >= STABLE) this.#failures = 0;
 		this.#attemptLater();
-		this.#owner.debug('connection lost', { reason, failures: this.#failures });
+		const condition = this.#offline ? 'offline' : why;
 		// Losing an open connection is normal (a deploy, a tunnel). Failing to connect is an error worth showing.
-		if (age !== null) return this.#show('connecting', null);
-		const error = new Error(`Could not connect: ${reason ?? 'no stream was answered'}`);
-		// While the client asks again, keep showing the reason it knows.
-		const known = refused && this.#state.error instanceof StreamRefused;
-		this.#show('error', known ? this.#state.error : error);
-		if (refused?.fetch) void this.#askWhy(refused.url, refused.fetch);
+		if (age === null) this.#tell({ status: 'error', error, condition });
+		else this.#tell({ status: 'connecting', error: null, condition });
 	}
 
 	/**
@@ -206,20 +253,16 @@ export class Link {
 		} catch (error) {
 			// The network failed meanwhile, or another call has already decided the next step.
 			this.#owner.debug('no reason for the refusal', { error });
-			if (!asking.signal.aborted) this.#attemptAt(due);
+			if (asking.signal.aborted) return;
+			this.#attemptAt(due);
+			this.#tell({});
 			return;
 		}
 		if (asking.signal.aborted) return;
-		this.#owner.debug('refused', { refusal });
-		if (refusal === null) return this.#attempt();
-		if (refusal.status === 401) {
-			this.close(refusal);
-			return this.#owner.onUnauthorized(refusal);
-		}
-		// Add up to a quarter at random: clients that got the same Retry-After must not come back together.
-		const asked = (refusal.retryAfter ?? 0) * (1 + Math.random() / 4);
-		this.#attemptAt(Math.max(due, Date.now() + asked));
-		this.#show('error', refusal);
+		if (refusal === null) return this.meet('accepted');
+		this.#attemptAt(due);
+		this.meet(conditionOf(refusal), refusal);
+		if (refusal.status === 401) this.#owner.onUnauthorized(refusal);
 	}
 
 	#attemptLater(): void {
@@ -234,7 +277,6 @@ export class Link {
 
 	#attemptAt(moment: number): void {
 		this.#attemptIn(Math.max(0, moment - Date.now()));
-		this.#tell({});
 	}
 
 	#attemptIn(wait: number): void {
@@ -247,27 +289,6 @@ export class Link {
 		clearTimeout(this.#retry);
 		this.#retry = undefined;
 		this.#state.retryAt = null;
-	}
-
-	/** @param surely true when a connection that looks open must be dead */
-	#wake(moment: string, surely: boolean): void {
-		if (moment === 'online') this.#offline = false;
-		if (!surely && this.#connection && !this.#watchdog.overdue) return;
-		this.#owner.debug('reconnecting', { moment });
-		this.#failures = 0;
-		this.#attempt();
-	}
-
-	#wentOffline(): void {
-		this.#offline = true;
-		// `online` ends the wait. A long timer remains, for browsers that report offline by mistake.
-		if (this.#retry === undefined) return;
-		this.#attemptLater();
-		this.#tell({});
-	}
-
-	#show(status: LinkStatus, error: Error | null): void {
-		this.#tell({ status, error });
 	}
 
 	#tell(change: Partial<LinkState>): void {

@@ -85,6 +85,16 @@ describe('a stream that is refused', () => {
 		expect(client.error).toMatchObject({ message: 'The server answered 502.', code: '' });
 	});
 
+	it('by something in between that answers in its place is waited for, not asked again and again', async () => {
+		server.status = 200;
+		server.refusal = { headers: { 'content-type': 'text/html' }, body: 'Welcome to our hotel' };
+		connect({ reconnectWait: 600_000 });
+		await until(() => client.condition === 'intercepted');
+		expect(client.error).toMatchObject({ status: 200, code: 'no_stream' });
+		expect(client.retryAt).not.toBeNull();
+		expect(server.served).toHaveLength(1);
+	});
+
 	it('to an EventSource with headers of its own is not asked about without them', async () => {
 		refuse(401, 'unauthorized', 'Sign in first.');
 		server.onAsked = () => expect.unreachable('nobody may ask');

@@ -36,11 +36,14 @@ export async function askWhyRefused(
 	signal: AbortSignal
 ): Promise<StreamRefused | null> {
 	const response = await fetcher(url, { signal, headers: { accept: 'application/json' } });
-	if (response.ok) {
-		await response.body?.cancel();
-		return null;
-	}
-	return refusalOf(response);
+	if (!response.ok) return refusalOf(response);
+	await response.body?.cancel();
+	if (response.headers.get('content-type')?.startsWith('text/event-stream')) return null;
+	return new StreamRefused('Something other than the stream was answered.', {
+		status: response.status,
+		code: 'no_stream',
+		retryAfter: null
+	});
 }
 
 /** Reads why the server refused a request. */

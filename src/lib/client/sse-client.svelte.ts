@@ -9,21 +9,15 @@ import {
 } from '../protocol/index.ts';
 import { untrack } from 'svelte';
 import { Around } from './around.ts';
-import {
-	isID,
-	readCaughtUp,
-	readDenied,
-	readEnded,
-	readGap,
-	readReason,
-	readSignal,
-	readSubscribed
-} from './control.ts';
+import { beginningOf } from './beginning.ts';
+import { ConnectionState } from './connection-state.svelte.ts';
+import { isID, readSignal } from './control.ts';
+import { ControlEvents } from './control-events.ts';
 import { Cursor } from './cursor.ts';
 import { guarded, type Inspect } from './inspect.ts';
-import { Link, type LinkStatus, type LinkTarget } from './link.ts';
+import type { Condition, LinkStatus } from './life.ts';
+import { Link, type LinkTarget } from './link.ts';
 import type { PresenceUpdate, SSEClientOptions, TopicsUpdate } from './options.ts';
-import { randomID } from './random-id.ts';
 import { call, report, reportMalformed } from './report.ts';
 import { browserFor } from './share/browser.ts';
 import { Share } from './share/share.ts';
@@ -31,10 +25,7 @@ import type { CurrentSignal } from './signals.svelte.ts';
 import { Subscriptions } from './subscriptions.ts';
 import { streamURL } from './url.ts';
 
-/**
- * `idle`: not connected on request, or no topics. `error`: no connection, and `error` has the reason. The next attempt is
- * scheduled, unless the session ended or the address is invalid.
- */
+/** `idle`: not connected on request, or no topics. `error`: no connection; `retryAt` tells whether another is tried. */
 export type SSEStatus = LinkStatus;
 
 /**
@@ -60,55 +51,38 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	readonly #share: Share | null;
 
 	// Internal state is separate from reactive state: an effect that calls a method must not depend on every event.
-	#status = $state<SSEStatus>('idle');
-	#error = $state.raw<Error | null>(null);
-	#retryAt = $state<number | null>(null);
-	#suspect = $state(false);
+	readonly #shown = new ConnectionState();
 	#shownCursor = $state<string | null>(null);
 	#counters = $state<Record<string, number>>({});
 
 	readonly #cursor: Cursor;
-	/** Id of the user whose events these are. */
-	#user: string | null;
 	readonly #around: Around;
 	readonly #inspect: Inspect | undefined;
 	readonly #received = new Map<string, number>();
-	/** Topics whose end was told: the server may tell it twice. */
-	readonly #ended = new Set<string>();
+	readonly #control: ControlEvents;
 
 	/**
 	 * @param url address of the stream, relative or absolute
 	 * @throws Error when the name of a topic, `clientID` or `lastEventID` is malformed
 	 */
 	constructor(url: string | URL, options: SSEClientOptions<TTopics>) {
-		const start = options.lastEventID ?? options.start?.cursor ?? null;
-		if (start !== null && !isID(start)) {
-			throw new Error(`lastEventID must be a decimal id such as "42", got "${String(start)}"`);
-		}
-		const client = options.clientID ?? randomID();
-		if (!/^[A-Za-z0-9_-]{1,64}$/.test(client)) {
-			throw new Error(`clientID must be 1 to 64 of A-Z a-z 0-9 _ -, got "${client}"`);
-		}
+		const { start, log, client } = beginningOf(options);
 		this.#url = String(url);
 		this.#options = options;
 		this.#inspect = guarded(options.inspect);
 		this.#client = client;
-		this.#cursor = new Cursor(start, options.log ?? options.start?.log ?? null, (id) => {
+		this.#cursor = new Cursor(start, log, (id) => {
 			this.#shownCursor = id;
 		});
-		this.#user = options.userID ?? options.start?.userID ?? null;
 		this.#around = new Around(options);
 		this.#subscriptions = new Subscriptions(options.topics, start, options.upcast);
 		this.#link = new Link(
 			{
 				target: () => this.#target(),
 				onEvent: (name, id, data) => this.#receive(name, id, data),
-				onState: ({ status, error, retryAt, suspect }) => {
-					this.#inspect?.({ type: 'state', status, error, retryAt, suspect });
-					this.#status = status;
-					this.#error = error;
-					this.#retryAt = retryAt;
-					this.#suspect = suspect;
+				onState: (state) => {
+					this.#inspect?.({ type: 'state', ...state });
+					this.#shown.take(state);
 				},
 				onUnauthorized: ({ message }) => call(() => this.#options.onSignedOut?.(message)),
 				debug: (text, ...details) => this.#debug(text, ...details)
@@ -116,6 +90,12 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			options.reconnectWait ?? 3000,
 			options.keepAliveTimeout
 		);
+		this.#control = new ControlEvents(options, {
+			cursor: this.#cursor,
+			subscriptions: this.#subscriptions,
+			link: this.#link,
+			around: this.#around
+		});
 		const browser = browserFor(this.#url, options);
 		this.#share =
 			browser &&
@@ -128,22 +108,30 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 	}
 
 	get status(): SSEStatus {
-		return this.#status;
+		return this.#shown.status;
 	}
 
 	/** The last error; null once connected. A {@link StreamRefused} has the server's reason for a refusal. */
 	get error(): Error | null {
-		return this.#error;
+		return this.#shown.error;
 	}
 
 	/** When the next attempt is due, in milliseconds since 1970; null: none is scheduled. `connect()` ends the wait. */
 	get retryAt(): number | null {
-		return this.#retryAt;
+		return this.#shown.retryAt;
 	}
 
 	/** The connection looks open, but a keep-alive is overdue: it may be dead. */
 	get suspect(): boolean {
-		return this.#suspect;
+		return this.#shown.suspect;
+	}
+
+	/**
+	 * What holds the stream up, or did last, such as `offline` or `limited`: with `status` it says what to tell the reader.
+	 * null: nothing, or the stream is live again.
+	 */
+	get condition(): Condition | null {
+		return this.#shown.condition;
 	}
 
 	/** Every event up to this id has been handled; null before the first event. */
@@ -251,7 +239,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			client: this.#client,
 			cursor: this.#cursor.id,
 			log: this.#cursor.log,
-			user: this.#user,
+			user: this.#control.user,
 			...this.#around.place
 		});
 		this.#inspect?.({ type: 'attempt', url });
@@ -281,8 +269,10 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 			report(new Error(`The event ${id} of "${name}" is not JSON and was skipped`, { cause }));
 			return;
 		}
-		if (isControl) this.#control(name, data);
-		else if (isSignal) this.#signal(name, data);
+		if (isControl) {
+			this.#debug(name, data);
+			this.#control.take(name, data);
+		} else if (isSignal) this.#signal(name, data);
 		else this.#handle(name, id, data);
 	}
 
@@ -300,50 +290,6 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		this.#counters[topic] = count;
 		this.#inspect?.({ type: 'handled', topic, id });
 		call(() => this.#subscriptions.handle(topic, id, data, from));
-	}
-
-	/** Acts on a control event. Its `lastEventId` is the id of an earlier event, so it is not used. */
-	#control(name: string, data: unknown): void {
-		this.#debug(name, data);
-		if (name === CONTROL.caughtUp) {
-			const info = readCaughtUp(data);
-			if (!info) return reportMalformed(name);
-			if (this.#cursor.caughtUp(info)) this.#subscriptions.forgetAbsent();
-			this.#user = info.user ?? this.#user;
-			this.#subscriptions.setSignals(info.signals ?? []);
-			this.#link.served();
-			call(() => this.#options.onCaughtUp?.(info));
-		} else if (name === CONTROL.gap) {
-			const gap = readGap(data);
-			if (!gap) return reportMalformed(name);
-			if (this.#cursor.passGap(gap)) this.#subscriptions.forget(gap.topic);
-			call(() => this.#options.onGap?.(gap));
-		} else if (name === CONTROL.subscribed) {
-			const subscribed = readSubscribed(data);
-			if (!subscribed || !this.#subscriptions.expects(subscribed)) return reportMalformed(name);
-			if (this.#subscriptions.bring(subscribed)) this.#link.listen(subscribed.topic);
-			else this.#link.replace();
-		} else if (name === CONTROL.denied) {
-			const denied = readDenied(data);
-			if (!denied) return reportMalformed(name);
-			this.#subscriptions.deny(denied);
-			this.#around.deny(denied);
-			call(() => this.#options.onDenied?.(denied));
-		} else if (name === CONTROL.ended) {
-			const ended = readEnded(data);
-			if (!ended) return reportMalformed(name);
-			if (!this.#subscriptions.has(ended.topic) || this.#ended.has(ended.topic)) return;
-			this.#ended.add(ended.topic);
-			call(() => this.#options.onEnded?.(ended));
-		} else if (name === CONTROL.signedOut) {
-			const reason = readReason(data);
-			this.#link.close(new Error(`Signed out: ${reason}`));
-			call(() => this.#options.onSignedOut?.(reason));
-		} else if (name === CONTROL.timeout) {
-			this.#link.renew();
-		} else {
-			this.#around.take(name, data);
-		}
 	}
 
 	#debug(text: string, ...details: unknown[]): void {

@@ -1,12 +1,10 @@
-/** Moments at which a browser's network or page goes or comes back. */
-export interface WakeEvents {
-	onOnline(): void;
-	onOffline(): void;
-	/** The tab is visible again. */
-	onVisible(): void;
-	/** The page came back from the back/forward cache, where its connections were cut. */
-	onRestored(): void;
-}
+import type { Condition } from './life.ts';
+
+/** What the browser tells a page about itself and its network. */
+export type BrowserCondition = Extract<
+	Condition,
+	'online' | 'offline' | 'cached' | 'restored' | 'hidden' | 'seen'
+>;
 
 /** @returns true when the page is visible; a script without a page counts as hidden */
 export function isSeen(): boolean {
@@ -14,29 +12,27 @@ export function isSeen(): boolean {
 }
 
 /**
- * Listens for {@link WakeEvents}. Does nothing where there is no window (a script).
+ * Tells of each {@link BrowserCondition}. Does nothing where there is no window (a script).
  *
  * @returns a function that stops listening
  */
-export function listenForWake(events: WakeEvents): () => void {
+export function listenForWake(meet: (condition: BrowserCondition) => void): () => void {
 	if (typeof window === 'undefined' || typeof document === 'undefined') return () => {};
 	const listening = new AbortController();
 	const { signal } = listening;
-	window.addEventListener('online', () => events.onOnline(), { signal });
-	window.addEventListener('offline', () => events.onOffline(), { signal });
+	window.addEventListener('online', () => meet('online'), { signal });
+	window.addEventListener('offline', () => meet('offline'), { signal });
+	// Also when the browser says that it will not keep the page: it decides again later, and keeps none with open connections.
+	window.addEventListener('pagehide', () => meet('cached'), { signal });
 	window.addEventListener(
 		'pageshow',
 		(event) => {
-			if (event.persisted) events.onRestored();
+			if (event.persisted) meet('restored');
 		},
 		{ signal }
 	);
-	document.addEventListener(
-		'visibilitychange',
-		() => {
-			if (document.visibilityState === 'visible') events.onVisible();
-		},
-		{ signal }
-	);
+	document.addEventListener('visibilitychange', () => meet(isSeen() ? 'seen' : 'hidden'), {
+		signal
+	});
 	return () => listening.abort();
 }

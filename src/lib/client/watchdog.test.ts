@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { Watchdog } from './watchdog.ts';
+import { Watchdog, type Doubt } from './watchdog.ts';
 
 const onDead = vi.fn();
 
@@ -120,10 +120,10 @@ describe('the watchdog', () => {
 	});
 
 	it('suspects an open connection that missed one keep-alive, until it hears of it again', () => {
-		const suspected: [number, boolean][] = [];
+		const doubts: [number, Doubt | null][] = [];
 		const begin = Date.now();
-		const watchdog = new Watchdog(onDead, undefined, (is) => {
-			suspected.push([Date.now() - begin, is]);
+		const watchdog = new Watchdog(onDead, undefined, (doubt) => {
+			doubts.push([Date.now() - begin, doubt]);
 		});
 		watchdog.start();
 		watchdog.heard();
@@ -131,10 +131,10 @@ describe('the watchdog', () => {
 		vi.advanceTimersByTime(30_000);
 		watchdog.heard();
 		vi.advanceTimersByTime(45_000);
-		expect(suspected.map(([, is]) => is)).toEqual([true, false, true, false]);
+		expect(doubts.map(([, doubt]) => doubt)).toEqual(['quiet', null, 'quiet', null]);
 		// One interval after the last sign of life, plus a quarter of it for the delay.
-		expect(suspected[0]![0]).toBeGreaterThanOrEqual(60_000 + 18_750);
-		expect(suspected[0]![0]).toBeLessThan(60_000 + 2 * 18_750);
+		expect(doubts[0]![0]).toBeGreaterThanOrEqual(60_000 + 18_750);
+		expect(doubts[0]![0]).toBeLessThan(60_000 + 2 * 18_750);
 		expect(onDead).toHaveBeenCalledTimes(1);
 	});
 

@@ -9,6 +9,9 @@ const LATE = 2_000;
 /** After such a late timer, pending events get this time to arrive. Milliseconds. */
 const GRACE = 5_000;
 
+/** Why an open connection may be dead: a keep-alive is overdue, perhaps only because the timers of the page stood still. */
+export type Doubt = 'quiet' | 'asleep';
+
 /**
  * Detects a connection that is dead although it looks open (the laptop slept, the phone changed networks). Only missing
  * keep-alives show this.
@@ -17,7 +20,7 @@ const GRACE = 5_000;
  */
 export class Watchdog {
 	readonly #onDead: () => void;
-	readonly #onSuspect: (suspect: boolean) => void;
+	readonly #onDoubt: (doubt: Doubt | null) => void;
 	readonly #fixed: number | undefined;
 	#timer: ReturnType<typeof setTimeout> | undefined;
 	#interval = USUAL_INTERVAL;
@@ -26,23 +29,23 @@ export class Watchdog {
 	#heardAt = 0;
 	#keepAliveAt: number | null = null;
 	#opened = false;
-	#suspect = false;
+	#doubt: Doubt | null = null;
 	/** When the timer fires, in milliseconds since 1970. */
 	#due = 0;
 
 	/**
 	 * @param onDead called at most once per `start`; the watchdog has stopped then
 	 * @param timeout milliseconds of silence that count as dead; absent: three learned intervals, at least 10 s; 0: never
-	 * @param onSuspect called with true when an open connection missed a keep-alive, with false when it is heard again
+	 * @param onDoubt called when an open connection has missed a keep-alive, and with null when it is heard again
 	 */
 	constructor(
 		onDead: () => void,
 		timeout?: number,
-		onSuspect: (suspect: boolean) => void = () => {}
+		onDoubt: (doubt: Doubt | null) => void = () => {}
 	) {
 		this.#onDead = onDead;
 		this.#fixed = timeout;
-		this.#onSuspect = onSuspect;
+		this.#onDoubt = onDoubt;
 	}
 
 	/** Milliseconds of silence after which the connection counts as dead. */
@@ -74,7 +77,7 @@ export class Watchdog {
 	heard(): void {
 		this.#heardAt = Date.now();
 		this.#opened = true;
-		this.#suspects(false);
+		this.#doubts(null);
 	}
 
 	/** Call it when a keep-alive arrived. */
@@ -93,13 +96,13 @@ export class Watchdog {
 	stop(): void {
 		clearTimeout(this.#timer);
 		this.#timer = undefined;
-		this.#suspects(false);
+		this.#doubts(null);
 	}
 
-	#suspects(suspect: boolean): void {
-		if (suspect === this.#suspect) return;
-		this.#suspect = suspect;
-		this.#onSuspect(suspect);
+	#doubts(doubt: Doubt | null): void {
+		if (doubt === this.#doubt) return;
+		this.#doubt = doubt;
+		this.#onDoubt(doubt);
 	}
 
 	#arm(wait: number, graced: boolean): void {
@@ -114,9 +117,10 @@ export class Watchdog {
 		if (silence < this.patience) {
 			this.#arm(this.patience - silence, false);
 		} else if (!graced && now - this.#due > LATE) {
+			if (this.#opened) this.#doubts('asleep');
 			this.#arm(Math.min(GRACE, this.timeout), true);
 		} else if (silence < this.timeout) {
-			if (this.#opened) this.#suspects(true);
+			if (this.#opened) this.#doubts('quiet');
 			this.#arm(this.timeout - silence, false);
 		} else {
 			this.stop();

@@ -7,11 +7,12 @@ import { SvelteSet } from 'svelte/reactivity';
 import { SSEClient, type EventInfo, type Inspect, type SSEClientOptions } from 'logline/client';
 import { compareIds, type Gap, type ReadMarker, type SSETopicsMap } from 'logline';
 import { initialChat, reduceChat, type ChatState } from '$src/features/chat/reducer.ts';
-import { initialLogs, reduceLogs, type LogsState } from '$src/features/logs/reducer.ts';
+import type { LogsState } from '$src/features/logs/reducer.ts';
 import type { InboxEvent } from '$src/features/notifications/reducer.ts';
 import { Proof } from './proof/proof.svelte.ts';
 import { postChatAction, type ChatAction, type ChatActionError } from './chat-action.ts';
 import { Inbox } from './inbox.svelte.ts';
+import { LogLines } from './log-lines.svelte.ts';
 import type { Notice } from './notice.ts';
 
 /** Topics that the reader can turn off. */
@@ -80,10 +81,12 @@ export class EventsContext {
 	readonly trimmed = new SvelteSet<View>();
 	/** The notifications, read and unread. */
 	readonly inbox: Inbox;
+	readonly logLines: LogLines;
 
 	#chat = $state.raw<ChatState>(initialChat);
-	#logs = $state.raw<LogsState>(initialLogs);
 	#signedOut = $state(false);
+	/** A line of the chat → its event. */
+	readonly #chatIDs = new WeakMap<object, string>();
 
 	/** Views whose history is being sent again, until `caught-up`. Each is emptied once, so that no event appears twice. */
 	readonly #refilling = new Set<View>();
@@ -108,6 +111,7 @@ export class EventsContext {
 			fetch: this.#fetch,
 			announce: this.#announce
 		});
+		this.logLines = new LogLines(this.#fetch);
 		this.proof = new Proof({
 			cursor: () => this.stream.lastEventID ?? data.cursor,
 			topics: () =>
@@ -125,8 +129,8 @@ export class EventsContext {
 		const handle =
 			<K extends DemoTopic>(topic: K) =>
 			(payload: DemoTopics[K], { id }: EventInfo) => {
-				// An entry of the inbox is another object than its event.
-				this.proof.handled(topic, id, payload, topic === 'notifications' ? id : payload);
+				// A row of a list is another object than its event.
+				this.proof.handled(topic, id, payload, isOptional(topic) ? id : payload);
 				this.#fold(topic, id, payload, true);
 			};
 		this.stream = new SSEClient<DemoTopics>('/api/events', {
@@ -182,9 +186,12 @@ export class EventsContext {
 		return this.#chat;
 	}
 
+	/** Returns the id of the event that brought a line of the chat. */
+	chatID = (line: object): string => this.#chatIDs.get(line) ?? '0';
+
 	/** Newest first. */
 	get logs(): LogsState {
-		return this.#logs;
+		return this.logLines.shown;
 	}
 
 	/** The line that the player must say, or null. */
@@ -271,10 +278,11 @@ export class EventsContext {
 				}
 				break;
 			case 'logs':
-				this.#logs = reduceLogs(this.#logs, event);
+				this.logLines.fold(event);
 				break;
 			default: {
 				const isOwnReset = event.topic === 'reset' && !event.data.undo && this.pending === 'reset';
+				this.#chatIDs.set(event.data, id);
 				this.#chat = reduceChat(this.#chat, event);
 				// Only now: before it is in the log, it cannot be taken back.
 				if (isOwnReset) {
@@ -293,7 +301,7 @@ export class EventsContext {
 
 	#empty(view: View): void {
 		if (view === 'chat') this.#chat = initialChat;
-		else if (view === 'logs') this.#logs = initialLogs;
+		else if (view === 'logs') this.logLines.empty();
 		else this.inbox.empty();
 	}
 }

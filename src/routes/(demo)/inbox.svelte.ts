@@ -1,16 +1,20 @@
 import type { ReadMarker } from 'logline';
 import {
+	addEvent,
+	addOlder,
 	emptyInbox,
 	initialInbox,
 	isAfter,
+	MAX_NOTIFICATIONS,
 	NOTHING,
-	reduceInbox,
 	shownOf,
 	unreadOf,
 	type InboxEntry,
 	type InboxEvent,
-	type InboxState
+	type InboxState,
+	type Notification
 } from '$src/features/notifications/reducer.ts';
+import { Older } from './history/older.svelte.ts';
 import type { Notice } from './notice.ts';
 
 /** A longer request is given up, in milliseconds. To send it again is harmless. */
@@ -37,9 +41,23 @@ export class Inbox {
 	/** Never rejects. */
 	#last: Promise<unknown> = Promise.resolve();
 	readonly #shown = $derived(shownOf(this.#state));
+	/** Notifications before those that are shown. */
+	readonly older: Older;
 
 	constructor(parts: InboxParts) {
 		this.#parts = parts;
+		this.older = new Older({
+			topic: 'notifications',
+			oldest: () => this.#state.entries.at(-1)?.eventID ?? null,
+			// Once some are cleared, all older ones are, too.
+			count: () => (this.hasCleared ? 0 : this.#shown.length),
+			usual: MAX_NOTIFICATIONS,
+			add: (events) => {
+				const entries = events.map(({ id, data }) => ({ ...(data as Notification), eventID: id }));
+				this.#state = addOlder(this.#state, entries);
+			},
+			fetch: parts.fetch
+		});
 	}
 
 	/** Newest first. */
@@ -62,7 +80,9 @@ export class Inbox {
 	}
 
 	fold(event: InboxEvent): void {
-		this.#state = reduceInbox(this.#state, event);
+		const { length } = this.#state.entries;
+		this.#state = addEvent(this.#state, event, this.older.room);
+		if (this.#state.entries.length <= length) this.older.dropped();
 	}
 
 	/** Call it for an event that has just come. */
@@ -76,6 +96,7 @@ export class Inbox {
 	/** Call it before the notifications are sent again. */
 	empty(): void {
 		this.#state = emptyInbox(this.#state);
+		this.older.dropped();
 	}
 
 	/** Marks everything that is shown as read. */

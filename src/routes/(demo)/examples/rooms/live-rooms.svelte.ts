@@ -57,7 +57,6 @@ export class LiveRooms {
 	readonly stream: SSEClient<Topics>;
 	#state = $state.raw<RoomsState>(noRooms);
 	#mails = $state.raw<Mails>({});
-	#signedOut = $state(false);
 	readonly #userID: string;
 	#present = '';
 
@@ -88,9 +87,6 @@ export class LiveRooms {
 			presence: this.#scopes(),
 			onDenied: (denied) => this.#deny(denied),
 			onGap: (gap) => this.#passGap(gap),
-			onSignedOut: () => {
-				this.#signedOut = true;
-			},
 			...options
 		});
 		this.#present = this.#scopes().join();
@@ -104,11 +100,6 @@ export class LiveRooms {
 	/** Name of the room that the viewer was last removed from, or left. */
 	get gone(): string | null {
 		return this.#state.gone;
-	}
-
-	/** The session has ended. The stream returns only after a sign-in. */
-	get signedOut(): boolean {
-		return this.#signedOut;
 	}
 
 	/** Names of the other members who have the page open. */
