@@ -4,6 +4,7 @@ import {
 	autocompletion,
 	closeBrackets,
 	closeBracketsKeymap,
+	closeCompletion,
 	completionKeymap,
 	completionStatus,
 	type CompletionContext,
@@ -22,7 +23,7 @@ export interface EditorOptions {
 	root: ShadowRoot;
 	text: string;
 	label: string;
-	/** Id of the text that says how to leave it. */
+	/** Offered inside a text in quotes. */
 	topics: readonly string[];
 	onchange: (text: string) => void;
 	onrun: () => void;
@@ -124,6 +125,26 @@ const theme = EditorView.theme({
 	'.cm-completionDetail': { color: 'var(--muted)', fontStyle: 'normal' }
 });
 
+/**
+ * Text that replaces coloured text: the browser would give it the colour by a `style` attribute, which the page's policy
+ * forbids, and complain.
+ */
+const replacing = EditorView.domEventHandlers({
+	beforeinput(event, view) {
+		const { data, inputType, isComposing } = event;
+		const { main } = view.state.selection;
+		if (inputType !== 'insertText' || data === null || isComposing || main.empty) return false;
+		const insert = () =>
+			view.state.update({ ...view.state.replaceSelection(data), userEvent: 'input.type' });
+		const handled = view.state
+			.facet(EditorView.inputHandler)
+			.some((handler) => handler(view, main.from, main.to, data, insert));
+		if (!handled) view.dispatch(insert());
+		event.preventDefault();
+		return true;
+	}
+});
+
 export function openEditor(options: EditorOptions): Editor {
 	const language = sql({
 		dialect: PostgreSQL,
@@ -133,7 +154,8 @@ export function openEditor(options: EditorOptions): Editor {
 		},
 		defaultTable: 'events'
 	});
-	const run = () => {
+	const run = (view: EditorView) => {
+		closeCompletion(view);
 		options.onrun();
 		return true;
 	};
@@ -168,6 +190,7 @@ export function openEditor(options: EditorOptions): Editor {
 				syntaxHighlighting(colours),
 				marks,
 				theme,
+				replacing,
 				EditorView.lineWrapping,
 				EditorView.contentAttributes.of({
 					'aria-label': options.label,

@@ -56,7 +56,9 @@ const statement = (text: string, rows = 0): Uint8Array[] => [
 	serialize.parse({ text }),
 	serialize.bind({}),
 	serialize.describe({ type: 'P' }),
-	serialize.execute({ rows })
+	serialize.execute({ rows }),
+	// Postgres ignores it, except in COPY FROM STDIN, which would wait for ever.
+	serialize.copyFail('This page has no data to send.')
 ];
 
 function joined(parts: readonly Uint8Array[]): Uint8Array {
