@@ -6,8 +6,11 @@
  */
 import adapter from '@sveltejs/adapter-node';
 import { randomBytes } from 'node:crypto';
-import { chmod, copyFile, mkdir, rename, rm } from 'node:fs/promises';
+import { createReadStream, createWriteStream } from 'node:fs';
+import { chmod, copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises';
 import { join } from 'node:path';
+import { pipeline } from 'node:stream/promises';
+import { createGzip } from 'node:zlib';
 import { pointTo } from './pointer.js';
 
 /** Set by src/commands/builds.ts: the name of the build, and the folder for temporary files. */
@@ -32,6 +35,7 @@ export default function immutableBuilds() {
 		async adapt(builder) {
 			try {
 				await inner.adapt(builder);
+				await compressData(join(unfinished, 'client'));
 				/** @param {string} name */
 				const own = (name) => new URL(name, import.meta.url);
 				await copyFile(own('./in-use.js'), join(unfinished, 'in-use.js'));
@@ -47,4 +51,18 @@ export default function immutableBuilds() {
 			await pointTo(id);
 		}
 	};
+}
+
+/**
+ * The adapter compresses the types of files that it knows. The files of the database in the browser (src/routes/log/sql) are
+ * none of them.
+ *
+ * @param {string} folder
+ */
+async function compressData(folder) {
+	for (const name of await readdir(folder, { recursive: true })) {
+		if (!name.endsWith('.data')) continue;
+		const file = join(folder, name);
+		await pipeline(createReadStream(file), createGzip(), createWriteStream(`${file}.gz`));
+	}
 }

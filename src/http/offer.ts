@@ -2,7 +2,7 @@ import type { App } from '$src/app/app.ts';
 import { closeWithProcess, endEarlier } from '$src/app/process.ts';
 import { createDoor } from './door.ts';
 import { describePlace, listenError, listenOptions, type Place } from './listen-options.ts';
-import { headersOfAll } from './security-headers.ts';
+import { headersOfAll, IN_WORKERS, isForWorkers } from './security-headers.ts';
 import { listen, type Handler, type HttpServer } from './server.ts';
 
 /** Where src/commands/server.js finds the function that {@link offerServer} sets. Each build contains a copy of that file. */
@@ -26,7 +26,12 @@ async function serve(handler: Handler, running: () => App, page: string): Promis
 		where = listenOptions(process.env, process.pid);
 		const server = await listen(
 			{
-				handler,
+				handler(request, response, next) {
+					if (isForWorkers(request.url)) {
+						response.setHeader('content-security-policy', IN_WORKERS);
+					}
+					return handler(request, response, next);
+				},
 				door: createDoor(running, page),
 				headers: headersOfAll(process.env.ORIGIN),
 				logger,

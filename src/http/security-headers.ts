@@ -19,6 +19,21 @@ const HSTS = 'max-age=31536000';
 export const NO_PAGE =
 	"default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
+/** Where the build puts the scripts of workers, and the files that these load. */
+const WORKERS = '/_app/immutable/workers/';
+
+/**
+ * For workers, which have a policy of their own and not that of their page: the database of `/log/sql` is WebAssembly. No page
+ * may compile any.
+ *
+ * @see https://www.w3.org/TR/CSP3/#initialize-global-object-csp
+ */
+export const IN_WORKERS =
+	"default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; frame-ancestors 'none'";
+
+/** @param url of a request, as HTTP has it */
+export const isForWorkers = (url: string | undefined): boolean => url?.startsWith(WORKERS) ?? false;
+
 /**
  * Adds the security headers to a response. A response of the application may contain private data, so caches must not store
  * it unless it says otherwise. Therefore, after a sign-out, the browser's "Back" sends a new request.
