@@ -6,11 +6,11 @@
  */
 import adapter from '@sveltejs/adapter-node';
 import { randomBytes } from 'node:crypto';
-import { createReadStream, createWriteStream } from 'node:fs';
-import { chmod, copyFile, mkdir, readdir, rename, rm } from 'node:fs/promises';
+import { createReadStream, createWriteStream, existsSync } from 'node:fs';
+import { chmod, copyFile, mkdir, readdir, rename, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
-import { createGzip } from 'node:zlib';
+import { constants, createBrotliCompress, createGzip } from 'node:zlib';
 import { pointTo } from './pointer.js';
 
 /** Set by src/commands/builds.ts: the name of the build, and the folder for temporary files. */
@@ -34,8 +34,7 @@ export default function immutableBuilds() {
 		name: 'adapter-node, one folder for each build',
 		async adapt(builder) {
 			try {
-				await inner.adapt(builder);
-				await compressData(join(unfinished, 'client'));
+				await inner.adapt({ ...builder, compress });
 				/** @param {string} name */
 				const own = (name) => new URL(name, import.meta.url);
 				await copyFile(own('./in-use.js'), join(unfinished, 'in-use.js'));
@@ -53,16 +52,36 @@ export default function immutableBuilds() {
 	};
 }
 
+const COMPRESSED = /\.(js|json|css|svg|html|xml|txt|wasm|data)$/;
+
+/** Brotli takes half a minute for the database in the browser (src/routes/log/sql), and saves little. Octets. */
+const LARGE = 1024 * 1024;
+
 /**
- * The adapter compresses the types of files that it knows. The files of the database in the browser (src/routes/log/sql) are
- * none of them.
+ * Takes the place of SvelteKit's own, which knows fewer types of files and no limit.
  *
  * @param {string} folder
  */
-async function compressData(folder) {
-	for (const name of await readdir(folder, { recursive: true })) {
-		if (!name.endsWith('.data')) continue;
-		const file = join(folder, name);
-		await pipeline(createReadStream(file), createGzip(), createWriteStream(`${file}.gz`));
-	}
+async function compress(folder) {
+	if (!existsSync(folder)) return;
+	const names = await readdir(folder, { recursive: true });
+	await Promise.all(
+		names
+			.filter((name) => COMPRESSED.test(name))
+			.map(async (name) => {
+				const file = join(folder, name);
+				const { size } = await stat(file);
+				const params = { [constants.BROTLI_PARAM_SIZE_HINT]: size };
+				await write(file, '.gz', createGzip({ level: constants.Z_BEST_COMPRESSION }));
+				if (size < LARGE) await write(file, '.br', createBrotliCompress({ params }));
+			})
+	);
 }
+
+/**
+ * @param {string} file
+ * @param {string} suffix
+ * @param {import('node:stream').Transform} compressor
+ */
+const write = (file, suffix, compressor) =>
+	pipeline(createReadStream(file), compressor, createWriteStream(file + suffix));

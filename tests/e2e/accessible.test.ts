@@ -61,6 +61,9 @@ async function walk(page: Page, app: BuiltApp, look: (state: string) => Promise<
 	await page.getByRole('row').nth(2).getByRole('link').click();
 	await page.getByRole('heading', { name: 'Why you got this' }).waitFor();
 	await look('an event');
+	await go('/log/sql');
+	await page.getByText('Run', { exact: true }).first().waitFor();
+	await look('the console');
 	await go('/log?topic=none-of-these');
 	await look('the log, without what was asked for');
 	await go('/account');
@@ -81,7 +84,7 @@ async function walk(page: Page, app: BuiltApp, look: (state: string) => Promise<
 	}
 	if (existsSync('src/routes/(demo)/examples/board')) {
 		await go('/examples/board');
-		await page.getByText('Live').waitFor();
+		await page.getByText('Live', { exact: true }).waitFor();
 		await look('the board');
 	}
 }
