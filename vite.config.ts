@@ -9,7 +9,11 @@ const CLIENT_TESTS = ['src/lib/{client,inspector}/**/*.test.ts', 'src/routes/**/
 /** Tests of the production build in a real browser. */
 const BROWSER_TESTS = ['tests/e2e/**/*.test.ts'];
 
+/** Tests that compare times of the build under load: nothing else may load the machine. */
+const MEASURED_TESTS = ['tests/e2e/flood.test.ts'];
+
 export default defineConfig({
+	build: { reportCompressedSize: false },
 	plugins: [tailwindcss(), sveltekit(), restartAtEdits],
 	test: {
 		reporters: ['default', './tests/support/reporter.ts'],
@@ -47,11 +51,24 @@ export default defineConfig({
 					name: 'e2e',
 					environment: 'node',
 					include: BROWSER_TESTS,
+					exclude: MEASURED_TESTS,
 					globalSetup: ['./tests/support/global-setup.ts', './tests/e2e/build.setup.ts'],
 					setupFiles: ['./tests/support/setup.ts'],
 					// After the other projects: browser tests have timeouts and should not share the machine with them.
 					sequence: { groupOrder: 1 },
 					testTimeout: 120_000,
+					hookTimeout: 120_000
+				}
+			},
+			{
+				extends: true,
+				test: {
+					name: 'measured',
+					environment: 'node',
+					include: MEASURED_TESTS,
+					globalSetup: ['./tests/support/global-setup.ts', './tests/e2e/build.setup.ts'],
+					setupFiles: ['./tests/support/setup.ts'],
+					sequence: { groupOrder: 2 },
 					hookTimeout: 120_000
 				}
 			}

@@ -25,11 +25,13 @@ test('a process with everything to do at once keeps to the connections that the 
 	const { app } = scene.server;
 	const viewer = { id: scene.user.id, name: scene.user.name };
 	await scene.insert('a', ...Array.from({ length: 50 }, (_, i) => i));
-	const many = <T>(work: () => Promise<T>) => Array.from({ length: 40 }, work);
+	const many = <T>(work: (unused: unknown, n: number) => Promise<T>) =>
+		Array.from({ length: 40 }, work);
 	const herd = Array.from({ length: 60 }, (_, i) => scene.open(`topics=a&client=herd${i}`));
 	await Promise.all([
 		...many(() => readState(app, viewer, ['a', 'b'])),
-		...many(() => app.logline.explore(viewer)),
+		// A user has one search at a time.
+		...many((_, n) => app.logline.explore({ id: `explorer-${n}` })),
 		...many(() => app.database.pool.query('select 1', [])),
 		...many(() => app.database.db.execute(text`select 1`)),
 		...many(() => app.database.background.query('select 1', [])),

@@ -157,6 +157,10 @@ describe('forgetting a user', () => {
 			select 'a', ${id}, '1', now(), 'x' from generate_series(1, 2500)`;
 		await scene.sql`insert into grants (scope, user_id, source)
 			select 'rooms/' || n, ${id}, '' from generate_series(1, 2500) as n`;
+		await until(
+			async () => (await scene.sql`select from grant_history where user_id = ${id}`).length >= 2500,
+			{ what: 'the grants are in the log' }
+		);
 		// Notes what each statement deletes.
 		await scene.sql`create table deletions (name text, count int, octets bigint)`;
 		await scene.sql.unsafe(`
@@ -189,7 +193,8 @@ describe('forgetting a user', () => {
 			select name, sum(count)::int as all, max(count) as most, max(octets)::int as octets from deletions group by 1`;
 		for (const { name, all, most, octets } of noted) {
 			expect(all, name).toBeGreaterThanOrEqual(2500);
-			expect(most, name).toBe(1000);
+			// An ended grant is deleted once the log has closed it: few of them may be closed at a time.
+			expect(most, name).toBeLessThanOrEqual(1000);
 			expect(octets, name).toBeLessThan(18 * 1_048_576);
 		}
 		expect(noted).toHaveLength(5);
