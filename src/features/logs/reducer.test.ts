@@ -1,5 +1,12 @@
 import { expect, test } from 'vitest';
-import { initialLogs, MAX_LOGS, reduceLogs, type LogEntry } from './reducer.ts';
+import {
+	initialLogs,
+	MAX_LOGS,
+	reduceLogs,
+	type LogEntry,
+	type LogEntryEvent,
+	type LogsState
+} from './reducer.ts';
 import { SAMPLES } from './samples.ts';
 import { sampleLogEntry } from './start.server.ts';
 import { topics } from './topics.ts';
@@ -17,25 +24,27 @@ const history = Array.from({ length: MAX_LOGS + 30 }, (_, n) => ({
 	data: entry(n)
 }));
 
+const reduce = (state: LogsState, event: LogEntryEvent) => reduceLogs(state, event, MAX_LOGS);
+
 test('the newest of the log lines comes first, and the oldest leave', () => {
-	const state = history.reduce(reduceLogs, initialLogs);
+	const state = history.reduce(reduce, initialLogs);
 	expect(state.map(({ id }) => Number(id))).toEqual(
 		Array.from({ length: 200 }, (_, i) => history.length - 1 - i)
 	);
 });
 
 test('log lines begun on the server and continued in the browser are the same, wherever they are split', () => {
-	const whole = history.reduce(reduceLogs, initialLogs);
+	const whole = history.reduce(reduce, initialLogs);
 	for (let k = 0; k <= history.length; k++) {
-		const rendered = history.slice(0, k).reduce(reduceLogs, initialLogs);
-		expect(history.slice(k).reduce(reduceLogs, rendered)).toEqual(whole);
+		const rendered = history.slice(0, k).reduce(reduce, initialLogs);
+		expect(history.slice(k).reduce(reduce, rendered)).toEqual(whole);
 	}
 });
 
 test('a state that was handed out never changes', () => {
-	const state = Object.freeze(history.slice(0, 3).reduce(reduceLogs, initialLogs));
+	const state = Object.freeze(history.slice(0, 3).reduce(reduce, initialLogs));
 	const before = [...state];
-	expect(reduceLogs(state, { id: '9', topic: 'logs', data: entry(9) })).not.toBe(state);
+	expect(reduce(state, { id: '9', topic: 'logs', data: entry(9) })).not.toBe(state);
 	expect(state).toEqual(before);
 	expect(initialLogs).toEqual([]);
 });

@@ -16,21 +16,19 @@ export interface LogEntryEvent {
 /** Newest first. Never changed in place. */
 export type LogsState = readonly LogLine[];
 
-/** How many lines the view keeps. The log has the rest. */
+/** How many lines the view keeps while its newest is in view. The log has the rest. */
 export const MAX_LOGS = 200;
 
 export const initialLogs: LogsState = Object.freeze([]);
 
 /**
- * Returns the log lines after one more, at most {@link MAX_LOGS}.
+ * Returns the log lines after one more.
  *
+ * @param most how many lines it keeps
  * @returns a new state
  */
-export const reduceLogs = (state: LogsState, event: LogEntryEvent): LogsState =>
-	addLine(state, event, MAX_LOGS);
-
-/** The same, with another bound. */
-export const addLine = (state: LogsState, { id, data }: LogEntryEvent, most: number): LogsState => [
-	{ ...data, eventID: id },
-	...state.slice(0, most - 1)
-];
+export const reduceLogs = (
+	state: LogsState,
+	{ id, data }: LogEntryEvent,
+	most: number
+): LogsState => [{ ...data, eventID: id }, ...state.slice(0, most - 1)];

@@ -30,8 +30,9 @@ const cleared = (id: number, upTo: string): InboxEvent => ({
 	data: { clearedUpTo: upTo }
 });
 const history = Array.from({ length: MAX_NOTIFICATIONS + 30 }, (_, n) => notification(n + 1));
-const fold = (events: readonly InboxEvent[], from = initialInbox) =>
-	events.reduce(reduceInbox, from);
+const reduce = (state: InboxState, event: InboxEvent) =>
+	reduceInbox(state, event, MAX_NOTIFICATIONS);
+const fold = (events: readonly InboxEvent[], from = initialInbox) => events.reduce(reduce, from);
 const ids = (state: InboxState) => shownOf(state).map(({ eventID }) => Number(eventID));
 
 test('the newest of the notifications comes first, and the oldest leave', () => {
@@ -49,7 +50,7 @@ test('an inbox begun on the server and continued in the browser is the same, whe
 test('unread is what comes after the read marker, and has not been cleared', () => {
 	const state = fold([8, 9, 10, 11].map(notification));
 	expect([unreadOf(state, '0'), unreadOf(state, '9'), unreadOf(state, '11')]).toEqual([4, 2, 0]);
-	expect(unreadOf(reduceInbox(state, cleared(12, '10')), '9')).toBe(1);
+	expect(unreadOf(reduce(state, cleared(12, '10')), '9')).toBe(1);
 });
 
 test('what is cleared is hidden until it is undone, and what comes later is shown', () => {
@@ -70,15 +71,15 @@ test('what any program may publish clears nothing', () => {
 	const state = fold([notification(1)]);
 	for (const clearedUpTo of [undefined, null, 7, 'x', '-1', '1'.repeat(20)]) {
 		const event = { id: '2', topic: 'inbox', data: { clearedUpTo } } as unknown as InboxEvent;
-		expect(ids(reduceInbox(state, event))).toEqual([1]);
+		expect(ids(reduce(state, event))).toEqual([1]);
 	}
 });
 
 test('a state that was handed out never changes', () => {
 	const state = Object.freeze(fold(history.slice(0, 3)));
 	const before = structuredClone(state);
-	expect(reduceInbox(state, notification(9))).not.toBe(state);
-	expect(reduceInbox(state, cleared(9, '2'))).not.toBe(state);
+	expect(reduce(state, notification(9))).not.toBe(state);
+	expect(reduce(state, cleared(9, '2'))).not.toBe(state);
 	expect(state).toEqual(before);
 	expect(initialInbox).toEqual({ entries: [], clearedUpTo: '0' });
 });

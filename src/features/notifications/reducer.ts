@@ -24,7 +24,7 @@ export interface InboxState {
 	readonly clearedUpTo: string;
 }
 
-/** How many notifications the view keeps. The log has the rest. */
+/** How many notifications the view keeps while its newest is in view. The log has the rest. */
 export const MAX_NOTIFICATIONS = 50;
 
 /** Nothing is cleared or read up to here. */
@@ -36,16 +36,13 @@ export const initialInbox: InboxState = Object.freeze({
 });
 
 /**
- * Returns the inbox after one more event: at most {@link MAX_NOTIFICATIONS} entries.
+ * Returns the inbox after one more event.
  *
  * @param event the next event of its topic, in id order; each event only once
+ * @param most how many entries it keeps
  * @returns a new state
  */
-export const reduceInbox = (state: InboxState, event: InboxEvent): InboxState =>
-	addEvent(state, event, MAX_NOTIFICATIONS);
-
-/** The same, with another bound. */
-export function addEvent(state: InboxState, event: InboxEvent, most: number): InboxState {
+export function reduceInbox(state: InboxState, event: InboxEvent, most: number): InboxState {
 	if (event.topic === 'inbox') {
 		const { clearedUpTo } = event.data;
 		// Any SQL client may publish, so it may be anything.

@@ -1,12 +1,12 @@
 import type { ReadMarker } from 'logline';
 import {
-	addEvent,
 	addOlder,
 	emptyInbox,
 	initialInbox,
 	isAfter,
 	MAX_NOTIFICATIONS,
 	NOTHING,
+	reduceInbox,
 	shownOf,
 	unreadOf,
 	type InboxEntry,
@@ -81,7 +81,7 @@ export class Inbox {
 
 	fold(event: InboxEvent): void {
 		const { length } = this.#state.entries;
-		this.#state = addEvent(this.#state, event, this.older.room);
+		this.#state = reduceInbox(this.#state, event, this.older.room);
 		if (this.#state.entries.length <= length) this.older.dropped();
 	}
 

@@ -1,7 +1,7 @@
 import {
-	addLine,
 	initialLogs,
 	MAX_LOGS,
+	reduceLogs,
 	type LogEntry,
 	type LogEntryEvent,
 	type LogsState
@@ -35,7 +35,7 @@ export class LogLines {
 
 	fold(event: LogEntryEvent): void {
 		const { length } = this.#state;
-		this.#state = addLine(this.#state, event, this.older.room);
+		this.#state = reduceLogs(this.#state, event, this.older.room);
 		if (this.#state.length <= length) this.older.dropped();
 	}
 
