@@ -3,11 +3,20 @@ import type { Logline } from 'logline/server';
 import type { Auth } from './auth.ts';
 import type { Asking } from './own-account.ts';
 
-/** Exports of one session that may run at the same time, in one process. */
-const AT_ONCE = 2;
+/**
+ * Exports that may run at the same time, in one process. Fewer of a session than of a user: one that has ended, and is not read,
+ * must not hold up the others of its user.
+ */
+const AT_ONCE = { session: 2, user: 8 };
 
-/** Exports that run, by session: one that has ended must not hold up the others of its user. */
+/** Exports that run, by session and by user. */
 const running = new Map<string, number>();
+
+function count(key: string, by: number): void {
+	const now = (running.get(key) ?? 0) + by;
+	if (now > 0) running.set(key, now);
+	else running.delete(key);
+}
 
 /**
  * Streams the private events of a user as NDJSON. A page is read when the client has taken the one before: a client that
@@ -22,8 +31,9 @@ export function exportEvents(
 	{ user, session }: Pick<Asking, 'user' | 'session'>,
 	onBroken: (error: unknown) => void
 ): ReadableStream<Uint8Array> {
-	const count = (running.get(session) ?? 0) + 1;
-	if (count > AT_ONCE) {
+	const keys = { session: `session ${session}`, user: `user ${user.id}` };
+	const isFull = (key: 'session' | 'user') => (running.get(keys[key]) ?? 0) >= AT_ONCE[key];
+	if (isFull('session') || isFull('user')) {
 		throw new LoglineError(
 			'too_many_exports',
 			'Your events are being downloaded already. Wait until that has ended.',
@@ -31,14 +41,14 @@ export function exportEvents(
 			10
 		);
 	}
-	running.set(session, count);
+	count(keys.session, 1);
+	count(keys.user, 1);
 	let over = false;
 	const release = () => {
 		if (over) return;
 		over = true;
-		const left = running.get(session)! - 1;
-		if (left > 0) running.set(session, left);
-		else running.delete(session);
+		count(keys.session, -1);
+		count(keys.user, -1);
 	};
 	const pages = logline.exportUser(user.id);
 	const encoder = new TextEncoder();

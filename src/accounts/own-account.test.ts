@@ -227,6 +227,9 @@ it('an export that nobody reads does not hold up those of another session, and n
 	const open = [start(me), start(me)];
 	expect(() => start(me)).toThrow('downloaded already');
 	open.push(start(other));
+	const others = Array.from({ length: 9 }, (_, n) => ({ ...me, session: `another ${n}` }));
+	expect(() => others.forEach((one) => open.push(start(one)))).toThrow('downloaded already');
+	expect(open, 'of one user, whatever the sessions').toHaveLength(8);
 	await Promise.all(open.map((stream) => stream.cancel()));
 	await start(me).cancel();
 });
