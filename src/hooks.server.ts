@@ -128,7 +128,7 @@ async function answer({ event, resolve }: Parameters<Handle>[0]): Promise<Respon
 		const asked = performance.now();
 		const response = await resolve(event);
 		// What was read for a session that has ended meanwhile is not given out.
-		if (request.method === 'GET' && (await hasEnded(event, asked))) {
+		if ((request.method === 'GET' || request.method === 'HEAD') && (await hasEnded(event, asked))) {
 			await response.body?.cancel();
 			return refused(event, ended());
 		}
@@ -146,7 +146,7 @@ async function answer({ event, resolve }: Parameters<Handle>[0]): Promise<Respon
 	}
 }
 
-/** A session that ends within this time after it was looked up may count. Milliseconds. */
+/** What is read for a session that ends within this time after it was looked up is given out. Milliseconds. */
 const SOON_MS = 500;
 
 const ended = () => new LoglineError('unauthorized', 'Your session has ended. Sign in again.', 401);
@@ -164,9 +164,8 @@ async function hasEnded({ locals }: RequestEvent, since: number): Promise<boolea
  */
 async function waitForBody(event: RequestEvent): Promise<void> {
 	if (!event.locals.sessionHash || !event.request.body) return;
-	const asked = performance.now();
 	event.request = await withBody(event.request);
-	if (await hasEnded(event, asked)) throw ended();
+	if (!(await getApp().auth.findViewer(event.locals.sessionHash))) throw ended();
 }
 
 function refused({ request, url, isDataRequest }: RequestEvent, failure: LoglineError): Response {

@@ -3,6 +3,7 @@
  * in batches: a server that dies in between leaves the rest to another one.
  */
 import type { Logline, Queryable } from 'logline/server';
+import { LASTING } from './lasting-session.ts';
 
 /** Guests of one statement. */
 const BATCH = 500;
@@ -23,9 +24,8 @@ export async function deleteUser(
 	{ passwordHash, session }: { passwordHash: string | null; session: string }
 ): Promise<boolean> {
 	const rows = await on.query(
-		`WITH gone AS (
-			DELETE FROM users WHERE id = $1 AND password_hash IS NOT DISTINCT FROM $3
-				AND EXISTS (SELECT FROM sessions WHERE id = $2 AND user_id = $1 AND expires_at > now()) RETURNING id
+		`WITH ${LASTING}, gone AS (
+			DELETE FROM users USING lasts WHERE id = lasts.user_id AND password_hash IS NOT DISTINCT FROM $3 RETURNING id
 		) ${NOTE} RETURNING 1`,
 		[userId, session, passwordHash]
 	);

@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { newBrowser, PASSWORD, startAuth } from '../../tests/auth/accounts.ts';
 import { endsStreams, People, type Person } from '../../tests/auth/people.ts';
+import { until } from '../../tests/support/until.ts';
 import type { Auth } from './auth.ts';
 import { exportEvents } from './export-events.ts';
 import { createPasswords } from './passwords.ts';
@@ -218,6 +219,34 @@ describe('changing the password', () => {
 		expect(await sql`select password_hash from users where username = 'ada'`).toEqual(before);
 	});
 });
+
+const waits: [string, (me: Person) => Promise<void>][] = [
+	[
+		'a change of the password',
+		(me) => people.auth.changePassword(me, { current: PASSWORD, password: NEXT })
+	],
+	['a deletion', (me) => people.auth.deleteAccount(me, { password: PASSWORD, confirmation: '' })]
+];
+
+it.each(waits)(
+	'%s that waits for the user’s row until its session has ended does nothing',
+	async (_what, act) => {
+		const me = await people.signUp();
+		const { sql } = people.scene;
+		const before = await sql`select * from users where id = ${me.user.id}`;
+		const acted = await sql.begin(async (held) => {
+			await held`select from users where id = ${me.user.id} for update`;
+			const code = act(me).catch((error: unknown) => (error as { code: unknown }).code);
+			await until(async () => (await sql`select from pg_locks where not granted`).length > 0, {
+				what: 'it waits'
+			});
+			await people.auth.endSession(me.user, me.session);
+			return { code };
+		});
+		expect(await acted.code).toBe('account_changed');
+		expect(await sql`select * from users where id = ${me.user.id}`).toEqual(before);
+	}
+);
 
 it('an export that nobody reads does not hold up those of another session, and none after its end', async () => {
 	const me = await people.signUp();

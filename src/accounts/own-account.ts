@@ -9,6 +9,7 @@ import {
 	type Credentials
 } from './credentials.ts';
 import { deleteUser } from './deleted-users.ts';
+import { LASTING } from './lasting-session.ts';
 import type { Passwords } from './passwords.ts';
 import type { Recognise } from './recognise.ts';
 import type { Throttle } from './throttle.ts';
@@ -179,8 +180,8 @@ export function createOwnAccount(parts: OwnAccountParts): OwnAccount {
 			// One statement: no moment has the new password and the sessions of the old one. Comparing and hashing take long:
 			// of two changes that knew the old password, only the first counts.
 			const changed = await pool.query(
-				`WITH changed AS (
-					UPDATE users SET password_hash = $3 WHERE id = $1 AND password_hash = $4 AND ${LASTS} RETURNING id
+				`WITH ${LASTING}, changed AS (
+					UPDATE users SET password_hash = $3 FROM lasts WHERE id = lasts.user_id AND password_hash = $4 RETURNING id
 				), ended AS (
 					DELETE FROM sessions USING changed WHERE user_id = changed.id AND sessions.id <> $2
 				) SELECT FROM changed`,
@@ -199,8 +200,8 @@ export function createOwnAccount(parts: OwnAccountParts): OwnAccount {
 			const hash = await passwords.hash(password, browser.network);
 			const rows = await pool
 				.query(
-					`UPDATE users SET username = $4, password_hash = $3
-					WHERE id = $1 AND password_hash IS NULL AND ${LASTS} RETURNING 1`,
+					`WITH ${LASTING} UPDATE users SET username = $4, password_hash = $3 FROM lasts
+					WHERE id = lasts.user_id AND password_hash IS NULL RETURNING 1`,
 					[user.id, session, hash, username]
 				)
 				.catch((error: unknown) => {
@@ -225,9 +226,6 @@ export function createOwnAccount(parts: OwnAccountParts): OwnAccount {
 		}
 	};
 }
-
-/** SQL: the session of the request, $2, still lasts. What takes long must not count after its end. */
-const LASTS = 'EXISTS (SELECT FROM sessions WHERE id = $2 AND user_id = $1 AND expires_at > now())';
 
 const accountChanged = () =>
 	new CredentialsError('account_changed', {

@@ -75,6 +75,18 @@ test('begins where a read has ended, and goes on with what is written', async ()
 	expect(watched.notes).toEqual(['caught up']);
 });
 
+test('does not begin for a session that has ended since its user was looked up', async () => {
+	const told = follow(['a']);
+	await until(() => told.notes.includes('caught up'), { what: 'it is live' });
+	await scene.sql`delete from sessions where id = ${scene.user.sessionID}`;
+	await told.over;
+	// The notification of the end has passed: nobody will tell this one.
+	const watched = follow(['a']);
+	await scene.insert('a', 1);
+	expect(await watched.over).toBe('unauthorized');
+	expect(watched.seen).toEqual([]);
+});
+
 test('brings the whole history without a cursor, and nothing that is for somebody else', async () => {
 	await scene.insert('a', 1);
 	await scene.sql`INSERT INTO events (topic, user_id, data) VALUES ('a', 'somebody', '"secret"'), ('a', ${scene.user.id}, '"mine"')`;

@@ -177,11 +177,16 @@ export function createLogline(options: LoglineOptions): Logline {
 			const query = { userId: viewer.id, topic, before, after, limit };
 			return readHistoryPage(running().history, query);
 		},
-		watch: (names, options) =>
+		watch: (names, watchOptions) =>
 			watch(
-				{ open: (...asked) => running().streams.open(...asked), topics, shape },
+				{
+					open: (...asked) => running().streams.open(...asked),
+					topics,
+					shape,
+					readSessions: options.sessions
+				},
 				names,
-				options
+				watchOptions
 			),
 		async grant(scope, userID, { source, tx } = {}) {
 			checkGrant(topics, { scope, userID, source });

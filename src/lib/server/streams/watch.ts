@@ -14,7 +14,7 @@ import type { TodaysShape } from '../log/upcast.ts';
 import { readBlocks } from '../sse/read-blocks.ts';
 import { isSignal } from './carried.ts';
 import type { StreamAsked } from './open.ts';
-import type { Authenticate, SignedInViewer } from './viewer.ts';
+import type { Authenticate, ReadSessions, SignedInViewer } from './viewer.ts';
 
 /** What a watch is asked for. */
 export interface WatchOptions {
@@ -54,6 +54,7 @@ export interface WatchParts {
 	open: (asked: StreamAsked, authenticate: Authenticate) => Promise<Response>;
 	topics: TopicRegistry;
 	shape: TodaysShape;
+	readSessions?: ReadSessions | undefined;
 }
 
 /**
@@ -64,7 +65,7 @@ export interface WatchParts {
  *   has reached its maximum age. Begin again after the greatest id. Also what opening a stream throws.
  */
 export async function* watch<K extends Topic>(
-	{ open, topics: registry, shape }: WatchParts,
+	{ open, topics: registry, shape, readSessions }: WatchParts,
 	topics: readonly K[],
 	options: WatchOptions
 ): AsyncGenerator<WatchedEvent<K>, void, void> {
@@ -81,7 +82,11 @@ export async function* watch<K extends Topic>(
 	for (const topic of topics) searchParams.append('topics', topic);
 	if (after !== undefined && after !== '0') searchParams.append('lastEventID', after);
 	const asked = { searchParams, headers: new Headers(), session: viewer.session };
-	const response = await open({ ...asked, recorded: false, gone: signal }, () => viewer);
+	const response = await open({ ...asked, recorded: false, gone: signal }, async () => {
+		// The session may have ended while its user was looked up, before this stream had a place to be told.
+		const alive = await readSessions?.([viewer.session]);
+		return !alive || alive.has(viewer.session) ? viewer : null;
+	});
 	const reader = response.body!.getReader();
 	const cancel = () => void reader.cancel();
 	signal?.addEventListener('abort', cancel, { once: true });
