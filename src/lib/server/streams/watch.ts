@@ -14,7 +14,12 @@ import type { TodaysShape } from '../log/upcast.ts';
 import { readBlocks } from '../sse/read-blocks.ts';
 import { isSignal } from './carried.ts';
 import type { StreamAsked } from './open.ts';
-import type { Authenticate, ReadSessions, SignedInViewer } from './viewer.ts';
+import {
+	requireViewer,
+	type Authenticate,
+	type ReadSessions,
+	type SignedInViewer
+} from './viewer.ts';
 
 /** What a watch is asked for. */
 export interface WatchOptions {
@@ -77,6 +82,7 @@ export async function* watch<K extends Topic>(
 			`"${ofSignals}" is a topic of signals. They are not in the log, and a watch yields events of the log only. Leave it out; a browser gets signals through its stream.`
 		);
 	}
+	requireViewer(viewer);
 	if (signal?.aborted) return;
 	const searchParams = new URLSearchParams({ client: `watch-${randomUUID()}` });
 	for (const topic of topics) searchParams.append('topics', topic);
