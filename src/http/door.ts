@@ -3,7 +3,7 @@ import { LoglineError } from 'logline';
 import { findApp, type App } from '$src/app/app.ts';
 import { cookieIn, DEVICE_COOKIE, networkOfVisit, SESSION_COOKIE } from '$src/accounts/cookies.ts';
 import { failureOf, sendStream } from 'logline/server';
-import { jsonRefusal, refuse, type Refusal } from './refuse.ts';
+import { jsonRefusal, refuse, type Answer } from './refuse.ts';
 import { whileClientIsThere } from './gone.ts';
 import { OPEN_FORMS, purposeOf } from './open-forms.ts';
 import { foreignOrigin, isForeignWrite } from './origin.ts';
@@ -117,7 +117,7 @@ async function answerPublish(
 const ourFault = () =>
 	new LoglineError('internal', 'Something went wrong on our side. Try again.', 500);
 
-function send({ status, headers, body }: Refusal, response: ServerResponse): void {
+function send({ status, headers, body }: Answer, response: ServerResponse): void {
 	response.statusCode = status;
 	response.setHeader('content-security-policy', NO_PAGE);
 	response.setHeaders(new Headers(headers));

@@ -2,7 +2,7 @@ import type { LoglineError, ErrorBody } from 'logline';
 import { refusalHeaders } from 'logline/server';
 
 /** A complete response. */
-export interface Refusal {
+export interface Answer {
 	status: number;
 	headers: Record<string, string>;
 	body: string;
@@ -17,7 +17,7 @@ export interface Asked {
 	isDataRequest: boolean;
 }
 
-export const toResponse = ({ status, headers, body }: Refusal): Response =>
+export const toResponse = ({ status, headers, body }: Answer): Response =>
 	new Response(body, { status, headers });
 
 /**
@@ -31,7 +31,7 @@ export function refuse(
 	{ method, pathname, header, isDataRequest }: Asked,
 	failure: LoglineError,
 	page: string
-): Refusal {
+): Answer {
 	const { status, code, message } = failure;
 	if (isDataRequest) return jsonRefusal(failure, { code, message });
 	if (header('x-sveltekit-action') === 'true') {
@@ -61,7 +61,7 @@ export function refuse(
 export function jsonRefusal(
 	failure: LoglineError,
 	body: object = { error: { code: failure.code, message: failure.message } } satisfies ErrorBody
-): Refusal {
+): Answer {
 	return {
 		status: failure.status,
 		headers: headersOf(failure, 'application/json'),
@@ -70,7 +70,7 @@ export function jsonRefusal(
 }
 
 /** A successful response for programs. */
-export function jsonAnswer(body: object): Refusal {
+export function jsonAnswer(body: object): Answer {
 	const headers = { 'content-type': 'application/json', 'cache-control': 'private, no-store' };
 	return { status: 200, headers, body: JSON.stringify(body) };
 }

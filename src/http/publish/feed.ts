@@ -1,6 +1,6 @@
 import type { LoglineError } from 'logline';
 import { failureOf } from 'logline/server';
-import { jsonAnswer, jsonRefusal, type Refusal } from '../refuse.ts';
+import { jsonAnswer, jsonRefusal, type Answer } from '../refuse.ts';
 import { appendItems, at, type Publisher } from './append-items.ts';
 import { LineSplitter, parseLine, type Line } from './lines.ts';
 
@@ -37,7 +37,7 @@ class LineError extends Error {
 export async function publishFeed(
 	app: Publisher,
 	chunks: AsyncIterable<Uint8Array>
-): Promise<Refusal> {
+): Promise<Answer> {
 	const progress: Progress = { written: 0, duplicates: 0, next: 1 };
 	const splitter = new LineSplitter();
 	try {

@@ -4,7 +4,7 @@ import { failureOf } from 'logline/server';
 import { carriesToken } from '../bearer.ts';
 import { readJson } from '../json-body.ts';
 import { processMetrics } from '../metrics/metrics.ts';
-import { jsonAnswer, jsonRefusal, type Refusal } from '../refuse.ts';
+import { jsonAnswer, jsonRefusal, type Answer } from '../refuse.ts';
 import { appendItems, type Publisher } from './append-items.ts';
 import { publishFeed } from './feed.ts';
 
@@ -27,13 +27,13 @@ const MAX_ITEMS = 1000;
  * @returns the response, also of a refusal
  * @throws only what is a fault of ours
  */
-export async function publish(app: Publisher, request: PublishRequest): Promise<Refusal> {
+export async function publish(app: Publisher, request: PublishRequest): Promise<Answer> {
 	const response = await respond(app, request);
 	processMetrics().countPublish(response.status);
 	return response;
 }
 
-async function respond(app: Publisher, request: PublishRequest): Promise<Refusal> {
+async function respond(app: Publisher, request: PublishRequest): Promise<Answer> {
 	try {
 		authorize(app.config.publishToken, request.header('authorization'));
 		const chunks = received(request.chunks);
@@ -81,7 +81,7 @@ async function* received(
 const isFeed = (type: string | null | undefined) =>
 	/^application\/(x-)?ndjson\s*(;|$)/i.test(type ?? '');
 
-async function publishBody(app: Publisher, body: unknown): Promise<Refusal> {
+async function publishBody(app: Publisher, body: unknown): Promise<Answer> {
 	const many = Array.isArray(body);
 	const items: unknown[] = many ? body : [body];
 	if (items.length > MAX_ITEMS) {
