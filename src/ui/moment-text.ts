@@ -23,6 +23,20 @@ export function localClock(iso: string, now: number): string {
 		: `${localDay(date)} ${time.slice(0, 5)}`;
 }
 
+/** Returns date and time in UTC, `yyyy-mm-dd hh:mm UTC`. It is the same on server and browser. */
+export function utcDate(iso: string): string {
+	const date = new Date(iso);
+	if (Number.isNaN(date.getTime())) return UNKNOWN;
+	return `${date.toISOString().slice(0, 16).replace('T', ' ')} UTC`;
+}
+
+/** Returns the reader's local date and time, `1 Mar 2025, 11:00`. */
+export function localDate(iso: string): string {
+	const date = new Date(iso);
+	if (Number.isNaN(date.getTime())) return UNKNOWN;
+	return date.toLocaleString('en-GB', { dateStyle: 'medium', timeStyle: 'short' });
+}
+
 /**
  * Returns how long ago a time is, in short form.
  *
