@@ -54,14 +54,14 @@ it(
 			await route.continue();
 		});
 		await reader.signUp(app.url, 'ada');
-		const list = 'ul[aria-labelledby="notifications-title"]';
+		const list = '[role=group][aria-labelledby="notifications-title"]';
 		await page.evaluate((selector) => {
 			// As in a browser that holds no place by itself.
 			document.querySelector<HTMLElement>(selector)!.style.overflowAnchor = 'none';
 		}, list);
 		const count = () =>
 			page.evaluate(
-				(selector) => document.querySelectorAll(`${selector} > li:not([data-note])`).length,
+				(selector) => document.querySelectorAll(`${selector} li:not([data-note])`).length,
 				list
 			);
 
