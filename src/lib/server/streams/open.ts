@@ -47,7 +47,7 @@ export interface Opening {
  *
  * The request takes its place before the first wait: from then on, the end of its session also ends the request.
  *
- * @throws LoglineError `invalid_topics`, `too_many_topics`, `invalid_cursor`, `invalid_client`, `unauthorized`,
+ * @throws LoglineError `invalid_topics`, `too_many_topics`, `invalid_cursor`, `invalid_client`, `invalid_presence`, `unauthorized`,
  *   `forbidden_topic`, `too_many_connections`, `draining`, `invalid_user`, `invalid_session`; errors of the driver and of `authenticate`
  */
 export async function openStream(
@@ -57,7 +57,8 @@ export async function openStream(
 ): Promise<Response> {
 	const { parts, connections } = opening;
 	const { recorded = true } = asked;
-	const wanted = { ...parseStreamRequest(asked, asked.headers, parts.limits), recorded };
+	const request = parseStreamRequest(asked, asked.headers, parts.limits);
+	const wanted = { ...(request.fromNow ? beginNow(request, parts.hub.tail) : request), recorded };
 	if (asked.session === null) return withoutSession(parts, wanted);
 	const { clientID } = wanted;
 	const connection = connections.take({ sessionID: asked.session ?? null, clientID });
@@ -97,6 +98,13 @@ export async function openStream(
 		asked.gone?.removeEventListener('abort', abandon);
 	}
 }
+
+/** Lets a request begin as if its client had received everything up to the tail. */
+const beginNow = (request: StreamRequest, tail: bigint): StreamRequest => ({
+	...request,
+	cursor: tail,
+	topics: request.topics.map((topic) => ({ ...topic, last: tail }))
+});
 
 /** @returns true when the client has events of another user than the one who is signed in now */
 const isOther = ({ user }: StreamRequest, viewer: Viewer) => user !== null && user !== viewer.id;
@@ -161,7 +169,9 @@ async function prepare(
 		standing
 	);
 	const { recorded } = wanted;
-	const safety = analyzeTopics({ ...client, recorded }, topics, standing.cursor, valid);
+	// A wildcard of such a client begins at the tail, too.
+	const known = { ...client, recorded: recorded && !wanted.fromNow };
+	const safety = analyzeTopics(known, topics, standing.cursor, valid);
 	const { tail } = parts.hub;
 	const { starts, begun: newTopics } = await connection.during(
 		placeStarts(parts, viewer, carried, safety, client, cursor, tail)

@@ -14,6 +14,8 @@ export interface StreamRequest {
 	topics: RequestedTopic[];
 	/** null: the client has no cursor. */
 	cursor: bigint | null;
+	/** The client has no cursor, and wants only what comes from now on. */
+	fromNow: boolean;
 	/** '' when the client sent no name. */
 	clientID: string;
 	/** Epoch of the cursor's log; null: not sent. */
@@ -40,11 +42,12 @@ export function parseStreamRequest(
 ): StreamRequest {
 	const topics = parseTopics(searchParams.getAll('topics'), rules);
 	const text = cursorOf(searchParams, headers);
-	const cursor = text === '' ? null : parseCursor(text);
-	if (text !== '' && cursor === null) {
+	const fromNow = text === 'now';
+	const cursor = text === '' || fromNow ? null : parseCursor(text);
+	if (text !== '' && !fromNow && cursor === null) {
 		throw new LoglineError(
 			'invalid_cursor',
-			`"${shorten(text)}" is not an event id. Send the id of the last event received, or none.`
+			`"${shorten(text)}" is not an event id. Send the id of the last event received, "now", or none.`
 		);
 	}
 	const clientID = searchParams.get('client') ?? '';
@@ -63,7 +66,7 @@ export function parseStreamRequest(
 		);
 	}
 	const { presence, state } = parsePresence(searchParams);
-	return { topics, cursor, clientID, log, user, presence, state };
+	return { topics, cursor, fromNow, clientID, log, user, presence, state };
 }
 
 function parsePresence(searchParams: URLSearchParams): { presence: string[]; state: string } {
