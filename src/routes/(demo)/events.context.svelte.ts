@@ -10,10 +10,11 @@ import { initialChat, reduceChat, type ChatState } from '$src/features/chat/redu
 import type { LogsState } from '$src/features/logs/reducer.ts';
 import type { InboxEvent } from '$src/features/notifications/reducer.ts';
 import { Proof } from './proof/proof.svelte.ts';
-import { postChatAction, type ChatAction, type ChatActionError } from './chat-action.ts';
+import type { ChatAction, ChatActionError } from './chat-action.ts';
 import { Inbox } from './inbox.svelte.ts';
 import { LogLines } from './log-lines.svelte.ts';
 import type { Notice } from './notice.ts';
+import { PlayerActions } from './player-actions.svelte.ts';
 
 /** Topics that the reader can turn off. */
 export type OptionalTopic = 'notifications' | 'logs';
@@ -93,32 +94,28 @@ export class EventsContext {
 	/** Views of {@link #refilling} that still show the old state: an empty panel for a moment would flicker. */
 	readonly #stale = new Set<View>();
 
-	readonly #fetch: typeof fetch;
 	readonly #announce: (notice: Notice) => void;
-	#inFlight = $state.raw<ChatAction | null>(null);
-	/** The last accepted action and the chat at that time. The action takes effect with the event that changes the chat. */
-	#accepted = $state.raw<{ action: ChatAction; before: ChatState } | null>(null);
-	/** The last failure and the chat at that time. It is hidden once the chat has changed. */
-	#failed = $state.raw<{ error: ChatActionError; before: ChatState } | null>(null);
+	readonly #player: PlayerActions;
 
 	constructor(data: EventsData, environment: EventsEnvironment = {}) {
-		this.#fetch = environment.fetch ?? ((input, init) => fetch(input, init));
+		const ask = environment.fetch ?? ((input, init) => fetch(input, init));
 		this.#announce = environment.announce ?? (() => {});
+		this.#player = new PlayerActions(() => this.#chat, ask);
 		const reload = environment.reload ?? (() => location.reload());
 		this.inbox = new Inbox({
 			marker: () => this.stream.readMarkers.notifications,
 			markRead: (id) => this.stream.markRead('notifications', id),
-			fetch: this.#fetch,
+			fetch: ask,
 			announce: this.#announce
 		});
-		this.logLines = new LogLines(this.#fetch);
+		this.logLines = new LogLines(ask);
 		this.proof = new Proof({
 			cursor: () => this.stream.lastEventID ?? data.cursor,
 			topics: () =>
 				DEMO_TOPICS.filter((topic) => !isOptional(topic) || this.activeTopics.has(topic)),
 			connect: () => this.stream.connect(),
 			close: () => this.stream.close(),
-			fetch: this.#fetch
+			fetch: ask
 		});
 		for (const event of data.events) {
 			if (!(event.topic in VIEW_OF)) continue;
@@ -211,13 +208,12 @@ export class EventsContext {
 
 	/** The player's last action, until its event has arrived. */
 	get pending(): ChatAction | null {
-		if (this.#inFlight) return this.#inFlight;
-		return this.#accepted?.before === this.#chat ? this.#accepted.action : null;
+		return this.#player.pending;
 	}
 
 	/** Why the player's last action failed; null after a later action succeeds or the chat changes. */
 	get actionError(): ChatActionError | null {
-		return this.#failed?.before === this.#chat ? this.#failed.error : null;
+		return this.#player.error;
 	}
 
 	/** Turns an optional topic off (its list stays) or on again (its list is filled again from the log). */
@@ -236,29 +232,18 @@ export class EventsContext {
 
 	/** Says the line that the story waits for. Does nothing when it does not wait, or when the line was said already. */
 	sendPrompt = async (): Promise<void> => {
-		if (this.expectedPrompt !== null) await this.#act('send_prompt');
+		if (this.expectedPrompt !== null) await this.#player.act('send_prompt');
 	};
 
 	/** Restarts the story. */
-	resetChat = (): Promise<void> => this.#act('reset');
+	resetChat = (): Promise<void> => this.#player.act('reset');
 
 	/** Takes the last reset back. */
 	undoReset = async (): Promise<void> => {
-		if (!this.pending) return this.#act('undo_reset');
+		if (!this.pending) return this.#player.act('undo_reset');
 		const text = 'Your last action is still under way.';
 		this.#announce({ tone: 'problem', text, undo: this.undoReset });
 	};
-
-	async #act(action: ChatAction): Promise<void> {
-		if (this.pending) return;
-		const before = this.#chat;
-		this.#inFlight = action;
-		this.#failed = null;
-		const error = await postChatAction(action, this.#fetch);
-		this.#inFlight = null;
-		this.#failed = error && { error, before };
-		if (!error) this.#accepted = { action, before };
-	}
 
 	/** @param isLive the event was not rendered by the server */
 	#fold(topic: DemoTopic, id: string, data: unknown, isLive = false): void {
