@@ -6,10 +6,10 @@ RUN npm ci --ignore-scripts
 COPY . .
 RUN npx svelte-kit sync && npm run build
 # The commands that operators run, without what compiles their sources.
-RUN npx esbuild src/commands/sql.ts src/commands/migrate.ts src/commands/rotate-epoch.ts \
+RUN npx esbuild src/commands/sql.ts src/commands/migrate.ts src/commands/rotate-epoch.ts src/commands/dead-letters.ts \
 	--bundle --splitting --platform=node --format=esm --packages=external --outdir=commands \
 	&& npm pkg set scripts.sql='node commands/sql.js' scripts.db:migrate='node commands/migrate.js' \
-	scripts.db:rotate-epoch='node commands/rotate-epoch.js'
+	scripts.db:rotate-epoch='node commands/rotate-epoch.js' scripts.dead-letters='node commands/dead-letters.js'
 
 FROM node:22-slim AS modules
 WORKDIR /app

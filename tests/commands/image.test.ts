@@ -10,7 +10,7 @@ import { createTestDatabase } from '../support/database.ts';
 
 const run = promisify(execFile);
 
-it('runs db:migrate, db:rotate-epoch and sql without sources, by packages that it has', async () => {
+it('runs db:migrate, db:rotate-epoch, dead-letters and sql without sources, by packages that it has', async () => {
 	const dockerfile = (await readFile('Dockerfile', 'utf8')).replace(/\\\n\s*/g, '');
 	const [, bundle = ''] = /RUN npx (esbuild .*?--outdir=)commands/.exec(dockerfile) ?? [];
 	const scripts = [...dockerfile.matchAll(/scripts\.([\w:-]+)='node (commands\/\S+)'/g)];
@@ -47,6 +47,7 @@ it('runs db:migrate, db:rotate-epoch and sql without sources, by packages that i
 		};
 		await command('db:migrate');
 		expect(await command('db:rotate-epoch')).toContain('The log now has the epoch');
+		expect(await command('dead-letters')).toContain('Nothing');
 		expect(await command('sql', '--csv', 'select count(*) from log_state')).toBe('count\n1\n');
 	} finally {
 		await rm(image, { recursive: true, force: true });

@@ -17,13 +17,21 @@ const LIMITS: Record<string, number> = {
 	'logline tailer': 1,
 	'logline listener': 1,
 	'logline retention': 1,
-	'logline app background': 1
+	'logline app background': 1,
+	'logline presence': 1,
+	'logline signals': 1,
+	'logline consumers': 1
 };
 
 test('a process with everything to do at once keeps to the connections that the manual names', async () => {
 	scene = await openScene({ maxConnectionsPerUser: 100 });
 	const { app } = scene.server;
 	const viewer = { id: scene.user.id, name: scene.user.name };
+	const consumed = new Promise((resolve) => {
+		app.logline.consume('count', ['a'] as never[], () => resolve(null), {
+			transaction: (work) => app.database.db.transaction(work)
+		});
+	});
 	await scene.insert('a', ...Array.from({ length: 50 }, (_, i) => i));
 	const many = <T>(work: (unused: unknown, n: number) => Promise<T>) =>
 		Array.from({ length: 40 }, work);
@@ -35,13 +43,16 @@ test('a process with everything to do at once keeps to the connections that the 
 		...many(() => app.database.pool.query('select 1', [])),
 		...many(() => app.database.db.execute(text`select 1`)),
 		...many(() => app.database.background.query('select 1', [])),
-		...many(() => app.logline.append([{ topic: 'a', data: 0, userId: null }]))
+		...many(() => app.logline.append([{ topic: 'a', data: 0, userId: null }])),
+		...many((_, n) => app.logline.signal({ event: 'pointers' as never, data: { of: n } as never })),
+		scene.open('topics=a&client=present&presence=lobbies/1').arrived('presence')
 	]);
 	for (const client of herd) await client.caughtUp();
+	await consumed;
 	const rows = await scene.sql<{ name: string; count: number }[]>`
 		select application_name as name, count(*)::int from pg_stat_activity
 		where datname = current_database() and application_name <> 'logline test sql' group by 1`;
 	const counted = Object.fromEntries(rows.map(({ name, count }) => [name, count]));
 	expect(counted).toEqual(LIMITS);
-	expect(Object.values(LIMITS).reduce((a, b) => a + b)).toBe(16);
+	expect(Object.values(LIMITS).reduce((a, b) => a + b)).toBe(19);
 });

@@ -15,7 +15,11 @@ const GAUGES: [name: string, help: string, read: (health: Health) => number | nu
 	['logline_head', 'Id up to which events were delivered.', (h) => Number(h.head)],
 	['logline_lag_seconds', 'Time since the last look at the log.', (h) => h.lagMs / 1000],
 	['logline_outbox_lag_seconds', 'Time since the outbox was empty.', (h) => h.outboxLagMs / 1000],
-	['logline_dead_letters', 'Outbox rows that the log refused, up to 10,000.', (h) => h.deadLetters],
+	[
+		'logline_dead_letters',
+		'Outbox rows that the log refused, and events that a consumer could not handle, up to 10,000.',
+		(h) => h.deadLetters
+	],
 	['logline_set_aside', 'Events that could not be sent since the start.', (h) => h.setAside],
 	['logline_partitions_left', 'Empty partitions ahead of the log.', (h) => h.partitionsLeft]
 ];

@@ -15,7 +15,7 @@ export interface Health {
 	lagMs: number;
 	/** Time since the outbox was last empty. */
 	outboxLagMs: number;
-	/** Rows that the log refused, counted up to 10,000. An operator must look at them. */
+	/** Rows that the log refused and events that a consumer could not handle, up to 10,000. An operator must look at them. */
 	deadLetters: number;
 	/** Events that this process could not send since its start. Clients got a gap instead. */
 	setAside: number;
@@ -23,7 +23,7 @@ export interface Health {
 	lastAppend: 'ok' | 'failing';
 	/** Partitions that are still empty; null before the first check. */
 	partitionsLeft: number | null;
-	/** Names of the parts that fail now, as in `source` of the log lines. */
+	/** Names of the parts, jobs and consumers that fail now. */
 	failing: string[];
 }
 
