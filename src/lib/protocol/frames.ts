@@ -3,7 +3,7 @@
  * topics are declared or published.
  */
 export const CONTROL = {
-	/** `{topics, cursor, log}`: the replay has reached the tail, and the connection is live. Sent once per connection. */
+	/** `{topics, cursor, log, user}`: the replay has reached the tail, and the connection is live. Sent once per connection. */
 	caughtUp: 'caught-up',
 	/** `{topic, after, oldest}`: history that the client asked for is no longer there. */
 	gap: 'gap',
@@ -64,7 +64,10 @@ export interface Gap {
  */
 export type DeniedReason = 'forbidden' | 'revoked' | 'unknown' | 'too_many';
 
-/** Data of `denied`. The client forgets what it knows of the topic: if it gets the topic again, the history follows. */
+/**
+ * Data of `denied`. After `forbidden` and `revoked`, the client forgets what it knows of the topic: if it gets the topic
+ * again, the history follows.
+ */
 export interface Denied {
 	topic: string;
 	reason: DeniedReason;

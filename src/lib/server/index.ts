@@ -1,5 +1,5 @@
 /** The server API. */
-import type { PayloadOf, SSETopicsMap, Topic } from '../protocol/index.ts';
+import { LoglineError, type PayloadOf, type SSETopicsMap, type Topic } from '../protocol/index.ts';
 import type { Appended, Producer, Transaction } from './log/types.ts';
 import { running } from './logline/running.ts';
 import type { SSEBody } from './sse/body.ts';
@@ -76,7 +76,8 @@ export interface HistoryEmitOptions<K extends Topic> {
  * @param options.userID the user who may see the events; absent: everyone who may subscribe to the topic
  * @param options.tx an open transaction: the events become visible after its commit. The promise resolves with nothing,
  *   because the ids are assigned later.
- * @throws (the emitter) LoglineError `unknown_topic`, `invalid_data`, `log_busy`, `append_timeout`
+ * @throws LoglineError `invalid_options`: an option has another name. What was meant for one user would go to everyone.
+ * @throws (the emitter) as `Logline.emit`
  */
 export function createEmitWithHistory(options: {
 	userID?: string | null;
@@ -88,6 +89,13 @@ export function createEmitWithHistory(options?: {
 export function createEmitWithHistory(
 	options: { userID?: string | null; tx?: Transaction } = {}
 ): <K extends Topic>(event: HistoryEmitOptions<K>) => Promise<Appended | void> {
+	const other = Object.keys(options).find((name) => name !== 'userID' && name !== 'tx');
+	if (other !== undefined) {
+		throw new LoglineError(
+			'invalid_options',
+			`createEmitWithHistory takes \`userID\` and \`tx\`, not "${other}". Without \`userID\`, an event is for everyone who may see its topic.`
+		);
+	}
 	const { userID = null, tx } = options;
 	return async (event) =>
 		tx ? running().emit({ ...event, userID }, tx) : running().emit({ ...event, userID });

@@ -56,7 +56,7 @@ export interface Exploring {
 	 *
 	 * @param options.before only events before this id. Default: from the newest
 	 * @param options.limit 1 to 200. Default 100
-	 * @throws LoglineError `invalid_filter`, `invalid_user`; `search_too_slow`: it took longer than three seconds; `too_many_searches` (429): five of the viewer run or wait
+	 * @throws LoglineError `invalid_filter`, `invalid_limit`, `invalid_user`; `search_too_slow`: it took longer than three seconds; `too_many_searches` (429): five of the viewer run or wait
 	 */
 	explore(
 		viewer: Viewer,
