@@ -16,7 +16,7 @@ describe('a client that begins now', () => {
 		await scene.insert('a', 'new 1');
 		await first.arrived('a');
 		expect(first.data('a')).toEqual(['new 1']);
-		const lastEventID = first.of('a')[0]!.id!;
+		const lastEventID = first.of('a')[0]!.id;
 		first.close();
 		await scene.insert('a', 'new 2');
 		// A browser keeps the address.
