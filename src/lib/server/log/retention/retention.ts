@@ -123,7 +123,7 @@ async function trimToLast(
 		await on.query(
 			`INSERT INTO topic_horizons AS h (topic, audience, horizon) VALUES ($1, $2, $3::bigint)
 			ON CONFLICT (topic, audience) DO UPDATE SET horizon = greatest(h.horizon, excluded.horizon)`,
-			[topic, audience, boundary.id]
+			[topic, audience, upto]
 		);
 		for (let gone = BATCH; gone === BATCH && !signal?.aborted; deleted += gone) {
 			const [row] = await on.query<{ count: string }>(
