@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest';
 import type { Topic } from '../../src/lib/protocol/index.ts';
 import { type GrantedScene, openGrantedScene, ROOM, story } from '../support/granted-scene.ts';
+import { until } from '../support/until.ts';
 
 let scene: GrantedScene;
 beforeEach(async () => {
@@ -80,5 +81,45 @@ describe('what is appended after a revoke has committed is not seen, when both h
 			BigInt(row!.id as string)
 		);
 		expect(found).toMatchObject({ event: { json: '"one"' }, next: null });
+	});
+});
+
+describe('a grant of a project that ends while a stream is opening', () => {
+	const LOG = 'orgs/7/projects/1/log';
+	beforeEach(async () => {
+		await scene.grant('orgs/7');
+		await scene.insert(LOG, 'one');
+	});
+	const revokeBetween = (skip = 0) =>
+		actOnce('before', 'logline_granted_since', () => scene.revoke('orgs/7'), { skip });
+
+	test('is told as the end of a topic that was named', async () => {
+		revokeBetween();
+		const client = scene.open(`topics=a&topics=${LOG}`);
+		await client.caughtUp();
+		await scene.insert('a', 'x');
+		await client.arrived('a');
+		expect(story(client)).toEqual([`denied ${LOG} revoked`, 'a x']);
+	});
+
+	test('is told as the end of a topic that a wildcard brought before', async () => {
+		const query = 'topics=a&topics=orgs/*/projects/*/log&client=me';
+		const before = scene.open(query);
+		await before.caughtUp();
+		before.close();
+		// A stream reads twice: the second time it watches what the first one found.
+		revokeBetween(1);
+		const client = scene.open(query, { lastEventID: before.cursor });
+		await client.caughtUp();
+		await scene.insert('a', 'x');
+		await client.arrived('a');
+		expect(story(client)).toEqual([`denied ${LOG} revoked`, 'a x']);
+	});
+
+	test('refuses the stream when nothing else was asked for', async () => {
+		revokeBetween();
+		const client = scene.open(`topics=${LOG}`);
+		await until(() => client.ended, { what: 'the refusal' });
+		expect(client.status).toBe(403);
 	});
 });

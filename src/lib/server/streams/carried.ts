@@ -139,9 +139,11 @@ export async function readCarried(
 	for (const topic of nested.keys()) {
 		const carried = topics.get(topic)!;
 		const first = since.get(topic);
-		// Its last grant has ended since the grants were read. The stream will hear of it.
-		if (first === undefined) topics.delete(topic);
-		else {
+		// Its last grant has ended since the grants were read, so it is not among those that are `closed`.
+		if (first === undefined) {
+			topics.delete(topic);
+			denied.push({ topic, reason: 'revoked' });
+		} else {
 			const floor = registry.get(topic)?.history === 'since-granted' ? first : 0n;
 			topics.set(topic, { ...carried, since: first, floor });
 		}
