@@ -6,6 +6,7 @@ import {
 	noSuchTopic,
 	type Denied,
 	type FoundTopic,
+	type Pattern,
 	type TopicRegistry,
 	type Viewer
 } from '../../protocol/index.ts';
@@ -47,6 +48,8 @@ export interface Carried {
 	closed: ReadonlyMap<string, bigint>;
 	/** Scopes below which topics may appear that a wildcard brings. */
 	scopes: readonly string[];
+	/** Parts of wildcards that have more topics than were read, each with the last that was read, in order of name. */
+	full: readonly { name: string; pattern: Pattern; last: string }[];
 }
 
 const NO_GRANTS: UserGrants = { open: new Map(), closed: new Map(), position: 0n };
@@ -87,6 +90,7 @@ export async function readCarried(
 	const topics = new Map<string, CarriedTopic>();
 	const denied: Denied[] = [];
 	const scopes = new Set<string>();
+	const full: { name: string; pattern: Pattern; last: string }[] = [];
 	/** Topics of several scopes, with their scopes: the log knows since when they are visible. */
 	const nested = new Map<string, readonly string[]>();
 
@@ -132,6 +136,9 @@ export async function readCarried(
 				for (const topic of below) {
 					if (found.pattern.fits(topic, wildcard)) carry(topic, found, wildcard);
 				}
+				if (below.length === most) {
+					full.push({ name: whole, pattern: found.pattern, last: below.at(-1)! });
+				}
 			}
 		}
 	}
@@ -148,7 +155,8 @@ export async function readCarried(
 			topics.set(topic, { ...carried, since: first, floor });
 		}
 	}
-	return { topics, denied, position: grants.position, closed: grants.closed, scopes: [...scopes] };
+	const { position, closed } = grants;
+	return { topics, denied, position, closed, scopes: [...scopes], full };
 }
 
 /**
