@@ -12,12 +12,8 @@ import {
 } from '../../protocol/index.ts';
 import type { Queryable } from '../database/queryable.ts';
 import { requireUser } from '../log/accept.ts';
-import {
-	readGrants,
-	readSince,
-	readTopicsBelow,
-	type UserGrants
-} from '../log/grants/read-grants.ts';
+import { readGrants, readSince, type UserGrants } from '../log/grants/read-grants.ts';
+import { readKnownTopics } from '../log/known-topics.ts';
 
 /** The most topics that one stream carries, however many its wildcards would bring. */
 export const MAX_CARRIED = 1000;
@@ -132,10 +128,8 @@ export async function readCarried(
 				scopes.add(scope);
 				// One more, so that it is told that there are more.
 				const most = MAX_CARRIED + 1;
-				const below = await readTopicsBelow(pool, found.pattern.text, scope, most, signal);
-				for (const topic of below) {
-					if (found.pattern.fits(topic, wildcard)) carry(topic, found, wildcard);
-				}
+				const below = await readKnownTopics(pool, whole, { most, signal });
+				for (const topic of below) carry(topic, found, wildcard);
 				if (below.length === most) {
 					full.push({ name: whole, pattern: found.pattern, last: below.at(-1)! });
 				}
