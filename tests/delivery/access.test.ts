@@ -33,12 +33,12 @@ describe('a topic that is not for everybody', () => {
 		expect(await ask(boss.cookie)).toEqual({
 			status: 400,
 			message:
-				'There is no topic "nonsense". Topics: a, b, c, d, e, recent, legacy, staff, pointers, rooms/[room]/messages, rooms/[room]/typing, lobbies/[lobby]/notices, clubs/[club]/news, desks/[desk]/lines, orgs/[org]/projects/[project]/log.'
+				'There is no topic "nonsense". Topics: a, b, c, d, e, recent, legacy, staff, pointers, rooms/[room]/messages, rooms/[room]/typing, lobbies/[lobby]/notices, clubs/[club]/news, desks/[desk]/lines, orgs/[org]/projects/[project]/log, orgs/[org]/chat.'
 		});
 		expect(await ask(scene.user.cookie)).toEqual({
 			status: 400,
 			message:
-				'There is no topic "nonsense". Topics: a, b, c, d, e, recent, legacy, pointers, rooms/[room]/messages, rooms/[room]/typing, lobbies/[lobby]/notices, clubs/[club]/news, desks/[desk]/lines, orgs/[org]/projects/[project]/log.'
+				'There is no topic "nonsense". Topics: a, b, c, d, e, recent, legacy, pointers, rooms/[room]/messages, rooms/[room]/typing, lobbies/[lobby]/notices, clubs/[club]/news, desks/[desk]/lines, orgs/[org]/projects/[project]/log, orgs/[org]/chat.'
 		});
 		expect(await ask('')).toEqual({ status: 401, message: 'Sign in first.' });
 	});

@@ -44,7 +44,8 @@ export const TEST_TOPICS: TopicRegistry = createRegistry([
 		'lobbies/[lobby]/notices': { schema: anything, presence: true },
 		'clubs/[club]/news': { schema: anything, access: 'granted', history: 'since-granted' },
 		'desks/[desk]/lines': { schema: anything, access: 'granted', replay: { last: 3 } },
-		'orgs/[org]/projects/[project]/log': { schema: anything, access: 'granted' }
+		'orgs/[org]/projects/[project]/log': { schema: anything, access: 'granted' },
+		'orgs/[org]/chat': { schema: anything, access: 'granted' }
 	},
 	{
 		pointers: { schema: anything, durable: false, coalesce: 'of' },

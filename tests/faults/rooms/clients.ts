@@ -20,7 +20,8 @@ const CLIENTS: readonly { names: string[]; toggles?: string[]; anonymous?: boole
 			'rooms/*/messages',
 			'rooms/1/messages',
 			'orgs/7/projects/*/log',
-			'orgs/7/projects/3/log'
+			'orgs/7/projects/3/log',
+			'orgs/*/chat'
 		]
 	},
 	{

@@ -27,7 +27,8 @@ export const PLACES: readonly Place[] = [
 	project(7, 1),
 	project(7, 2),
 	project(7, 3),
-	project(8, 3)
+	project(8, 3),
+	...[7, 8].map((org) => place(`orgs/${org}/chat`, [`orgs/${org}`]))
 ];
 
 export const SCOPES: readonly string[] = [...new Set(PLACES.flatMap(({ scopes }) => scopes))];

@@ -62,14 +62,20 @@ test('what a consumer has handled is trimmed', async () => {
 });
 
 test('an event that failed and is tried again is not trimmed, nor are the newest that a consumer lacks', async () => {
+	const horizon = async () => {
+		const rows = await stand.sql`select horizon::int from topic_horizons where topic = 'few'`;
+		return rows[0]?.horizon as number | undefined;
+	};
 	for (let n = 1; n <= 9; n++) await append('few', n, '0 s');
 	await stopAt('few', 4);
 	await trim();
 	expect(await left('few')).toEqual([5, 6, 7, 8, 9]);
+	expect(await horizon(), 'what is kept is not told to be gone').toBe(4);
 	await stand.sql`update consumers set position = 9`;
 	await stand.sql`insert into consumer_failures (name, event_id, topic, attempts, next_at, error) values ('slow', 6, 'few', 1, now(), 'x')`;
 	await trim();
 	expect(await left('few')).toEqual([6, 7, 8, 9]);
+	expect(await horizon()).toBe(5);
 	await stand.sql`delete from consumer_failures`;
 	await trim();
 	expect(await left('few')).toEqual([7, 8, 9]);
@@ -77,6 +83,17 @@ test('an event that failed and is tried again is not trimmed, nor are the newest
 	for (let n = 10; n <= 12; n++) await append('few', n, '0 s');
 	await trim();
 	expect(await left('few'), 'a consumer that was not seen for long').toEqual([10, 11, 12]);
+});
+
+test('a consumer for which the newest events are kept gets them, and is told of no gap', async () => {
+	for (let n = 1; n <= 9; n++) await append('few', n, '0 s');
+	await stand.sql`insert into consumers (name, topic, position) values ('test', 'few', 4)`;
+	await trim();
+	const gaps: ConsumerGap[] = [];
+	stand.consume(await stand.logline(), ['few'], { onGap: (gap) => gaps.push(gap) });
+	await until(async () => (await stand.seen()).length === 5, { what: 'it gets them' });
+	expect(await stand.seen()).toEqual([5, 6, 7, 8, 9]);
+	expect(gaps).toEqual([]);
 });
 
 test('a partition of which a consumer lacks an event is not dropped', async () => {

@@ -109,15 +109,17 @@ export class Subscriber implements Member {
 			}
 			while (this.#state === 'catching-up') {
 				// In this tick: an event that changes the topics is either told of already, or after `to`.
-				if (this.#changing?.changed) {
+				const known = this.#changing?.knownUpTo ?? null;
+				if (this.#changing && known !== null && known <= this.#position) {
 					await this.#change(this.#changing);
 					continue;
 				}
-				const to = this.#hub.tail;
+				// What comes before a change is sent first: changes that keep coming must not keep everything back.
+				const to = known ?? this.#hub.tail;
 				if (!(await this.#replay(to))) continue;
 				this.#position = to;
 				this.#cursor = later(this.#cursor, to);
-				if (this.#hub.tail === to) {
+				if (known === null && this.#hub.tail === to) {
 					this.#state = 'live';
 					this.#abort = null;
 					this.#hub.attach(this);
@@ -278,7 +280,7 @@ export class Subscriber implements Member {
 			if (this.#over()) return false;
 			const page = await this.#page(to);
 			// A topic whose grant has ended must not be sent any more, not even its earlier events.
-			if (this.#over() || this.#changing?.changed) return false;
+			if (this.#over() || (this.#changing?.knownUpTo ?? to) < to) return false;
 			if (page.events.length > 0) {
 				for (const { bytes } of join(this.#withCursor(page.events))) this.#sink.write(bytes);
 				this.#cursor = later(this.#cursor, page.events[page.events.length - 1]!.id);

@@ -42,9 +42,13 @@ export interface TopicChange {
 
 /** The topics of a stream that depend on grants. */
 export interface ChangingTopics {
-	/** True when the topics may have changed since they were last read. Every batch of the hub says so before it is delivered. */
-	readonly changed: boolean;
-	/** Called when `changed` becomes true, with the position of the live subscribers before the batch that says so. */
+	/**
+	 * How far the stream may go with the topics that were read last: to before the first batch that may have changed them. 0: a
+	 * grant has ended, so nothing more may be sent, not even earlier events. null: the topics have not changed. Every batch of
+	 * the hub is considered before it is delivered.
+	 */
+	readonly knownUpTo: bigint | null;
+	/** Called when a batch may change the topics, with the position of the live subscribers before it. */
 	onChange: (before: bigint) => void;
 	/**
 	 * Reads what the stream carries now. Tries again while the database is away.

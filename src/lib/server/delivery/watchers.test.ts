@@ -9,8 +9,8 @@ describe('a watcher', () => {
 		const end = hub.watch({
 			userId,
 			scopes,
-			accessChanged: (id, before) => {
-				told.push(`${id} after ${before}`);
+			accessChanged: (id, before, lost) => {
+				told.push(`${id} after ${before}${lost ? ', lost' : ''}`);
 				act();
 			},
 			topicAppeared: (topic, before) => {
@@ -27,8 +27,8 @@ describe('a watcher', () => {
 		publish(hub, ['a', 'a']);
 		const seen: unknown[] = [];
 		const { told } = watch(hub, 'ann', [], () => seen.push(hub.tail, ann.deliveries));
-		publish(hub, ['a', '$granted@ann', 'a@ann', '$revoked@ann', '$granted@bob', '$subscribed@ann']);
-		expect(told).toEqual(['6 after 2']);
+		publish(hub, ['a', '$revoked@ann', 'a@ann', '$granted@ann', '$granted@bob', '$subscribed@ann']);
+		expect(told).toEqual(['6 after 2, lost']);
 		expect(seen).toEqual([8n, 1]);
 		expect(ann.ids).toEqual([1n, 2n, 3n, 5n]);
 		publish(hub, ['a', '$granted@bob', '$granted']);

@@ -9,8 +9,9 @@ export interface Watcher {
 	 *
 	 * @param id greatest id of such an event in the batch
 	 * @param before position of every live member before this batch
+	 * @param lost true: the user lost one
 	 */
-	accessChanged(id: bigint, before: bigint): void;
+	accessChanged(id: bigint, before: bigint, lost: boolean): void;
 	/** The batch has events of a topic in one of the scopes. Called once per batch and topic. */
 	topicAppeared?(topic: string, before: bigint): void;
 }
@@ -22,7 +23,8 @@ interface Watch {
 }
 
 /** Topics of the log's own events that tell a user's change of access. */
-const ACCESS: ReadonlySet<string> = new Set(['$granted', '$revoked']);
+const GRANTED = '$granted';
+const REVOKED = '$revoked';
 
 /** What a watcher needs to know of an event. */
 interface Watched {
@@ -56,19 +58,22 @@ export class Watchers {
 		// The whole list comes first: a watcher that is added by a call does not hear of this batch.
 		const changed = this.#changed(batch);
 		const appeared = this.#byScope.size > 0 ? this.#appeared(batch) : [];
-		for (const [watch, id] of changed) {
-			if (!watch.ended) watch.watcher.accessChanged(id, before);
+		for (const [watch, { id, lost }] of changed) {
+			if (!watch.ended) watch.watcher.accessChanged(id, before, lost);
 		}
 		for (const { watch, topic } of appeared) {
 			if (!watch.ended) watch.watcher.topicAppeared?.(topic, before);
 		}
 	}
 
-	#changed(batch: readonly Watched[]): Map<Watch, bigint> {
-		const changed = new Map<Watch, bigint>();
+	#changed(batch: readonly Watched[]): Map<Watch, { id: bigint; lost: boolean }> {
+		const changed = new Map<Watch, { id: bigint; lost: boolean }>();
 		for (const { id, topic, userId } of batch) {
-			if (userId === null || !ACCESS.has(topic)) continue;
-			for (const watch of this.#byUser.get(userId) ?? []) changed.set(watch, id);
+			if (userId === null || (topic !== GRANTED && topic !== REVOKED)) continue;
+			for (const watch of this.#byUser.get(userId) ?? []) {
+				const lost = topic === REVOKED || changed.get(watch)?.lost === true;
+				changed.set(watch, { id, lost });
+			}
 		}
 		return changed;
 	}

@@ -1,4 +1,9 @@
-import type { PayloadIssue, TopicDefinition, TopicRegistry } from '../../protocol/index.ts';
+import {
+	Pattern,
+	type PayloadIssue,
+	type TopicDefinition,
+	type TopicRegistry
+} from '../../protocol/index.ts';
 import type { Queryable } from '../database/queryable.ts';
 import { EventRefused, listed, readPageOf, type ListedRow, type Page } from './page.ts';
 import { PageSize } from './page-size.ts';
@@ -106,15 +111,16 @@ async function readEvents(
 	size: PageSize,
 	{ after, to, topic }: { after: bigint; to: bigint; topic: string | null }
 ): Promise<Page> {
+	const regex = topic?.includes('[') ? Pattern.parse(topic).regex.topic : null;
 	for (;;) {
 		try {
 			return await readPageOf(on, size, ({ rows, inline }) =>
 				on.query<ListedRow>(
 					`SELECT ${listed('$4')} FROM events
 					WHERE id > $1::bigint AND id <= $2::bigint AND topic NOT LIKE '$%'
-						AND ($5::text IS NULL OR topic = $5 OR topic IN (SELECT known.topic FROM log_topics AS known WHERE pattern = $5))
+						AND ($5::text IS NULL OR topic = $5 OR topic ~ $6)
 					ORDER BY events.id LIMIT $3::int`,
-					[after.toString(), to.toString(), rows, inline, topic]
+					[after.toString(), to.toString(), rows, inline, topic, regex]
 				)
 			);
 		} catch (error) {

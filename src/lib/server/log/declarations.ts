@@ -4,7 +4,8 @@ import type { Queryable } from '../database/queryable.ts';
 
 /**
  * Writes the declared topics into the table `topics`, which the doors of the log check. It removes none: another server may
- * run a version that declares more.
+ * run a version that declares more. Of patterns with the same form, the one that was declared last has the latest
+ * `declared_at`.
  */
 export async function declareTopics(on: Queryable, registry: TopicRegistry): Promise<void> {
 	// In order of name, because servers that start together insert the same rows.
@@ -37,7 +38,8 @@ export async function declareTopics(on: Queryable, registry: TopicRegistry): Pro
 			durable = excluded.durable, topic_regex = excluded.topic_regex, scope_regex = excluded.scope_regex, declared_at = now()
 		WHERE (t.access, t.history, t.retention, t.replay, t.description, t.durable, t.topic_regex, t.scope_regex) IS DISTINCT FROM
 			(excluded.access, excluded.history, excluded.retention, excluded.replay, excluded.description,
-				excluded.durable, excluded.topic_regex, excluded.scope_regex)`,
+				excluded.durable, excluded.topic_regex, excluded.scope_regex)
+			OR EXISTS (SELECT FROM topics AS o WHERE o.topic_regex = t.topic_regex AND o.pattern <> t.pattern AND o.declared_at >= t.declared_at)`,
 		(
 			[
 				'pattern',
@@ -51,5 +53,74 @@ export async function declareTopics(on: Queryable, registry: TopicRegistry): Pro
 				'scope'
 			] as const
 		).map(column)
+	);
+}
+
+/** Topics that one statement looks at. */
+const BATCH = 1000;
+
+/**
+ * Notes the declarations of topics whose own is not declared any more: a parameter has another name now, or a pattern takes
+ * the place of names. A topic whose declaration this server knows is left alone, so two versions that run side by side do not
+ * undo each other's work; and a topic that no declaration fits, too. It waits for nobody: a topic that another server renews, or
+ * that is just ended, is left for the next start.
+ */
+export async function renewDeclarations(on: Queryable, registry: TopicRegistry): Promise<void> {
+	const declared = registry.keys();
+	// From declaration to declaration in the index, however many topics each has.
+	const noted = await on.query<{ pattern: string }>(
+		`WITH RECURSIVE noted(pattern) AS (
+			SELECT min(pattern) FROM log_topics
+			UNION ALL
+			SELECT (SELECT min(l.pattern) FROM log_topics AS l WHERE l.pattern > noted.pattern) FROM noted WHERE noted.pattern IS NOT NULL
+		)
+		SELECT pattern FROM noted WHERE pattern <> ALL($1::text[])`,
+		[arrayLiteral(declared)]
+	);
+	for (const { pattern: former } of noted) {
+		for (const text of declared.filter((text) => mayShare(text, former))) {
+			const { topic: regex } = Pattern.parse(text).regex;
+			// All of its topics begin with this. "~" is greater than every character of a topic.
+			const [begin] = text.split('[', 1);
+			let last: string | null = '';
+			let any = false;
+			while (last !== null) {
+				const [row]: { last: string | null }[] = await on.query<{ last: string | null }>(
+					`WITH part AS (
+						SELECT topic FROM log_topics
+						WHERE pattern = $1 AND topic > $2 AND topic BETWEEN $3 AND $3 || '~' AND topic ~ $4
+						ORDER BY topic LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
+					), renewed AS (
+						UPDATE log_topics AS l SET pattern = $5 FROM part WHERE l.topic = part.topic AND l.pattern = $1
+					)
+					SELECT max(topic) AS last FROM part`,
+					[former, last, begin!, regex, text]
+				);
+				last = row!.last;
+				any ||= last !== null;
+			}
+			if (any) await goBack(on, text, former);
+		}
+	}
+}
+
+/** Retention has not looked at the renewed topics as those of their new declaration. It goes on where it was with the former. */
+async function goBack(on: Queryable, declared: string, former: string): Promise<void> {
+	await on.query(
+		`UPDATE retention_progress AS p SET done = least(p.done, coalesce(
+			(SELECT f.done FROM retention_progress AS f WHERE f.topic = $2 AND f.rule = p.rule), 0))
+		WHERE p.topic = $1`,
+		[declared, former]
+	);
+}
+
+/** @returns true when a topic could be of both declarations */
+function mayShare(a: string, b: string): boolean {
+	const others = b.split('/');
+	const parts = a.split('/');
+	const isParam = (part: string) => part.startsWith('[');
+	return (
+		parts.length === others.length &&
+		parts.every((part, i) => part === others[i] || isParam(part) || isParam(others[i]!))
 	);
 }

@@ -2,7 +2,7 @@ import type { Queryable } from '../database/queryable.ts';
 import { EventRefused, listed, readPageOf, type ListedRow } from './page.ts';
 import { ATTEMPTS, PageSize, Turn } from './page-size.ts';
 import { readHead, readOldest, readPage, readWindowStarts } from './read.ts';
-import { EVERYONE, topicRange } from './topic-range.ts';
+import { END, EVERYONE, topicRange } from './topic-range.ts';
 import { TIMES, timeOf, type Times, type TopicStart } from './topics.ts';
 import type { TodaysShape } from './upcast.ts';
 
@@ -32,12 +32,14 @@ const turn = new Turn();
 const MAX_DEPTH = 200;
 
 /**
- * Reads what a user may see of some topics up to the head of the log, in id order. When that is too much, it stops early.
+ * Reads what a user may see of some topics up to a position of the log, in id order. When that is too much, it stops early.
  * The returned cursor says up to which position the events are complete, so a client that continues from there misses
  * nothing.
  *
  * It does not need one snapshot for all pages: ids become visible in order, so nothing is added below a committed position.
  *
+ * @param query.to the head, read before what the user may see: what was appended after a grant has ended is not shown.
+ *   Default: the head of now
  * @param query.shape called for the data that the page carries
  * @param query.topics `last`: how many of the newest events of the topic; undefined: all. `after`: no event up to this id
  */
@@ -46,11 +48,12 @@ export async function readHistory(
 	query: {
 		userId: string;
 		topics: readonly { topic: string; last?: number | undefined; after?: bigint | undefined }[];
+		to?: bigint;
 		shape?: TodaysShape;
 	}
 ): Promise<{ events: HistoryEvent[]; cursor: string }> {
 	const { userId, shape } = query;
-	const to = await readHead(on);
+	const { to = await readHead(on) } = query;
 	let starts: readonly TopicStart[] = await placeStarts(on, query, to);
 	const events: HistoryEvent[] = [];
 	let room = MAX_LENGTH;
@@ -152,13 +155,21 @@ export interface HistoryPage {
  * Reads what a user may see of a topic before an id, newest first.
  *
  * @param query.before null: start at the newest event
+ * @param query.head as `to` of {@link readHistory}: no later event is shown
  * @param query.after the topic's history begins after this id; default: 0
  */
 export async function readHistoryPage(
 	on: Queryable,
-	query: { userId: string; topic: string; before: bigint | null; after?: bigint; limit: number }
+	query: {
+		userId: string;
+		topic: string;
+		before: bigint | null;
+		after?: bigint;
+		head?: bigint;
+		limit: number;
+	}
 ): Promise<HistoryPage> {
-	const { userId, topic, before, after = 0n, limit } = query;
+	const { userId, topic, before, after = 0n, head = BigInt(END), limit } = query;
 	const newest = (audience: string) =>
 		topicRange({
 			columns: 'id, topic, user_id, size, data, created_at',
@@ -169,7 +180,7 @@ export async function readHistoryPage(
 			limit: '$2',
 			newestFirst: true
 		});
-	const to = before === null ? 2n ** 63n - 1n : before - 1n;
+	const to = before === null || before > head ? head : before - 1n;
 	const size = new PageSize({ most: limit, bytes: MAX_LENGTH, turn });
 	const read = () =>
 		readPageOf(on, size, ({ rows, inline }) =>
@@ -188,7 +199,7 @@ export async function readHistoryPage(
 			json: row.data,
 			createdAt: timeOf(row)
 		})),
-		oldest: oldest?.toString() ?? null
+		oldest: oldest === null || oldest > head ? null : oldest.toString()
 	};
 }
 

@@ -86,8 +86,9 @@ export function createExploring(running: () => Log, schema: string): Exploring {
 	const turns = new Turns();
 	const searchFor = async (viewer: Viewer, filter: ExploreFilter, before: bigint | null = null) => {
 		checkFilter(filter);
+		const head = await readHead(running().history);
 		const visible = await readVisible(running(), viewer, filter.topics ?? []);
-		const search: Search = { userId: viewer.id, topics: visible.topics, filter, before };
+		const search: Search = { userId: viewer.id, topics: visible.topics, filter, before, head };
 		return { visible, search };
 	};
 	return {
@@ -96,10 +97,8 @@ export function createExploring(running: () => Log, schema: string): Exploring {
 				throw new LoglineError('invalid_limit', `\`limit\` is a number from 1 to ${MOST}.`);
 			}
 			return turns.take(viewer.id, async () => {
-				const { explorer, history, tailer } = running();
+				const { explorer, tailer } = running();
 				const log = tailer.epoch;
-				// Before the events: what comes in between is in both, and not in neither.
-				const cursor = await readHead(history);
 				const { visible, search } = await searchFor(viewer, filter, before);
 				const page = await told(readSearch(explorer, search, limit));
 				const newer =
@@ -107,7 +106,7 @@ export function createExploring(running: () => Log, schema: string): Exploring {
 				return {
 					...page,
 					newer,
-					cursor: cursor.toString(),
+					cursor: search.head.toString(),
 					log,
 					topics: namesOf(visible),
 					unknown: [...visible.unknown],
@@ -127,12 +126,13 @@ export function createExploring(running: () => Log, schema: string): Exploring {
 		},
 		async exploreEvent(viewer, id) {
 			const { history, pool } = running();
-			const [found] = await pool.query<{ topic: string; mine: boolean }>(
-				'SELECT topic, user_id IS NOT NULL AS mine FROM events WHERE id = $1::bigint',
+			const [found] = await pool.query<{ topic: string; mine: boolean; head: string }>(
+				`SELECT topic, user_id IS NOT NULL AS mine, (SELECT max(id) FROM events)::text AS head
+				FROM events WHERE id = $1::bigint`,
 				[id.toString()]
 			);
 			if (!found) return null;
-			const { topic, mine } = found;
+			const { topic, mine, head } = found;
 			const visible = await readVisible(running(), viewer, [topic]);
 			const floor = visible.topics[0]?.floor;
 			if (floor === undefined || id <= floor) return null;
@@ -150,7 +150,7 @@ export function createExploring(running: () => Log, schema: string): Exploring {
 			return {
 				event: { id: event.id, topic, mine, at: event.createdAt, json: event.json },
 				previous: previous > floor ? previous.toString() : null,
-				next: next?.toString() ?? null,
+				next: next === null || next > BigInt(head) ? null : next.toString(),
 				gates
 			};
 		}

@@ -12,7 +12,7 @@ import { openExplorer } from '../log/explore/connections.ts';
 import { createPageReader } from '../delivery/page-reader.ts';
 import { Writer } from '../log/append.ts';
 import type { Consumers } from '../log/consumers/consumers.ts';
-import { declareTopics } from '../log/declarations.ts';
+import { declareTopics, renewDeclarations } from '../log/declarations.ts';
 import { readEndedOfMany } from '../log/end-topic.ts';
 import { Relay } from '../log/relay.ts';
 import { Tailer } from '../log/tail.ts';
@@ -107,6 +107,7 @@ export async function startLog(options: LogOptions): Promise<Log> {
 
 	const begin = async () => {
 		await declareTopics(background, topics);
+		await renewDeclarations(background, topics);
 		return readFirstWindow(history, await tailer.begin(), logger);
 	};
 	const recent = await begin().catch(async (error: unknown) => {

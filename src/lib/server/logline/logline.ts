@@ -8,6 +8,7 @@ import { readHistory, readHistoryPage } from '../log/history.ts';
 import { settleGrants } from '../log/grants/read-grants.ts';
 import { checkGrant, giveGrant, takeGrant } from '../log/grants/write-grants.ts';
 import { insertIntoOutbox } from '../log/outbox.ts';
+import { readHead } from '../log/read.ts';
 import type { Appended, NewEvent, Transaction } from '../log/types.ts';
 import { todaysShape } from '../log/upcast.ts';
 import { migrateLog } from '../schema/migrate-log.ts';
@@ -161,20 +162,23 @@ export function createLogline(options: LoglineOptions): Logline {
 		async read<K extends Topic>(viewer: Viewer, names: readonly K[]) {
 			const { history, tailer } = running();
 			const epoch = tailer.epoch;
+			// Before the grants: what is appended after one of them has ended is not shown.
+			const to = await readHead(history);
 			const visible = await requireTopics(running(), viewer, names);
 			const wanted = [...visible].map(([topic, { replay, floor }]) => ({
 				topic,
 				last: replay,
 				after: floor
 			}));
-			const query = { userId: viewer.id, topics: wanted, shape };
+			const query = { userId: viewer.id, topics: wanted, to, shape };
 			const { events, cursor } = await readHistory(history, query);
 			return { events: events as ReadEvent<K>[], cursor, log: epoch, userID: viewer.id };
 		},
 		async history(viewer, topic, { before = null, limit = 50 } = {}) {
+			const head = await readHead(running().history);
 			const visible = await requireTopics(running(), viewer, [topic]);
 			const after = visible.get(topic)!.floor;
-			const query = { userId: viewer.id, topic, before, after, limit };
+			const query = { userId: viewer.id, topic, before, after, head, limit };
 			return readHistoryPage(running().history, query);
 		},
 		watch: (names, watchOptions) =>

@@ -6,17 +6,14 @@ import {
 	noSuchTopic,
 	type Denied,
 	type FoundTopic,
+	type Pattern,
 	type TopicRegistry,
 	type Viewer
 } from '../../protocol/index.ts';
 import type { Queryable } from '../database/queryable.ts';
 import { requireUser } from '../log/accept.ts';
-import {
-	readGrants,
-	readSince,
-	readTopicsBelow,
-	type UserGrants
-} from '../log/grants/read-grants.ts';
+import { readGrants, readSince, type UserGrants } from '../log/grants/read-grants.ts';
+import { readKnownTopics } from '../log/known-topics.ts';
 
 /** The most topics that one stream carries, however many its wildcards would bring. */
 export const MAX_CARRIED = 1000;
@@ -47,6 +44,8 @@ export interface Carried {
 	closed: ReadonlyMap<string, bigint>;
 	/** Scopes below which topics may appear that a wildcard brings. */
 	scopes: readonly string[];
+	/** Parts of wildcards that have more topics than were read, each with the last that was read, in order of name. */
+	full: readonly { name: string; pattern: Pattern; last: string }[];
 }
 
 const NO_GRANTS: UserGrants = { open: new Map(), closed: new Map(), position: 0n };
@@ -87,6 +86,7 @@ export async function readCarried(
 	const topics = new Map<string, CarriedTopic>();
 	const denied: Denied[] = [];
 	const scopes = new Set<string>();
+	const full: { name: string; pattern: Pattern; last: string }[] = [];
 	/** Topics of several scopes, with their scopes: the log knows since when they are visible. */
 	const nested = new Map<string, readonly string[]>();
 
@@ -128,9 +128,10 @@ export async function readCarried(
 				scopes.add(scope);
 				// One more, so that it is told that there are more.
 				const most = MAX_CARRIED + 1;
-				const below = await readTopicsBelow(pool, found.pattern.text, scope, most, signal);
-				for (const topic of below) {
-					if (found.pattern.fits(topic, wildcard)) carry(topic, found, wildcard);
+				const below = await readKnownTopics(pool, whole, { most, signal });
+				for (const topic of below) carry(topic, found, wildcard);
+				if (below.length === most) {
+					full.push({ name: whole, pattern: found.pattern, last: below.at(-1)! });
 				}
 			}
 		}
@@ -139,14 +140,17 @@ export async function readCarried(
 	for (const topic of nested.keys()) {
 		const carried = topics.get(topic)!;
 		const first = since.get(topic);
-		// Its last grant has ended since the grants were read. The stream will hear of it.
-		if (first === undefined) topics.delete(topic);
-		else {
+		// Its last grant has ended since the grants were read, so it is not among those that are `closed`.
+		if (first === undefined) {
+			topics.delete(topic);
+			denied.push({ topic, reason: 'revoked' });
+		} else {
 			const floor = registry.get(topic)?.history === 'since-granted' ? first : 0n;
 			topics.set(topic, { ...carried, since: first, floor });
 		}
 	}
-	return { topics, denied, position: grants.position, closed: grants.closed, scopes: [...scopes] };
+	const { position, closed } = grants;
+	return { topics, denied, position, closed, scopes: [...scopes], full };
 }
 
 /**

@@ -6,7 +6,7 @@ import {
 	type Subscribed,
 	type Viewer
 } from '../../protocol/index.ts';
-import { readTopicsBelow } from '../log/grants/read-grants.ts';
+import { readKnownTopics } from '../log/known-topics.ts';
 import { findRequested, MAX_CARRIED, type Carried } from './carried.ts';
 import type { StreamParts } from './parts.ts';
 import type { StreamRequest } from './request.ts';
@@ -70,9 +70,9 @@ async function endedTopics(
 			const topic = pattern.topicOf(scope, name);
 			if (topic === null) continue;
 			const below = isWildcard(topic)
-				? await readTopicsBelow(pool, pattern.text, scope, MAX_CARRIED)
+				? await readKnownTopics(pool, topic, { most: MAX_CARRIED })
 				: [topic];
-			for (const each of below) if (pattern.fits(each, name)) ended.add(each);
+			for (const each of below) ended.add(each);
 		}
 	}
 	return ended;

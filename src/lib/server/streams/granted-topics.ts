@@ -1,4 +1,10 @@
-import type { Denied, Subscribed, Viewer } from '../../protocol/index.ts';
+import {
+	isWildcard,
+	type Denied,
+	type Pattern,
+	type Subscribed,
+	type Viewer
+} from '../../protocol/index.ts';
 import { readPersistently } from '../database/persist.ts';
 import type { ChangingTopics, TopicChange } from '../delivery/subscription.ts';
 import type { Watcher } from '../delivery/watchers.ts';
@@ -15,15 +21,20 @@ export class GrantedTopics implements ChangingTopics, Watcher {
 	readonly #parts: StreamParts;
 	readonly #viewer: Viewer;
 	readonly #requested: readonly string[];
+	readonly #wildcards: readonly { name: string; pattern: Pattern }[];
 	#carried: Carried | null = null;
 	/** The newest event about the viewer's grants that the hub has told of. */
 	#heard = 0n;
+	/** The newest one in a batch with a grant that ended. */
+	#lost = 0n;
 	/** Everything that was heard up to here is in what was read. */
 	#settled = 0n;
 	/** Topics for which there is no room, as far as the client was told. */
 	#tooMany: ReadonlySet<string> = new Set();
 	/** A topic has appeared since the topics were read. */
 	#appeared = false;
+	/** Position before the first batch that may have changed the topics since they were read. */
+	#before: bigint | null = null;
 	#watched: readonly string[] = [];
 	#unwatch: () => void;
 
@@ -33,6 +44,10 @@ export class GrantedTopics implements ChangingTopics, Watcher {
 		this.#parts = parts;
 		this.#viewer = viewer;
 		this.#requested = requested;
+		this.#wildcards = requested.filter(isWildcard).flatMap((name) => {
+			const found = parts.topics.findWildcard(name);
+			return found ? { name, pattern: found.pattern } : [];
+		});
 		this.userId = viewer.id;
 		this.#unwatch = parts.hub.watch(this);
 	}
@@ -41,19 +56,38 @@ export class GrantedTopics implements ChangingTopics, Watcher {
 		return this.#watched;
 	}
 
-	get changed(): boolean {
-		return this.#appeared || this.#heard > this.#settled;
+	get knownUpTo(): bigint | null {
+		if (this.#lost > this.#settled) return 0n;
+		return this.#appeared || this.#heard > this.#settled ? (this.#before ?? 0n) : null;
 	}
 
-	accessChanged(id: bigint, before: bigint): void {
-		if (id > this.#heard) this.#heard = id;
-		if (this.changed) this.onChange(before);
+	accessChanged(id: bigint, before: bigint, lost: boolean): void {
+		if (id <= this.#settled) return;
+		this.#heard = id;
+		if (lost) this.#lost = id;
+		this.#mayChange(before);
 	}
 
 	topicAppeared(topic: string, before: bigint): void {
-		if (this.#carried?.topics.has(topic)) return;
+		if (!this.#brings(topic)) return;
 		this.#appeared = true;
+		this.#mayChange(before);
+	}
+
+	#mayChange(before: bigint): void {
+		this.#before ??= before;
 		this.onChange(before);
+	}
+
+	/** @returns true when the topic may be a new one of a wildcard; most topics below the scopes are of other patterns */
+	#brings(topic: string): boolean {
+		if (this.#carried?.topics.has(topic) || this.#tooMany.has(topic)) return false;
+		const pattern = this.#parts.topics.find(topic)?.pattern;
+		const isOf = (each: { name: string; pattern: Pattern }) =>
+			each.pattern === pattern && pattern.fits(topic, each.name);
+		// The stream is full, and topics are read in order of name: there is no room for one behind the last.
+		const isBehind = this.#carried?.full.some((each) => isOf(each) && topic > each.last);
+		return this.#wildcards.some(isOf) && !isBehind;
 	}
 
 	/**
@@ -65,12 +99,14 @@ export class GrantedTopics implements ChangingTopics, Watcher {
 		for (;;) {
 			// A topic that appears from now on is told of, and what has appeared before is found.
 			this.#appeared = false;
+			this.#before = null;
 			const heard = this.#heard;
 			const carried = await readCarried(this.#parts, this.#viewer, this.#requested, after, signal);
 			// The first result is told when the stream begins, a later one as a change.
 			if (!this.#carried) this.#tooMany = withoutRoom(carried);
 			this.#carried = carried;
 			this.#settled = heard > carried.position ? heard : carried.position;
+			if (this.knownUpTo === null) this.#before = null;
 			if (carried.scopes.every((scope) => this.#watched.includes(scope))) return carried;
 			// It did not watch these scopes while it read, so it reads once more.
 			this.#unwatch();

@@ -8,6 +8,7 @@ import {
 } from '../../protocol/index.ts';
 import type { Queryable } from '../database/queryable.ts';
 import type { ExploredTopic } from '../log/explore/search.ts';
+import { readKnownTopics } from '../log/known-topics.ts';
 import { END, MAX_CARRIED, readCarried } from './carried.ts';
 
 /** The topics that a viewer may see. */
@@ -33,13 +34,17 @@ export async function readVisible(
 	const named = wanted.filter((name) => !isWildcard(name));
 	const globs = wanted.length === 0 ? [ANY] : wanted.filter(isWildcard);
 	const names = new Set(named);
+	/** Wildcards of the patterns that do not depend on grants. */
 	const open: string[] = [];
 	if (globs.length > 0) {
 		for (const [text, definition] of parts.topics) {
 			if (!isDurable(definition)) continue;
 			if (!text.includes('[')) names.add(text);
-			else if (definition.access === 'granted') names.add(text.replace(/\[[^\]]+\]/g, ANY));
-			else open.push(text);
+			else {
+				const wildcard = text.replace(/\[[^\]]+\]/g, ANY);
+				if (definition.access === 'granted') names.add(wildcard);
+				else open.push(wildcard);
+			}
 		}
 	}
 	const isWanted = (topic: string) =>
@@ -49,8 +54,8 @@ export async function readVisible(
 		return isWanted(topic) && found !== undefined && maySubscribe(found, topic, viewer, NO_GRANTS);
 	};
 	let complete = true;
-	for (const pattern of open) {
-		const found = await readTopicsOf(parts.pool, pattern, isVisible);
+	for (const wildcard of open) {
+		const found = await readTopicsOf(parts.pool, wildcard, isVisible);
 		for (const topic of found.topics) names.add(topic);
 		complete &&= found.complete;
 	}
@@ -87,23 +92,20 @@ const PAGES = 50;
  */
 async function readTopicsOf(
 	on: Queryable,
-	pattern: string,
+	wildcard: string,
 	isVisible: (topic: string) => boolean
 ): Promise<{ topics: string[]; complete: boolean }> {
 	const topics: string[] = [];
-	let last = '';
+	let last: string | undefined;
 	for (let page = 0; page < PAGES; page++) {
-		const rows = await on.query<{ topic: string }>(
-			'SELECT topic FROM log_topics WHERE pattern = $1 AND topic > $2 ORDER BY topic LIMIT $3::int',
-			[pattern, last, PAGE]
-		);
-		for (const { topic } of rows) {
+		const found = await readKnownTopics(on, wildcard, { most: PAGE, after: last });
+		for (const topic of found) {
 			if (!isVisible(topic)) continue;
 			topics.push(topic);
 			if (topics.length > MAX_CARRIED) return { topics, complete: false };
 		}
-		if (rows.length < PAGE) return { topics, complete: true };
-		last = rows.at(-1)!.topic;
+		if (found.length < PAGE) return { topics, complete: true };
+		last = found.at(-1);
 	}
 	return { topics, complete: false };
 }

@@ -16,6 +16,8 @@ export interface Search {
 	filter: ExploreFilter;
 	/** Only events before this id. null: from the newest. */
 	before: bigint | null;
+	/** The head of the log, read before the topics: what was appended after a grant has ended is not found. */
+	head: bigint;
 }
 
 /**
@@ -36,7 +38,7 @@ export function searchStatement(
 		`{${topics.map(({ floor }) => floor).join(',')}}`,
 		arrayLiteral(audiencesOf(search)),
 		(filter.after ?? 0n).toString(),
-		lastOf(search).toString(),
+		(search.head < lastOf(search) ? search.head : lastOf(search)).toString(),
 		limit
 	];
 	const where = conditionsOf(

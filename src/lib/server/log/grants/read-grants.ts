@@ -134,20 +134,3 @@ export async function readSince(
 	for (const row of rows) if (row.since !== null) since.set(row.topic, BigInt(row.since));
 	return since;
 }
-
-/** Returns the topics of a pattern that have had an event and lie below a scope, in order of name. */
-export async function readTopicsBelow(
-	on: Queryable,
-	pattern: string,
-	scope: string,
-	most: number,
-	signal?: AbortSignal
-): Promise<string[]> {
-	const rows = await on.query<{ topic: string }>(
-		// "0" is the character after "/".
-		`SELECT topic FROM log_topics WHERE pattern = $1 AND topic > $2 || '/' AND topic < $2 || '0' ORDER BY topic LIMIT $3::int`,
-		[pattern, scope, most],
-		signal
-	);
-	return rows.map(({ topic }) => topic);
-}

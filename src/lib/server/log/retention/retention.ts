@@ -4,6 +4,7 @@ import type { SoleConnection } from '../../database/sole-connection.ts';
 import { trimByTime, type Timed } from './age.ts';
 import { dropSpentPartitions } from './partitions.ts';
 import { endOfBatch, readProgress } from '../progress.ts';
+import { readFormerNames } from './former-names.ts';
 import { readWaiting, WAIT_SECONDS } from './waiting.ts';
 import { readHead } from '../read.ts';
 
@@ -41,17 +42,21 @@ export async function trimLog(
 		// The age of counted events is not known: here, it counts how long a consumer has not been seen.
 		const seen = await readWaiting(connection, registry, waitSeconds);
 		const timed: Timed[] = [];
-		const counted: { topic: string; last: number }[] = [];
-		for (const [topic, { retention }] of [...registry, ...OWN]) {
+		const counted: { topic: string; last: number; upto: bigint | undefined }[] = [];
+		const former = await readFormerNames(connection, registry);
+		for (const [declared, { retention }] of [...registry, ...OWN]) {
 			if (!retention) continue;
-			if ('seconds' in retention)
-				timed.push({ topic, seconds: retention.seconds, waiting: waiting.get(topic), waitSeconds });
-			else counted.push({ topic, last: retention.lastPerUser });
+			const upto = seen.get(declared);
+			for (const topic of [declared, ...(former.get(declared) ?? [])]) {
+				if ('seconds' in retention) {
+					const { seconds } = retention;
+					timed.push({ topic, seconds, waiting: waiting.get(declared), waitSeconds });
+				} else counted.push({ topic, last: retention.lastPerUser, upto });
+			}
 		}
 		await dropSpentPartitions(connection, timed, head, signal);
 		let deleted = await trimByTime(connection, timed, head, signal);
-		for (const { topic, last } of counted) {
-			const upto = seen.get(topic);
+		for (const { topic, last, upto } of counted) {
 			const end = upto !== undefined && upto < head ? upto : head;
 			deleted += await trimByCount(connection, topic, last, end, signal);
 		}
@@ -123,7 +128,7 @@ async function trimToLast(
 		await on.query(
 			`INSERT INTO topic_horizons AS h (topic, audience, horizon) VALUES ($1, $2, $3::bigint)
 			ON CONFLICT (topic, audience) DO UPDATE SET horizon = greatest(h.horizon, excluded.horizon)`,
-			[topic, audience, boundary.id]
+			[topic, audience, upto]
 		);
 		for (let gone = BATCH; gone === BATCH && !signal?.aborted; deleted += gone) {
 			const [row] = await on.query<{ count: string }>(
