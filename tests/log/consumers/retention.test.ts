@@ -32,6 +32,13 @@ const append = (topic: string, value: number, age: string) =>
 const stopAt = (topic: string, position: number) =>
 	stand.sql`insert into consumers (name, topic, position) values ('slow', ${topic}, ${position})`;
 
+const failed = (id: number, topic: string, error = 'x') => stand.sql`
+	insert into consumer_failures (name, event_id, topic, attempts, next_at, error) values ('test', ${id}, ${topic}, 1, now(), ${error})`;
+const failures = async () => [...(await stand.sql`select event_id, error from consumer_failures`)];
+const letters = async () => [
+	...(await stand.sql`select topic, user_id, data, error from dead_letters`)
+];
+
 test('what a consumer has not handled is not trimmed, until it is older than the bound', async () => {
 	for (const [value, age] of [
 		[1, '8 days'],
@@ -122,6 +129,17 @@ test('a consumer of a log that was emptied is told, and begins again', async () 
 	stand.consume(await stand.logline(), ['a'], { onGap: (gap) => gaps.push(gap) });
 	await until(async () => (await stand.seen()).length === 3);
 	expect(gaps).toEqual([{ topic: 'a', after: '3000', oldest: null }]);
+});
+
+test('what a handler said of an event that was trimmed since is not kept: nobody knows any more about whom it was', async () => {
+	await stand.append('a', 1, 2);
+	await stand.sql`insert into consumers (name, topic, position) values ('test', 'a', 2)`;
+	await failed(1, 'a', 'no mail to ann@example.com');
+	await stand.sql`delete from events where id = 1`;
+	stand.consume(await stand.logline(), ['a']);
+	await until(async () => (await letters()).length === 1, { what: 'it is set aside' });
+	expect(JSON.stringify(await letters())).not.toContain('ann');
+	expect(await failures()).toEqual([]);
 });
 
 test('logline_consumers tells how far each is, and what failed', async () => {
