@@ -32,6 +32,13 @@ const append = (topic: string, value: number, age: string) =>
 const stopAt = (topic: string, position: number) =>
 	stand.sql`insert into consumers (name, topic, position) values ('slow', ${topic}, ${position})`;
 
+const failed = (id: number, topic: string, error = 'x') => stand.sql`
+	insert into consumer_failures (name, event_id, topic, attempts, next_at, error) values ('test', ${id}, ${topic}, 1, now(), ${error})`;
+const failures = async () => [...(await stand.sql`select event_id, error from consumer_failures`)];
+const letters = async () => [
+	...(await stand.sql`select topic, user_id, data, error from dead_letters`)
+];
+
 test('what a consumer has not handled is not trimmed, until it is older than the bound', async () => {
 	for (const [value, age] of [
 		[1, '8 days'],
@@ -139,6 +146,63 @@ test('a consumer of a log that was emptied is told, and begins again', async () 
 	stand.consume(await stand.logline(), ['a'], { onGap: (gap) => gaps.push(gap) });
 	await until(async () => (await stand.seen()).length === 3);
 	expect(gaps).toEqual([{ topic: 'a', after: '3000', oldest: null }]);
+});
+
+test('what failed in a log that was emptied is never tried with the events that have its ids now', async () => {
+	await stand.append('a', 1, 2, 3);
+	await stand.sql`insert into consumers (name, topic, position) values ('test', 'a', 3000)`;
+	await failed(2, 'a');
+	await failed(500, 'a');
+	stand.consume(await stand.logline(), ['a'], { onGap: () => {} });
+	await until(async () => (await stand.seen()).length >= 3);
+	await until(async () => (await failures()).length === 0, { what: 'nothing is tried again' });
+	expect(await stand.seen()).toEqual([1, 2, 3]);
+	expect(await letters()).toEqual([]);
+});
+
+test('an event of another topic that has the id of a failed one is neither handled nor set aside in its place', async () => {
+	await stand.sql`insert into events (topic, user_id, data) values ('b', 'eve', '"secret"')`;
+	await stand.sql`insert into consumers (name, topic, position) values ('test', 'a', 1)`;
+	await failed(1, 'a');
+	stand.consume(await stand.logline(), ['a']);
+	await until(async () => (await failures()).length === 0, { what: 'nothing is tried again' });
+	expect(await stand.seen()).toEqual([]);
+	expect(await letters()).toEqual([
+		{
+			topic: 'a',
+			user_id: null,
+			data: null,
+			error: 'It was trimmed before it could be handled.'
+		}
+	]);
+});
+
+test('what a handler said of an event that was trimmed since is not kept: nobody knows any more about whom it was', async () => {
+	await stand.append('a', 1, 2);
+	await stand.sql`insert into consumers (name, topic, position) values ('test', 'a', 2)`;
+	await failed(1, 'a', 'no mail to ann@example.com');
+	await stand.sql`delete from events where id = 1`;
+	stand.consume(await stand.logline(), ['a']);
+	await until(async () => (await letters()).length === 1, { what: 'it is set aside' });
+	expect(JSON.stringify(await letters())).not.toContain('ann');
+	expect(await failures()).toEqual([]);
+});
+
+test('a consumer is told of each gap of a log that was emptied, also where the old one had a gap', async () => {
+	const gaps: string[] = [];
+	const trimmedTo = (id: number) =>
+		stand.sql`insert into topic_horizons (topic, audience, horizon) values ('a', '', ${id})`;
+	await trimmedTo(5);
+	await stand.append('a', ...Array.from({ length: 6 }, () => 'old'));
+	stand.consume(await stand.logline(), ['a'], { onGap: ({ after }) => gaps.push(after) });
+	await until(async () => (await stand.seen()).length === 6);
+	await stand.sql`truncate events, topic_horizons`;
+	await stand.sql`select setval('events_id_seq', 1, false)`;
+	await until(() => gaps.length === 2, { what: 'the consumer begins again' });
+	await trimmedTo(3);
+	await stand.append('a', 'new');
+	await until(async () => (await stand.seen()).length === 7);
+	expect(gaps).toEqual(['0', '6', '0']);
 });
 
 test('logline_consumers tells how far each is, and what failed', async () => {

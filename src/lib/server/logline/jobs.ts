@@ -3,13 +3,14 @@ import type { Queryable } from '../database/queryable.ts';
 import { SoleConnection } from '../database/sole-connection.ts';
 import { forgetClients, forgetSessions } from '../streams/subscriptions.ts';
 import type { Writer } from '../log/append.ts';
-import { sweepGrants } from '../log/grants/sweep.ts';
+import { sweepGrants, sweepMirrors } from '../log/grants/sweep.ts';
 import { forgetAnswers } from '../log/retention/maintain.ts';
 import { ensurePartitions } from '../log/retention/partitions.ts';
 import { trimLog } from '../log/retention/retention.ts';
 import type { Roster } from '../streams/roster.ts';
 import type { Logger } from '../work/logger.ts';
 import { startLoop, type Loop } from '../work/loop.ts';
+import { Trouble } from '../work/trouble.ts';
 
 /** How often a process checks whether new partitions are needed, in milliseconds. */
 const PARTITIONS_MS = 5_000;
@@ -17,8 +18,12 @@ const PARTITIONS_MS = 5_000;
 /** How often a process checks that the log can be written if nobody has written, in milliseconds. */
 const PROBE_MS = 5_000;
 
-/** How often a process compares all grants with their history, in milliseconds. Triggers see nearly every change. */
+/**
+ * How often a process compares all grants with their tables and with their history, in milliseconds. Triggers see nearly
+ * every change. And how soon again when a table could not be compared.
+ */
 const SWEEP_MS = 600_000;
+const SWEEP_AGAIN_MS = 60_000;
 
 /** How often a process writes who is connected, in milliseconds. */
 const ROSTER_MS = 10_000;
@@ -82,6 +87,16 @@ export function startJobs(parts: JobParts): Jobs {
 			for (const session of some) ended.delete(session);
 		}
 	});
+	const trouble = new Trouble(logger.child({ source: 'grants' }), {
+		lasts: 'grants cannot be compared with their table; trying again in a minute',
+		over: 'grants are compared with their tables again'
+	});
+	const sweep = async () => {
+		// On the connection for long statements, one at a time: it reads whole tables.
+		const all = await sweepMirrors(retention, { signal: stopping.signal, trouble });
+		await sweepGrants(background);
+		return all ? SWEEP_MS : SWEEP_AGAIN_MS;
+	};
 	const all = [
 		partitions,
 		endedSessions,
@@ -91,7 +106,7 @@ export function startJobs(parts: JobParts): Jobs {
 		),
 		every(MAINTENANCE_MS, 'answers', () => forgetAnswers(background, stopping.signal)),
 		every(MAINTENANCE_MS, 'clients', () => forgetClients(background)),
-		every(SWEEP_MS, 'grants', () => sweepGrants(background)),
+		startLoop({ name: 'grants', logger, round: sweep }),
 		every(ROSTER_MS, 'roster', () => roster.write(background))
 	];
 	let stopped: Promise<void> | null = null;

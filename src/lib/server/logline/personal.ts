@@ -17,7 +17,7 @@ export interface Personal {
 	exportUser(userID: string): AsyncGenerator<string, void, void>;
 	/**
 	 * Deletes every event that is private to a user, from every topic, and the user's grants, read markers, outbox rows and
-	 * dead letters. What the user wrote for everyone stays. End the user's sessions first. Afterwards the log may still write
+	 * dead letters, and what consumers have noted of events that failed. What the user wrote for everyone stays. End the user's sessions first. Afterwards the log may still write
 	 * that grants have ended: call it again until it has nothing to delete. A statement deletes at most 1,000 rows, and about
 	 * 16 MiB of data, so it takes no connection for long, however much there is. Idempotency keys stay, as `key` says.
 	 *

@@ -4,7 +4,14 @@ import { codeOf, isSessionLost } from '../../database/error-code.ts';
 import { literal, lostTransaction, nameIn, runIn } from '../transaction.ts';
 import type { Transaction } from '../types.ts';
 import { attempt, isLostTransaction } from './attempt.ts';
-import { noteFailure, noteSuccess, stillIn, type Claim, type Held } from './failures.ts';
+import {
+	noteFailure,
+	noteSuccess,
+	noteTrimmed,
+	stillIn,
+	type Claim,
+	type Held
+} from './failures.ts';
 import { Loan } from './loan.ts';
 import type { ConsumeOptions, EventHandler, Event, Seen } from './types.ts';
 
@@ -13,6 +20,8 @@ const BATCH_MS = 1000;
 
 /** How long a transaction may take besides its handlers. Milliseconds. */
 const SPARE_MS = 30_000;
+
+const TRIMMED = 'It was trimmed before it could be handled.';
 
 /** What a consumer does. */
 export interface Job<Tx extends Transaction> {
@@ -77,7 +86,7 @@ export async function handleBatch<Tx extends Transaction>(
 			if (error !== null) {
 				const failure = { error, attempts: known?.attempts ?? 1 };
 				const forGood = await noteFailure(held, event, failure, job.options);
-				failed.push({ event, error, forGood });
+				if (forGood !== null) failed.push({ event, error, forGood });
 			}
 			const isEnough = batch.isEnough() || performance.now() - began > BATCH_MS;
 			if (isEnough && i < events.length - 1) {
@@ -95,7 +104,8 @@ export async function handleBatch<Tx extends Transaction>(
  * Tries a failed event again, in a transaction of its own.
  *
  * @param event null: it was trimmed
- * @returns null: another process is at work, and nothing was done; else the error, if it failed again
+ * @returns null: another process is at work, or the failure is no longer there, and nothing was done; else the error, if it
+ *   failed again
  */
 export async function handleAgain<Tx extends Transaction>(
 	job: Job<Tx>,
@@ -114,20 +124,22 @@ export async function handleAgain<Tx extends Transaction>(
 				AND event_id = ${claim.id} AND attempts = ${claim.attempts} FOR UPDATE SKIP LOCKED`
 		);
 		if (mine.length === 0) return;
-		let error: string | null;
-		let { attempts } = claim;
 		if (event === null) {
-			error = `It was trimmed before it could be handled. ${claim.error}`;
-			attempts = options.attempts;
-		} else if (attempts > options.attempts) {
-			error = `Its last attempt has not ended: the process has. ${claim.error}`;
-		} else error = await attempt(tx, job.handler, event, { ...options, giveUp });
+			await noteTrimmed(held, claim, TRIMMED);
+			end = { error: TRIMMED, forGood: true };
+			return;
+		}
+		const error =
+			claim.attempts > options.attempts
+				? `Its last attempt has not ended: the process has. ${claim.error}`
+				: await attempt(tx, job.handler, event, { ...options, giveUp });
 		if (error === null) {
 			await noteSuccess(held, claim);
 			end = { error, forGood: false };
-		} else {
-			end = { error, forGood: await noteFailure(held, claim, { error, attempts }, options) };
+			return;
 		}
+		const forGood = await noteFailure(held, claim, { error, attempts: claim.attempts }, options);
+		end = forGood === null ? { error: null, forGood: false } : { error, forGood };
 	});
 	return end;
 }

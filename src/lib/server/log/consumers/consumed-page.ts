@@ -53,18 +53,18 @@ export async function readConsumed(
 	return { events: page.rows.map((row) => toEvent(row, topics)), upto };
 }
 
-/** Reads one event; null: it was trimmed. */
+/** Reads one event; null: it was trimmed, or the log was replaced, and another event has its id. */
 export async function readConsumedEvent(
 	on: Queryable,
 	topics: ConsumedTopics,
-	id: bigint,
+	{ id, topic }: Pick<Event, 'id' | 'topic'>,
 	size: PageSize
 ): Promise<Event | null> {
 	const { rows } = await readPageOf<Row>(on, size, ({ inline }) =>
-		on.query<Row>(`SELECT ${listed('$2')}, ${TIMES} FROM events WHERE id = $1::bigint`, [
-			id.toString(),
-			inline
-		])
+		on.query<Row>(
+			`SELECT ${listed('$2')}, ${TIMES} FROM events WHERE id = $1::bigint AND topic = $3`,
+			[id.toString(), inline, topic]
+		)
 	);
 	return rows[0] ? toEvent(rows[0], topics) : null;
 }

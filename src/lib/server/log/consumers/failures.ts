@@ -50,37 +50,69 @@ export function textOf(error: unknown): string {
 }
 
 /**
- * Notes in the transaction that an event has failed: it is tried again later, or has been tried often enough.
+ * Notes in the transaction that an event has failed: it is tried again later, or has been tried often enough. Of an event that
+ * was deleted while the handler ran, nothing is kept: its user may have been forgotten, and the error may name the user.
  *
- * @returns true when it was set aside for good
+ * @returns true when it was set aside for good; null: it was deleted
  */
 export async function noteFailure<Tx extends Transaction>(
 	held: Held<Tx>,
 	event: Pick<Event, 'id' | 'topic'>,
 	failure: { error: string; attempts: number },
 	patience: Patience
-): Promise<boolean> {
+): Promise<boolean | null> {
 	const { schema, name } = held;
 	const { error, attempts } = failure;
-	const id = `${event.id}::bigint`;
-	const row = `${literal(name)}::text, ${id}, ${literal(event.topic)}::text`;
+	const row = `${literal(name)}::text, e.id, e.topic`;
 	const last = attempts >= patience.attempts;
+	const [noted] = await must<Tx, { kept: boolean }>(
+		held,
+		`WITH one AS (SELECT 1 AS one WHERE ${stillIn(held)}),
+			e AS (SELECT id, topic, user_id, data, created_at FROM one, ${nameIn(schema, 'events')} AS event WHERE ${isIt(event)}),
+			gone AS (${deleteFailure(held, event, last ? '' : 'AND NOT EXISTS (SELECT FROM e)')}),
+			noted AS (${
+				last
+					? `INSERT INTO ${nameIn(schema, 'dead_letters')} (consumer, event_id, topic, user_id, data, created_at, error)
+				SELECT ${row}, e.user_id, e.data, e.created_at, ${literal(error)} FROM e`
+					: `INSERT INTO ${nameIn(schema, 'consumer_failures')} (name, event_id, topic, attempts, next_at, error)
+				SELECT ${row}, ${attempts}, clock_timestamp() + ${pauseAfter(attempts, patience)} * interval '1 millisecond', ${literal(error)} FROM e
+				ON CONFLICT (name, event_id) DO UPDATE SET topic = excluded.topic, attempts = excluded.attempts,
+					next_at = excluded.next_at, error = excluded.error`
+			})
+		SELECT EXISTS (SELECT FROM e) AS kept FROM one`
+	);
+	return noted!.kept ? last : null;
+}
+
+/**
+ * Sets a failed event aside that is no longer there. What the handler said of it goes with it: nobody knows any more whose
+ * event it was, so no call would find the text.
+ */
+export async function noteTrimmed<Tx extends Transaction>(
+	held: Held<Tx>,
+	claim: Claim,
+	error: string
+): Promise<void> {
 	await must(
 		held,
-		last
-			? `WITH one AS (SELECT 1 AS one WHERE ${stillIn(held)}),
-				gone AS (DELETE FROM ${nameIn(schema, 'consumer_failures')} USING one WHERE name = ${literal(name)} AND event_id = ${id})
-			INSERT INTO ${nameIn(schema, 'dead_letters')} (consumer, event_id, topic, user_id, data, created_at, error)
-			SELECT ${row}, e.user_id, coalesce(e.data, 'null'), coalesce(e.created_at, now()), ${literal(error)}
-			FROM one LEFT JOIN ${nameIn(schema, 'events')} AS e ON e.id = ${id} RETURNING 1`
-			: `INSERT INTO ${nameIn(schema, 'consumer_failures')} (name, event_id, topic, attempts, next_at, error)
-			SELECT ${row}, ${attempts}, clock_timestamp() + ${pauseAfter(attempts, patience)} * interval '1 millisecond', ${literal(error)}
-			WHERE ${stillIn(held)}
-			ON CONFLICT (name, event_id) DO UPDATE SET attempts = excluded.attempts, next_at = excluded.next_at, error = excluded.error
-			RETURNING 1`
+		`WITH one AS (SELECT 1 AS one WHERE ${stillIn(held)}),
+			gone AS (${deleteFailure(held, claim)})
+		INSERT INTO ${nameIn(held.schema, 'dead_letters')} (consumer, event_id, topic, data, created_at, error)
+		SELECT ${literal(held.name)}, ${claim.id}, ${literal(claim.topic)}, 'null', now(), ${literal(error)} FROM one RETURNING 1`
 	);
-	return last;
 }
+
+/** SQL: after the log was replaced, another event may have the id. */
+const isIt = ({ id, topic }: Pick<Event, 'id' | 'topic'>) =>
+	`id = ${id}::bigint AND topic = ${literal(topic)}`;
+
+/** SQL: deletes the failure of an event. */
+const deleteFailure = <Tx extends Transaction>(
+	{ schema, name }: Held<Tx>,
+	{ id }: Pick<Event, 'id'>,
+	condition = ''
+) =>
+	`DELETE FROM ${nameIn(schema, 'consumer_failures')} USING one WHERE name = ${literal(name)} AND event_id = ${id}::bigint ${condition}`;
 
 /** Notes in the transaction that a failed event was handled at last. */
 export async function noteSuccess<Tx extends Transaction>(
@@ -95,8 +127,13 @@ export async function noteSuccess<Tx extends Transaction>(
 }
 
 /** Runs a statement that returns rows if the transaction is still one. */
-async function must<Tx extends Transaction>({ tx }: Held<Tx>, statement: string): Promise<void> {
-	if ((await runIn(tx, statement)).length === 0) throw lostTransaction();
+async function must<Tx extends Transaction, Row>(
+	{ tx }: Held<Tx>,
+	statement: string
+): Promise<Row[]> {
+	const rows = await runIn(tx, statement);
+	if (rows.length === 0) throw lostTransaction();
+	return rows as Row[];
 }
 
 /**

@@ -80,6 +80,8 @@ export class OneConsumer<Tx extends Transaction> implements Consumer {
 	readonly #known = new Map<bigint, KnownFailure>();
 	/** Topic → horizon of the last gap that was told. */
 	readonly #told = new Map<string, bigint>();
+	/** Least position at the last look. */
+	#least = 0n;
 	/** So many events are handled one by one: a batch of so many has died, or its transaction was refused. */
 	#careful = 0;
 	#on: Queryable | null = null;
@@ -153,13 +155,19 @@ export class OneConsumer<Tx extends Transaction> implements Consumer {
 			await addTopics(on, this.name, topics, this.#start);
 			return 0;
 		}
+		const least = leastOf(rows);
+		// Positions go back only when the log was replaced, here or by another process: the ids are those of other events now.
+		if (least < this.#least) {
+			this.#known.clear();
+			this.#told.clear();
+		}
+		this.#least = least;
 		const beyond = rows.filter(({ position }) => position > given);
 		if (beyond.length > 0) {
 			for (const row of beyond) await this.#onGap(gapOf(this.#topics, row, []));
 			await beginAgain(on, this.name, beyond);
 			return 0;
 		}
-		const least = leastOf(rows);
 		this.#lag = Math.max(0, Number(head - least));
 		const due = dueInMs !== null && dueInMs <= 0 && (await this.#retry(on));
 		const state = least < head ? await this.#next(on, rows, head) : 'all';
@@ -242,7 +250,7 @@ export class OneConsumer<Tx extends Transaction> implements Consumer {
 			this.#debts.push(() => unclaim(on, name, claim));
 		};
 		try {
-			const event = await readConsumedEvent(on, this.#topics, claim.id, this.#size);
+			const event = await readConsumedEvent(on, this.#topics, claim, this.#size);
 			const end = await handleAgain(this.#job, claim, event);
 			if (!end) {
 				takeBack();

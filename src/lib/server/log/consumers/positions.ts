@@ -140,14 +140,21 @@ export async function touch(on: Queryable, name: string, seen: readonly Seen[]):
 	]);
 }
 
-/** Sets positions back to the beginning: the log that they belong to was replaced. */
+/**
+ * Sets positions back to the beginning: the log that they belong to was replaced. Its failures go with it: their ids are
+ * those of other events now, or will be, and every event of the log comes again anyway.
+ */
 export async function beginAgain(
 	on: Queryable,
 	name: string,
 	seen: readonly Seen[]
 ): Promise<void> {
 	await on.query(
-		`WITH ${MINE} UPDATE consumers AS c SET position = 0, moved_at = now() WHERE ${ALL_MINE}`,
+		`WITH ${MINE}, set_back AS (
+			UPDATE consumers AS c SET position = 0, moved_at = now() WHERE ${ALL_MINE} RETURNING c.topic
+		)
+		DELETE FROM consumer_failures AS f USING set_back AS own
+		WHERE f.name = $1 AND logline_consumes(own.topic, f.topic)`,
 		[name, topicsOf(seen), positionsOf(seen)]
 	);
 }

@@ -17,7 +17,7 @@ const BATCH = 1000;
 const OCTETS = 16 * 1_048_576;
 
 /** Rows of the log's other tables that are about the user, in this order: grants end before the events that tell of them. */
-const ABOUT = ['outbox', 'grants', 'read_markers', 'dead_letters'];
+const ABOUT = ['outbox', 'grants', 'read_markers'];
 
 /** SQL: deletes some rows of a table. */
 const deleteSome = (table: string, condition = 'user_id = $1') => `WITH gone AS (
@@ -40,7 +40,11 @@ const MOVE_HORIZONS = `WITH RECURSIVE own(topic) AS (
 	ON CONFLICT (topic, audience) DO UPDATE SET horizon = greatest(h.horizon, excluded.horizon)
 	RETURNING topic, horizon::text`;
 
-/** SQL: deletes the first events of a topic. `more`: there may be others. */
+/**
+ * SQL: deletes the first events of a topic, and what consumers have noted of them: the text of an error may name the user.
+ * A note that is locked is being tried: the consumer deletes it when it finds that the event is gone. `more`: there may be
+ * others.
+ */
 const DELETE_EVENTS = `WITH first AS MATERIALIZED (
 		SELECT id, sum(size::bigint) OVER (ORDER BY id) - size AS before FROM ${topicRange({
 			columns: 'id, size',
@@ -51,7 +55,11 @@ const DELETE_EVENTS = `WITH first AS MATERIALIZED (
 			limit: String(BATCH)
 		})} AS candidates
 	), gone AS (
-		DELETE FROM events WHERE id IN (SELECT id FROM first WHERE before < ${OCTETS}) RETURNING 1
+		DELETE FROM events WHERE id IN (SELECT id FROM first WHERE before < ${OCTETS}) RETURNING id
+	), failures AS (
+		DELETE FROM consumer_failures WHERE ctid = ANY(ARRAY(
+			SELECT ctid FROM consumer_failures WHERE event_id IN (SELECT id FROM gone) FOR UPDATE SKIP LOCKED
+		))
 	)
 	SELECT gone.count, first.count > gone.count OR first.count = ${BATCH} AS more
 	FROM (SELECT count(*)::int FROM first) AS first, (SELECT count(*)::int FROM gone) AS gone`;
@@ -92,6 +100,8 @@ export async function forgetUser(
 			}
 		}
 	}
+	// Behind the events: until they are gone, a consumer can set one aside.
+	await deleteAll(deleteSome('dead_letters'));
 	// An open row is the log's: it closes the row with the event that ends the grant.
 	await deleteAll(deleteSome('grant_history', 'user_id = $1 AND until_id IS NOT NULL'));
 	return deleted;

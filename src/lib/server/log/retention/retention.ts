@@ -20,7 +20,7 @@ const OWN = ['$subscribed', '$granted', '$revoked', '$ended'].map(
  * Trims every topic that is not kept for ever. One process at a time runs it, in bounded batches. The horizon moves first,
  * in its own statement, and then the events are deleted. So a reader that misses an event can always see the reason.
  *
- * @param connection used only by this job, because it holds a session lock while it works
+ * @param connection a session of its own, because it holds a session lock while it works; long statements of others may come between
  * @param signal stops the job between two batches
  * @param waitSeconds how long it waits for consumers that have not handled an event yet
  * @returns number of deleted events, without those of dropped partitions; null when another process runs the job
