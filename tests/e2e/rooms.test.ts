@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext, Page, Route } from 'playwright-core';
 import type { BuiltApp } from '../support/built-app.ts';
 import { until } from '../support/until.ts';
 import { signUp } from './account.ts';
@@ -68,6 +68,7 @@ class RoomsPage {
 		await this.page.getByRole('radio', { name: kind }).check();
 		await this.button('Make the room').click();
 		await this.page.getByRole('heading', { name }).waitFor();
+		await this.button('Make the room').waitFor({ state: 'hidden' });
 	}
 
 	async invite(username: string): Promise<void> {
@@ -282,4 +283,55 @@ it('what stays unread is mailed, and the list of rooms says so until it is read 
 	const mails = await stage.sql`select data from events where topic = 'room-mail'`;
 	expect(mails).toMatchObject([{ data: { room: 'Plans', from: 'ann', unread: 1 } }]);
 	expect([...ann.complaints, ...bob.complaints, ...phone.complaints]).toEqual([]);
+});
+
+it('whoever goes to another room while a message is on its way stays there, and no text is lost', async () => {
+	const app = await stage.start();
+	const ann = await RoomsPage.join(app, 'ann');
+	await ann.make('One', 'Open');
+	await ann.make('Two', 'Open');
+	const heading = (name: string) => ann.page.getByRole('heading', { name, exact: true }).waitFor();
+	let pass = () => {};
+	/** Holds what is sent, until it is let on its way. */
+	const hold = async (then: (route: Route) => Promise<void>) => {
+		await ann.page.unroute(/\/say/);
+		const held = new Promise<void>((resolve) => (pass = resolve));
+		await ann.page.route(/\/say/, (route) => held.then(() => then(route)));
+	};
+
+	await hold((route) => route.continue());
+	await ann.say('Slow');
+	await ann.open('One');
+	await heading('One');
+	const answered = ann.page.waitForResponse(/\/say/);
+	await ann.message().fill('Half a sent');
+	pass();
+	await (await answered).finished();
+	await ann.page.evaluate(
+		() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
+	);
+	await heading('One');
+	await ann.open('Two');
+	await ann.shows('ann made this room', 'Slow');
+	await ann.open('One');
+	expect(await ann.message().inputValue(), 'what was not sent yet').toBe('Half a sent');
+
+	await hold((route) => route.abort('internetdisconnected'));
+	await ann.message().fill('In vain');
+	await ann.button('Send').click();
+	await ann.open('Two');
+	await heading('Two');
+	pass();
+	await ann.rooms().filter({ hasText: 'not sent' }).waitFor();
+	await heading('Two');
+	expect(await ann.message().inputValue()).toBe('');
+	await ann.open('One');
+	await ann.page.getByText('The server cannot be reached. Try again.').waitFor();
+	expect(await ann.message().inputValue()).toBe('In vain');
+	await ann.page.unroute(/\/say/);
+	await ann.button('Send').click();
+	await ann.shows('ann made this room', 'In vain');
+	expect(await ann.message().inputValue()).toBe('');
+	await ann.page.getByText('cannot be reached').waitFor({ state: 'detached' });
+	expect(await ann.rooms().filter({ hasText: 'not sent' }).count()).toBe(0);
 });
