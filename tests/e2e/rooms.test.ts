@@ -335,3 +335,54 @@ it('whoever goes to another room while a message is on its way stays there, and 
 	await ann.page.getByText('cannot be reached').waitFor({ state: 'detached' });
 	expect(await ann.rooms().filter({ hasText: 'not sent' }).count()).toBe(0);
 });
+
+it('an invitation moves nobody who writes, new lines scroll no page, and what nobody sees stays unread', async () => {
+	const app = await stage.start();
+	const ann = await RoomsPage.join(app, 'ann');
+	const bob = await RoomsPage.join(app, 'bob', { viewport: { width: 360, height: 640 } });
+	await bob.make('Own', 'Open');
+	await bob.page.goto(`${app.url}/examples/rooms`);
+	await bob.live();
+	await bob.message().pressSequentially('Half a sent');
+	await ann.make('Plans', 'Open');
+	await ann.invite('bob');
+	const plans = bob.rooms().filter({ hasText: 'Plans' });
+	await plans.waitFor();
+	await ann.say('One');
+	await plans.filter({ hasText: '1 unread' }).waitFor();
+	expect(await bob.message().inputValue()).toBe('Half a sent');
+	expect(await bob.message().evaluate((field) => field === document.activeElement)).toBe(true);
+
+	// A second page, opened behind this one.
+	const behind = new RoomsPage(await bob.page.context().newPage());
+	const read: string[] = [];
+	behind.page.on('request', (request) => {
+		if (new URL(request.url()).pathname === '/api/read') read.push(request.url());
+	});
+	await behind.page.addInitScript(() => {
+		let state: DocumentVisibilityState = 'hidden';
+		Object.defineProperty(document, 'visibilityState', { get: () => state });
+		document.addEventListener('be-seen', () => {
+			state = 'visible';
+			document.dispatchEvent(new Event('visibilitychange'));
+		});
+	});
+	await behind.page.goto(new URL((await plans.getAttribute('href'))!, bob.page.url()).href);
+	await behind.live();
+	await ann.say('Two');
+	await behind.shows('ann made this room', 'bob joined', 'One', 'Two');
+	await plans.filter({ hasText: '2 unread' }).waitFor();
+	expect(read).toEqual([]);
+	await behind.page.evaluate(() => document.dispatchEvent(new Event('be-seen')));
+	await plans.filter({ hasText: 'unread' }).waitFor({ state: 'detached' });
+
+	await plans.click();
+	await bob.shows('ann made this room', 'bob joined', 'One', 'Two');
+	await bob.page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+	const top = await bob.page.evaluate(() => scrollY);
+	expect(top).toBeGreaterThan(0);
+	await ann.say('Three');
+	await bob.shows('ann made this room', 'bob joined', 'One', 'Two', 'Three');
+	expect(await bob.page.evaluate(() => scrollY), 'the page stays where it is').toBe(top);
+	expect([...ann.complaints, ...bob.complaints, ...behind.complaints]).toEqual([]);
+});
