@@ -45,7 +45,9 @@ it('without JavaScript a user changes the password, ends sessions and deletes th
 	const live = new StreamClient(`${app.url}/api/events?topics=logs`, { cookie: elsewhere });
 	await live.caughtUp();
 
-	await page.reload();
+	await page.goto(`${app.url}/account?done=constructor`);
+	expect(await page.getByRole('status').count(), 'nothing of the kind was done').toBe(0);
+	await page.goto(`${app.url}/account`);
 	const list = page.getByRole('region', { name: 'Where you are signed in' });
 	expect(await list.getByRole('listitem').count()).toBe(2);
 	expect(await list.getByRole('listitem').first().textContent()).toContain('This one');

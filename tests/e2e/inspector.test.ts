@@ -1,4 +1,6 @@
 import { expect, it } from 'vitest';
+import type { Request } from 'playwright-core';
+import { until } from '../support/until.ts';
 import { Stage } from './stage.ts';
 
 const stage = Stage.forEachTest();
@@ -36,6 +38,14 @@ it('the inspector is loaded when it is opened, by a button or a key, and shows w
 	await inspector.getByRole('button', { name: 'Connect' }).click();
 	await frames.filter({ hasText: 'while it was cut' }).waitFor();
 
+	// A cut for a time ends when the drawer is closed, and so does the drawer itself.
+	await inspector.getByRole('button', { name: 'Cut for 5 s' }).click();
+	await inspector.getByText('Disconnected', { exact: true }).waitFor();
+	await page.keyboard.press('Escape');
+	await inspector.waitFor({ state: 'detached' });
+	await reader.live();
+	await page.keyboard.press('Alt+KeyI');
+
 	await app.kill9();
 	await inspector.getByText(/next attempt in \d+ s/).waitFor();
 	await page.keyboard.press('Escape');
@@ -47,4 +57,22 @@ it('the inspector is loaded when it is opened, by a button or a key, and shows w
 	expect(
 		await page.evaluate(() => document.documentElement.scrollWidth - innerWidth)
 	).toBeLessThanOrEqual(0);
+});
+
+it('a page that goes with an inspector that cuts it leaves no stream open', async () => {
+	const app = await stage.start();
+	const reader = await stage.openPage();
+	const { page } = reader;
+	await reader.signUp(app.url, 'ada');
+	const open = new Set<Request>();
+	page.on('request', (request) => {
+		if (/\/api\/events.*topics=prompt/.test(request.url())) open.add(request);
+	});
+	page.on('requestfailed', (request) => open.delete(request));
+	await page.keyboard.press('Alt+KeyI');
+	await page.getByRole('button', { name: 'Cut for 5 s' }).click();
+	await page.getByRole('link', { name: 'Rooms' }).click();
+	await page.getByText('No rooms yet').waitFor();
+	await page.getByRole('status').filter({ hasText: 'Live' }).waitFor();
+	await until(() => open.size === 0, { what: 'the stream of the story is closed' });
 });

@@ -1,5 +1,5 @@
 import { expect, it } from 'vitest';
-import type { BrowserContext, Page } from 'playwright-core';
+import type { BrowserContext, Page, Route } from 'playwright-core';
 import type { BuiltApp } from '../support/built-app.ts';
 import { until } from '../support/until.ts';
 import { signUp } from './account.ts';
@@ -68,6 +68,7 @@ class RoomsPage {
 		await this.page.getByRole('radio', { name: kind }).check();
 		await this.button('Make the room').click();
 		await this.page.getByRole('heading', { name }).waitFor();
+		await this.button('Make the room').waitFor({ state: 'hidden' });
 	}
 
 	async invite(username: string): Promise<void> {
@@ -282,4 +283,106 @@ it('what stays unread is mailed, and the list of rooms says so until it is read 
 	const mails = await stage.sql`select data from events where topic = 'room-mail'`;
 	expect(mails).toMatchObject([{ data: { room: 'Plans', from: 'ann', unread: 1 } }]);
 	expect([...ann.complaints, ...bob.complaints, ...phone.complaints]).toEqual([]);
+});
+
+it('whoever goes to another room while a message is on its way stays there, and no text is lost', async () => {
+	const app = await stage.start();
+	const ann = await RoomsPage.join(app, 'ann');
+	await ann.make('One', 'Open');
+	await ann.make('Two', 'Open');
+	const heading = (name: string) => ann.page.getByRole('heading', { name, exact: true }).waitFor();
+	let pass = () => {};
+	/** Holds what is sent, until it is let on its way. */
+	const hold = async (then: (route: Route) => Promise<void>) => {
+		await ann.page.unroute(/\/say/);
+		const held = new Promise<void>((resolve) => (pass = resolve));
+		await ann.page.route(/\/say/, (route) => held.then(() => then(route)));
+	};
+
+	await hold((route) => route.continue());
+	await ann.say('Slow');
+	await ann.open('One');
+	await heading('One');
+	const answered = ann.page.waitForResponse(/\/say/);
+	await ann.message().fill('Half a sent');
+	pass();
+	await (await answered).finished();
+	await ann.page.evaluate(
+		() => new Promise((resolve) => requestAnimationFrame(() => requestAnimationFrame(resolve)))
+	);
+	await heading('One');
+	await ann.open('Two');
+	await ann.shows('ann made this room', 'Slow');
+	await ann.open('One');
+	expect(await ann.message().inputValue(), 'what was not sent yet').toBe('Half a sent');
+
+	await hold((route) => route.abort('internetdisconnected'));
+	await ann.message().fill('In vain');
+	await ann.button('Send').click();
+	await ann.open('Two');
+	await heading('Two');
+	pass();
+	await ann.rooms().filter({ hasText: 'not sent' }).waitFor();
+	await heading('Two');
+	expect(await ann.message().inputValue()).toBe('');
+	await ann.open('One');
+	await ann.page.getByText('The server cannot be reached. Try again.').waitFor();
+	expect(await ann.message().inputValue()).toBe('In vain');
+	await ann.page.unroute(/\/say/);
+	await ann.button('Send').click();
+	await ann.shows('ann made this room', 'In vain');
+	expect(await ann.message().inputValue()).toBe('');
+	await ann.page.getByText('cannot be reached').waitFor({ state: 'detached' });
+	expect(await ann.rooms().filter({ hasText: 'not sent' }).count()).toBe(0);
+});
+
+it('an invitation moves nobody who writes, new lines scroll no page, and what nobody sees stays unread', async () => {
+	const app = await stage.start();
+	const ann = await RoomsPage.join(app, 'ann');
+	const bob = await RoomsPage.join(app, 'bob', { viewport: { width: 360, height: 640 } });
+	await bob.make('Own', 'Open');
+	await bob.page.goto(`${app.url}/examples/rooms`);
+	await bob.live();
+	await bob.message().pressSequentially('Half a sent');
+	await ann.make('Plans', 'Open');
+	await ann.invite('bob');
+	const plans = bob.rooms().filter({ hasText: 'Plans' });
+	await plans.waitFor();
+	await ann.say('One');
+	await plans.filter({ hasText: '1 unread' }).waitFor();
+	expect(await bob.message().inputValue()).toBe('Half a sent');
+	expect(await bob.message().evaluate((field) => field === document.activeElement)).toBe(true);
+
+	// A second page, opened behind this one.
+	const behind = new RoomsPage(await bob.page.context().newPage());
+	const read: string[] = [];
+	behind.page.on('request', (request) => {
+		if (new URL(request.url()).pathname === '/api/read') read.push(request.url());
+	});
+	await behind.page.addInitScript(() => {
+		let state: DocumentVisibilityState = 'hidden';
+		Object.defineProperty(document, 'visibilityState', { get: () => state });
+		document.addEventListener('be-seen', () => {
+			state = 'visible';
+			document.dispatchEvent(new Event('visibilitychange'));
+		});
+	});
+	await behind.page.goto(new URL((await plans.getAttribute('href'))!, bob.page.url()).href);
+	await behind.live();
+	await ann.say('Two');
+	await behind.shows('ann made this room', 'bob joined', 'One', 'Two');
+	await plans.filter({ hasText: '2 unread' }).waitFor();
+	expect(read).toEqual([]);
+	await behind.page.evaluate(() => document.dispatchEvent(new Event('be-seen')));
+	await plans.filter({ hasText: 'unread' }).waitFor({ state: 'detached' });
+
+	await plans.click();
+	await bob.shows('ann made this room', 'bob joined', 'One', 'Two');
+	await bob.page.evaluate(() => scrollTo(0, document.body.scrollHeight));
+	const top = await bob.page.evaluate(() => scrollY);
+	expect(top).toBeGreaterThan(0);
+	await ann.say('Three');
+	await bob.shows('ann made this room', 'bob joined', 'One', 'Two', 'Three');
+	expect(await bob.page.evaluate(() => scrollY), 'the page stays where it is').toBe(top);
+	expect([...ann.complaints, ...bob.complaints, ...behind.complaints]).toEqual([]);
 });

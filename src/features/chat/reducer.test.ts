@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { oddPayloads } from '../../../tests/support/odd-payloads.ts';
 import { initialChat, reduceChat, type ChatEvent } from './reducer.ts';
 
 const message = (id: string, text: string, isMe?: boolean): ChatEvent => ({
@@ -100,3 +101,22 @@ test('a history of thousands of lines is folded in a moment', () => {
 	expect(fold(long).messages).toHaveLength(5000);
 	expect(performance.now() - started).toBeLessThan(1000);
 });
+
+test.each(['message', 'prompt', 'end', 'reset'].flatMap(withOddPayloads))(
+	'an odd row breaks nothing, and what is drawn is text: %s, where %s',
+	(topic, _, data) => {
+		const state = fold([...history, { topic, data } as ChatEvent, message('9', 'after', true)]);
+		for (const { id, sender, text } of state.messages) {
+			expect([typeof id, typeof sender, typeof text]).toEqual(['string', 'string', 'string']);
+		}
+		expect(state.messages.at(-1)).toMatchObject({ text: 'after' });
+		const asked = fold([{ topic, data } as ChatEvent]).expectedPrompt;
+		expect(asked === null || typeof asked === 'string').toBe(true);
+	}
+);
+
+function withOddPayloads(topic: string): [string, string, object][] {
+	const line = { id: '1', sender: 'Odile', text: 'Hello.', isMe: false };
+	const good = topic === 'reset' ? { id: '1', undo: true, left: { step: 1, waits: true } } : line;
+	return oddPayloads(good).map(([name, data]) => [topic, name, data]);
+}

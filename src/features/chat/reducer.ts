@@ -3,6 +3,7 @@
  * continue after any event.
  */
 import type { SSETopicsMap } from 'logline';
+import { textsOf } from '$src/ui/text-of.ts';
 
 export type ChatTopic = 'message' | 'prompt' | 'end' | 'reset';
 
@@ -41,15 +42,18 @@ export function reduceChat(state: ChatState, event: ChatEvent): ChatState {
 		case 'message':
 			return {
 				...state,
-				messages: [...state.messages, event.data],
+				messages: [...state.messages, toLine(event.data)],
 				expectedPrompt: event.data.isMe ? null : state.expectedPrompt
 			};
 		case 'prompt':
-			return { ...state, expectedPrompt: event.data.text };
+			// What is no text cannot be said.
+			return typeof event.data.text === 'string'
+				? { ...state, expectedPrompt: event.data.text }
+				: state;
 		case 'end':
 			return {
 				...state,
-				messages: [...state.messages, event.data],
+				messages: [...state.messages, toLine(event.data)],
 				expectedPrompt: null,
 				ended: true
 			};
@@ -58,6 +62,14 @@ export function reduceChat(state: ChatState, event: ChatEvent): ChatState {
 				? (state.before ?? state)
 				: { ...initialChat, before: withoutBefore(state) };
 	}
+}
+
+/** Returns a line as it is shown: all of it is text, whatever was published. */
+function toLine(data: ChatMessage): ChatMessage {
+	const { id, sender, text, isMe } = data;
+	// The page knows a line by its object, so one that is as it should be stays the same.
+	if ([id, sender, text].every((value) => typeof value === 'string')) return data;
+	return { ...textsOf(data, 'id', 'sender', 'text'), isMe: Boolean(isMe) };
 }
 
 /** Only the last reset can be taken back, so one earlier chat is enough. */

@@ -1,4 +1,7 @@
+import { render } from 'svelte/server';
 import { expect, test } from 'vitest';
+import { oddPayloads } from '../../../tests/support/odd-payloads.ts';
+import LogsPanel from './logs-panel.svelte';
 import {
 	initialLogs,
 	MAX_LOGS,
@@ -59,3 +62,21 @@ test('every sample is a payload that the topic accepts, and no two are the same'
 	expect(new Set(payloads.map(({ message }) => message)).size).toBe(SAMPLES.length);
 	expect(new Set(payloads.map(({ id }) => id)).size).toBe(SAMPLES.length);
 });
+
+const OLDER = { more: false, loading: false, full: false, problem: null, atNewest: true };
+
+test.each(oddPayloads(entry(1)))(
+	'an odd row breaks no page, and what is drawn is text: %s',
+	(_, data) => {
+		const odd = { id: '900', topic: 'logs', data } as LogEntryEvent;
+		const logs = [history[0]!, odd, history[1]!].reduce(reduce, initialLogs);
+		for (const value of logs.flatMap((line) => Object.values(line)))
+			expect(value).toBeTypeOf('string');
+		const props = { logs, older: { ...OLDER, load: async () => {}, retry: async () => {} } };
+		const more = { seenFrom: -1, marked: new Set(), active: true, trimmed: false };
+		const { body } = render(LogsPanel, { props: { ...props, ...more, ontoggle: () => {} } });
+		expect(body).toContain('number 0');
+		expect(body).toContain('number 1');
+		expect(body).not.toMatch(/native code|undefined|\[object/);
+	}
+);

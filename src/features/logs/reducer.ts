@@ -1,4 +1,5 @@
 import type { SSETopicsMap } from 'logline';
+import { textsOf } from '$src/ui/text-of.ts';
 
 export type LogEntry = SSETopicsMap['logs'];
 
@@ -27,8 +28,14 @@ export const initialLogs: LogsState = Object.freeze([]);
  * @param most how many lines it keeps
  * @returns a new state
  */
-export const reduceLogs = (
-	state: LogsState,
-	{ id, data }: LogEntryEvent,
-	most: number
-): LogsState => [{ ...data, eventID: id }, ...state.slice(0, most - 1)];
+export const reduceLogs = (state: LogsState, event: LogEntryEvent, most: number): LogsState => [
+	toLine(event),
+	...state.slice(0, most - 1)
+];
+
+/** Returns a log line as it is shown: all of it is text, whatever was published. */
+export function toLine({ id, data }: { id: string; data: unknown }): LogLine {
+	const { level, ...texts } = textsOf(data, 'id', 'level', 'source', 'message', 'timestamp');
+	// The level may still be one that nobody knows.
+	return { ...texts, level: level as LogEntry['level'], eventID: id };
+}

@@ -1,4 +1,7 @@
+import { render } from 'svelte/server';
 import { expect, test } from 'vitest';
+import { oddPayloads } from '../../../tests/support/odd-payloads.ts';
+import NotificationsPanel from './notifications-panel.svelte';
 import {
 	countText,
 	emptyInbox,
@@ -97,4 +100,39 @@ test('every sample is a payload that the topic accepts, and no two are the same'
 	}
 	expect(new Set(payloads.map(({ message }) => message)).size).toBe(SAMPLES.length);
 	expect(new Set(payloads.map(({ id }) => id)).size).toBe(SAMPLES.length);
+});
+
+const OLDER = { more: false, loading: false, full: false, problem: null, atNewest: true };
+
+test.each(oddPayloads(notification(1).data))(
+	'an odd row breaks no page, and what is drawn is text: %s',
+	(_, data) => {
+		const odd = { id: '2', topic: 'notifications', data } as InboxEvent;
+		const state = fold([notification(1), odd, notification(3)]);
+		expect(ids(state)).toEqual([3, 2, 1]);
+		for (const value of shownOf(state).flatMap((entry) => Object.values(entry))) {
+			expect(value).toBeTypeOf('string');
+		}
+		const nothing = async () => {};
+		const inbox = {
+			shown: shownOf(state),
+			unread: 3,
+			hasCleared: false,
+			older: { ...OLDER, load: nothing, retry: nothing },
+			isUnread: () => true,
+			markAllRead: nothing,
+			clear: nothing,
+			showCleared: nothing
+		};
+		const more = { seenFrom: -1, marked: new Set(), active: true, trimmed: false };
+		const { body } = render(NotificationsPanel, { props: { inbox, ...more, ontoggle: () => {} } });
+		expect(body).toContain('number 1');
+		expect(body).toContain('number 3');
+		expect(body).not.toMatch(/native code|undefined|\[object/);
+	}
+);
+
+test.each(oddPayloads({ clearedUpTo: '1' }))('an odd row clears nothing: %s', (_, data) => {
+	const odd = { id: '2', topic: 'inbox', data } as InboxEvent;
+	expect(ids(fold([notification(1), odd]))).toEqual([1]);
 });

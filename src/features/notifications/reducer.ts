@@ -3,6 +3,7 @@
  * of it: a read marker says it, as a position in the log.
  */
 import { compareIds, type SSETopicsMap } from 'logline';
+import { textsOf } from '$src/ui/text-of.ts';
 
 export type Notification = SSETopicsMap['notifications'];
 
@@ -48,8 +49,15 @@ export function reduceInbox(state: InboxState, event: InboxEvent, most: number):
 		// Any SQL client may publish, so it may be anything.
 		return isID(clearedUpTo) ? { ...state, clearedUpTo } : state;
 	}
-	const entry = { ...event.data, eventID: event.id };
+	const entry = toEntry(event);
 	return { ...state, entries: [entry, ...state.entries.slice(0, most - 1)] };
+}
+
+/** Returns a notification as it is shown: all of it is text, whatever was published. */
+export function toEntry({ id, data }: { id: string; data: unknown }): InboxEntry {
+	const { type, ...texts } = textsOf(data, 'id', 'type', 'message', 'timestamp');
+	// The type may still be one that nobody knows.
+	return { ...texts, type: type as Notification['type'], eventID: id };
 }
 
 /** Returns the inbox with older entries. */

@@ -1,4 +1,6 @@
+import { render } from 'svelte/server';
 import { expect, test } from 'vitest';
+import { oddPayloads } from '../../../tests/support/odd-payloads.ts';
 import {
 	dropRoom,
 	emptyRoom,
@@ -14,6 +16,8 @@ import {
 	type Mail,
 	type RoomEvent
 } from './reducer.ts';
+import { Drafts } from './drafts.ts';
+import RoomPanel from './room-panel.svelte';
 import { topics } from './topics.ts';
 
 const ann = { id: 'a', name: 'ann' };
@@ -156,4 +160,51 @@ test('a mail is a payload that its topic accepts, and what is none changes nothi
 	for (const data of [null, 7, {}, { scope: 'rooms/plans' }]) {
 		expect(reduceMails(mails, data as unknown as Mail)).toBe(mails);
 	}
+});
+
+const ODD_ROWS = [says(PLANS, 'hello'), members(PLANS, 'joined', 'ann')].flatMap(({ data }) =>
+	oddPayloads({ ...data, members: ['ann'] })
+);
+
+test.each(ODD_ROWS)(
+	'an odd row breaks no room, in no browser and not on the server: %s',
+	(_, data) => {
+		const odd = { id: String(nextID++), topic: PLANS, data } as RoomEvent;
+		const events = [says(PLANS, 'before'), odd, says(PLANS, 'after')];
+		const shown = events.filter((one) => isPayload(one.data));
+		const [room] = shown.reduce(reduceRooms, noRooms).rooms;
+		for (const name of room!.members) expect(name).toBeTypeOf('string');
+		for (const { id, type, text, timestamp, user } of room!.lines) {
+			for (const value of [id, type, text, timestamp, user.id, user.name]) {
+				expect(value).toBeTypeOf('string');
+			}
+		}
+		const props = {
+			room: room!,
+			userID: 'a',
+			here: [],
+			typing: [],
+			failure: null,
+			drafts: new Drafts('a')
+		};
+		const { body } = render(RoomPanel, { props });
+		expect(body).toContain('before');
+		expect(body).toContain('after');
+		expect(body).not.toMatch(/native code|undefined|\[object/);
+	}
+);
+
+test('of who the members are, only a list of names says something', () => {
+	const start = [members(PLANS, 'created', 'ann', 'bob')].reduce(reduceRooms, noRooms);
+	for (const odd of [null, 'x', 7, {}, ['ann', 7], [['ann']]]) {
+		const data = { type: 'joined', members: odd } as unknown as RoomEvent['data'];
+		expect(reduceRooms(start, event(PLANS, data)).rooms[0]!.members).toEqual(['ann', 'bob']);
+	}
+});
+
+test.each(oddPayloads(mailOf('rooms/plans', '7')))('an odd mail breaks no list: %s', (_, mail) => {
+	const mails = reduceMails({}, mail as Mail);
+	const [, plans] = whole.rooms;
+	const found = mailAbout(mails, plans!);
+	if (found) expect([typeof found.unread, typeof found.first]).toEqual(['number', 'string']);
 });

@@ -3,6 +3,7 @@
  * browser can continue after any event.
  */
 import { compareIds, type SSETopicsMap } from 'logline';
+import { textOf, textsOf } from '$src/ui/text-of.ts';
 
 export type RoomKind = 'rooms' | 'vaults';
 
@@ -98,18 +99,31 @@ export function isPayload(data: unknown): data is Payload {
 export function reduceRooms(state: RoomsState, { id, topic, data }: RoomEvent): RoomsState {
 	const scope = scopeOf(topic);
 	const known = state.rooms.find((room) => room.scope === scope);
-	const text = data.type === 'message' ? data.text : '';
-	const line: Line = { id, type: data.type, user: data.user, text, timestamp: data.timestamp };
+	const line: Line = {
+		id,
+		// It may be one that nobody knows.
+		type: textOf(data.type) as Line['type'],
+		user: textsOf(data.user, 'id', 'name'),
+		text: data.type === 'message' ? textOf(data.text) : '',
+		timestamp: textOf(data.timestamp)
+	};
 	const room: Room = {
 		scope,
 		name: data.room,
-		members: 'members' in data ? data.members : (known?.members ?? []),
+		members: membersIn(data) ?? known?.members ?? [],
 		lines: [...(known?.lines ?? []).slice(1 - MAX_LINES), line]
 	};
 	return {
 		gone: known ? state.gone : null,
 		rooms: known ? state.rooms.map((old) => (old === known ? room : old)) : [room, ...state.rooms]
 	};
+}
+
+/** @returns null when the event does not say who the members are */
+function membersIn(data: object): readonly string[] | null {
+	const members: unknown = 'members' in data ? data.members : null;
+	const isList = Array.isArray(members) && members.every((name) => typeof name === 'string');
+	return isList ? members : null;
 }
 
 /** Returns the rooms after the viewer has lost one: everything that the page has of it goes. */
@@ -121,9 +135,9 @@ export function dropRoom(state: RoomsState, topic: string): RoomsState {
 
 /** Returns the mails after one more. Any SQL client may publish: what cannot be shown changes nothing. */
 export function reduceMails(mails: Mails, mail: Mail): Mails {
-	const { scope, first, timestamp } = (mail ?? {}) as Partial<Record<keyof Mail, unknown>>;
+	const { scope, first, timestamp, unread } = (mail ?? {}) as Partial<Record<keyof Mail, unknown>>;
 	const isMail = [scope, first, timestamp].every((value) => typeof value === 'string');
-	return isMail ? { ...mails, [mail.scope]: mail } : mails;
+	return isMail && typeof unread === 'number' ? { ...mails, [mail.scope]: mail } : mails;
 }
 
 /**

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { DrivenEventSource } from '../../../tests/client/driven-event-source.ts';
-import { conditionOf, LIFE, type Condition, type LinkState } from './life.ts';
+import { AT_FIRST, conditionOf, LIFE, type Condition, type LinkState } from './life.ts';
 import { Link } from './link.ts';
 import { StreamRefused } from './refusal.ts';
 
@@ -63,7 +63,7 @@ beforeEach(() => {
 	vi.spyOn(Math, 'random').mockReturnValue(0.999);
 	DrivenEventSource.all = [];
 	asked = 0;
-	state = { status: 'idle', error: null, retryAt: null, suspect: false, condition: null };
+	state = { ...AT_FIRST };
 	link = new Link(
 		{
 			target: () => ({
@@ -165,6 +165,37 @@ it('a page tells that its device is offline for as long as it is, whatever break
 	link.meet('online');
 	DrivenEventSource.last.open();
 	expect([state.status, state.condition]).toEqual(['connected', null]);
+});
+
+it.each<[Condition, () => void]>([
+	['quiet', () => vi.advanceTimersByTime(20_000)],
+	[
+		'asleep',
+		() => {
+			vi.setSystemTime(Date.now() + 60_000);
+			vi.advanceTimersByTime(20_000);
+		}
+	],
+	['offline', () => link.meet('offline')]
+])('a page whose stream lacks a topic tells so again once it is not "%s" any more', (met, pass) => {
+	bring('connected');
+	link.listen('keep-alive');
+	link.meet('denied');
+	pass();
+	expect([state.status, state.condition]).toEqual(['connected', met]);
+	DrivenEventSource.last.emit('keep-alive', '', {});
+	expect([state.status, state.condition, state.suspect]).toEqual(['connected', 'denied', false]);
+
+	// The next connection may carry the topic.
+	DrivenEventSource.last.fail();
+	expect(state.condition).not.toBe('denied');
+	vi.advanceTimersByTime(30_000);
+	DrivenEventSource.last.open();
+	link.listen('keep-alive');
+	expect([state.status, state.condition]).toEqual(['connected', null]);
+	link.meet('offline');
+	DrivenEventSource.last.emit('keep-alive', '', {});
+	expect(state.condition).toBe(null);
 });
 
 it.each([

@@ -14,6 +14,15 @@ export interface LinkState {
 	condition: Condition | null;
 }
 
+/** The state of a link that was not opened yet. */
+export const AT_FIRST: Readonly<LinkState> = {
+	status: 'idle',
+	error: null,
+	retryAt: null,
+	suspect: false,
+	condition: null
+};
+
 /** What can happen to the stream of a page. */
 export type Condition =
 	// The page.

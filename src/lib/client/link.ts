@@ -1,5 +1,5 @@
 import { backoffDelay, MAX_WAIT, MAX_WAIT_UNSEEN } from './backoff.ts';
-import { conditionOf, LIFE, type Condition, type LinkState, type Step } from './life.ts';
+import { AT_FIRST, conditionOf, LIFE, type Condition, type LinkState, type Step } from './life.ts';
 import { Source, type EventSourceConstructor } from './source.ts';
 import { askWhyRefused, StreamRefused } from './refusal.ts';
 import { isSeen, listenForWake } from './wake.ts';
@@ -46,13 +46,9 @@ export class Link {
 	#connection: Source | null = null;
 	#retry: ReturnType<typeof setTimeout> | undefined;
 	#failures = 0;
-	#state: LinkState = {
-		status: 'idle',
-		error: null,
-		retryAt: null,
-		suspect: false,
-		condition: null
-	};
+	#state: LinkState = { ...AT_FIRST };
+	/** What the connection does without for as long as it lasts, whatever passes meanwhile. */
+	#lack: Condition | null = null;
 	/** Aborts the request that asks why the last attempt was refused. */
 	#asking: AbortController | null = null;
 	#offline = false;
@@ -97,7 +93,7 @@ export class Link {
 			this.#release();
 			this.#tell({ status: 'connecting', error: null, condition });
 		},
-		note: (_, condition) => this.#tell({ condition }),
+		note: (_, condition) => this.#tell({ condition: (this.#lack = condition) }),
 		close: (error, condition) => this.#end({ status: 'error', error, condition })
 	};
 
@@ -113,7 +109,7 @@ export class Link {
 			keepAliveTimeout,
 			(doubt) => {
 				if (doubt) this.meet(doubt);
-				else this.#tell({ suspect: false, condition: null });
+				else this.#tell({ suspect: false, condition: this.#lack });
 			}
 		);
 	}
@@ -207,7 +203,7 @@ export class Link {
 	/** Something came over the connection, so the network is there. */
 	#heard(): void {
 		this.#watchdog.heard();
-		if (this.#state.condition === 'offline') this.#tell({ condition: null });
+		if (this.#state.condition === 'offline') this.#tell({ condition: this.#lack });
 	}
 
 	/** Listens also to events of this name, until the connection ends. */
@@ -222,6 +218,7 @@ export class Link {
 
 	/** Drops the connection, or the wait for the next one. */
 	#release(): void {
+		this.#lack = null;
 		this.#endWait();
 		this.#asking?.abort();
 		this.#asking = null;

@@ -1,6 +1,7 @@
 import { afterEach, describe, expect, it } from 'vitest';
 import { AnsweringServer } from '../../../tests/client/answering-server.ts';
 import { DrivenEventSource } from '../../../tests/client/driven-event-source.ts';
+import { oddPayloads } from '../../../tests/support/odd-payloads.ts';
 import { EventsContext, type EventsData } from './events.context.svelte.ts';
 import type { Notice } from './notice.ts';
 
@@ -99,6 +100,17 @@ describe('the page of a reader who comes back', () => {
 		expect(events.inbox.shown).toEqual([]);
 		expect(logTexts(events)).toEqual(['fine']);
 	});
+
+	it.each(oddPayloads({ ...entry('odd'), type: 'info' }))(
+		'is told of a notification in passing only with text: %s',
+		(_, data) => {
+			const { source, notices } = start();
+			source().open().emit('notifications', 1, data);
+			source().emit('notifications', 2, { ...entry('fine'), type: 'info' });
+			for (const { text } of notices) expect(text).toMatch(/^\S+$/);
+			expect(notices.at(-1)).toMatchObject({ tone: 'news', text: 'fine' });
+		}
+	);
 });
 
 describe('turning a topic off and on', () => {

@@ -118,7 +118,7 @@ export class EventsContext {
 			fetch: ask
 		});
 		for (const event of data.events) {
-			if (!(event.topic in VIEW_OF)) continue;
+			if (!Object.hasOwn(VIEW_OF, event.topic)) continue;
 			const value = event.json === undefined ? event.data : (JSON.parse(event.json) as unknown);
 			this.proof.rendered(event.topic, event.id, value);
 			this.#fold(event.topic as DemoTopic, event.id, value);
@@ -151,7 +151,7 @@ export class EventsContext {
 				environment.inspect?.(step);
 			},
 			onGap: (gap) => {
-				if (!(gap.topic in VIEW_OF)) return;
+				if (!Object.hasOwn(VIEW_OF, gap.topic)) return;
 				const view = VIEW_OF[gap.topic as DemoTopic];
 				if (gap.lost !== undefined) {
 					// The page shows events that the log has lost, and the story may tell some of them again.
@@ -259,7 +259,7 @@ export class EventsContext {
 			case 'inbox':
 				this.inbox.fold(event satisfies InboxEvent);
 				if (isLive && event.topic === 'notifications' && !this.#refilling.has('notifications')) {
-					this.inbox.tell({ ...event.data, eventID: id });
+					this.inbox.tell(id);
 				}
 				break;
 			case 'logs':

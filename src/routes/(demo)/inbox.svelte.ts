@@ -8,11 +8,11 @@ import {
 	NOTHING,
 	reduceInbox,
 	shownOf,
+	toEntry,
 	unreadOf,
 	type InboxEntry,
 	type InboxEvent,
-	type InboxState,
-	type Notification
+	type InboxState
 } from '$src/features/notifications/reducer.ts';
 import { Older } from './history/older.svelte.ts';
 import type { Notice } from './notice.ts';
@@ -53,8 +53,7 @@ export class Inbox {
 			count: () => (this.hasCleared ? 0 : this.#shown.length),
 			usual: MAX_NOTIFICATIONS,
 			add: (events) => {
-				const entries = events.map(({ id, data }) => ({ ...(data as Notification), eventID: id }));
-				this.#state = addOlder(this.#state, entries);
+				this.#state = addOlder(this.#state, events.map(toEntry));
 			},
 			fetch: parts.fetch
 		});
@@ -85,11 +84,11 @@ export class Inbox {
 		if (this.#state.entries.length <= length) this.older.dropped();
 	}
 
-	/** Call it for an event that has just come. */
-	tell({ eventID, message }: InboxEntry): void {
+	/** Call it for an event that has just come, once it is folded. */
+	tell(eventID: string): void {
 		const [newest] = this.#shown;
-		if (newest?.eventID === eventID && this.isUnread(newest)) {
-			this.#parts.announce({ tone: 'news', text: message });
+		if (newest?.eventID === eventID && newest.message !== '' && this.isUnread(newest)) {
+			this.#parts.announce({ tone: 'news', text: newest.message });
 		}
 	}
 

@@ -2,7 +2,7 @@ import {
 	initialLogs,
 	MAX_LOGS,
 	reduceLogs,
-	type LogEntry,
+	toLine,
 	type LogEntryEvent,
 	type LogsState
 } from '$src/features/logs/reducer.ts';
@@ -21,8 +21,7 @@ export class LogLines {
 			count: () => this.#state.length,
 			usual: MAX_LOGS,
 			add: (events) => {
-				const lines = events.map(({ id, data }) => ({ ...(data as LogEntry), eventID: id }));
-				this.#state = [...this.#state, ...lines];
+				this.#state = [...this.#state, ...events.map(toLine)];
 			},
 			fetch: fetcher
 		});

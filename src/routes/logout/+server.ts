@@ -5,7 +5,8 @@ import type { RequestHandler } from './$types';
 
 export const POST: RequestHandler = async (event) => {
 	await signOut(getApp().auth, event);
-	// Not "cookies", because the device cookie must stay. Not "storage", because no user data is stored there.
+	// Not "cookies", because the device cookie must stay. Not "storage": all that is there is how far each user of this browser
+	// had seen the page, an id of the log, so that the page can say what came since (history/last-seen.svelte.ts).
 	event.setHeaders({ 'clear-site-data': '"cache"' });
 	redirect(303, '/login');
 };

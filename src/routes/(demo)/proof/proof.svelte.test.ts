@@ -13,17 +13,21 @@ afterEach(() => {
 });
 
 /** A page that was rendered up to event 10, and a log that says which events the viewer may see. */
-function start(log: { ids: string[]; fails?: boolean; more?: boolean } = { ids: [] }) {
+function start(
+	log: { ids: string[]; fails?: boolean; more?: boolean; answers?: Promise<void> } = { ids: [] }
+) {
 	DrivenEventSource.all = [];
 	const asked: URLSearchParams[] = [];
-	const fetcher: typeof fetch = (input) => {
+	const fetcher: typeof fetch = async (input) => {
 		const { searchParams } = new URL(String(input), 'http://localhost');
 		asked.push(searchParams);
 		const [after, upTo] = [searchParams.get('after')!, searchParams.get('upTo')];
-		const ids = log.ids.filter((id) => +id > +after && (upTo === null || +id <= +upTo));
-		return log.fails
-			? Promise.reject(new TypeError('Failed to fetch'))
-			: Promise.resolve(Response.json({ ids, more: log.more ?? false }));
+		const isAsked = searchParams.getAll('topics').includes('logs');
+		const all = isAsked ? log.ids : [];
+		const ids = all.filter((id) => +id > +after && (upTo === null || +id <= +upTo));
+		await log.answers;
+		if (log.fails) throw new TypeError('Failed to fetch');
+		return Response.json({ ids, more: log.more ?? false });
 	};
 	const events = new EventsContext(
 		{ events: [], cursor: '10' },
@@ -121,6 +125,22 @@ describe('the sum of an absence', () => {
 		expect(await summed(page)).toMatchObject({ replayed: 1, lost: 0 });
 		const topics = page.asked.at(-1)!.getAll('topics');
 		expect(topics, 'what is turned off is not missed').not.toContain('notifications');
+	});
+
+	it('does not count as lost what the reader turns off while the log is asked', async () => {
+		let answer = () => {};
+		const answers = new Promise<void>((resolve) => (answer = resolve));
+		const page = start({ ids: ['11', '12'], answers });
+		page.proof.cut();
+		page.proof.comeBack();
+		DrivenEventSource.last.open();
+		send(11, 12);
+		caughtUp(12);
+		expect(page.proof.phase).toBe('returning');
+		page.events.toggleTopic('logs');
+		answer();
+		expect(await summed(page)).toMatchObject({ replayed: 2, lost: 0 });
+		expect(page.asked.at(-1)!.getAll('topics')).not.toContain('logs');
 	});
 
 	it('counts a topic that begins again neither as doubled nor as missed', async () => {

@@ -5,7 +5,7 @@
 import { compareIds, type SSETopicsMap } from 'logline';
 import type { Inspected } from 'logline/client';
 import type { StorySum } from '$src/features/chat/story-sum.ts';
-import { readBetween } from './between.ts';
+import { readBetween, type Between } from './between.ts';
 import { Handled } from './handled.ts';
 
 /** How long the connection is cut, in milliseconds. */
@@ -68,6 +68,8 @@ export class Proof {
 	readonly #owner: ProofOwner;
 	readonly #handled = new Handled();
 	#absence: Absence | null = null;
+	/** Absences that are being compared with the log. */
+	readonly #compared = new Set<Absence>();
 	/** All history was sent, and the connection stands. */
 	#live = false;
 	#phase = $state<'here' | 'away' | 'returning'>('here');
@@ -174,6 +176,7 @@ export class Proof {
 	forget(topic: string): void {
 		this.#handled.forget(topic);
 		this.#absence?.topics.delete(topic);
+		for (const { topics } of this.#compared) topics.delete(topic);
 	}
 
 	/** Everything up to an id was sent. */
@@ -231,9 +234,17 @@ export class Proof {
 
 	/** Asks the log what this page should have got, and compares. */
 	async #compare(absence: Absence, upTo: string, ms: number): Promise<void> {
-		const { after, replayed, doubled } = absence;
-		const found = await this.#between([...absence.topics], after, upTo, MOST_COMPARED);
-		if (this.#asking.signal.aborted) return;
+		const { after, replayed, doubled, topics } = absence;
+		this.#compared.add(absence);
+		let found: Between | null;
+		let asked: number;
+		// What is forgotten meanwhile would count as lost, so the log is asked again without it.
+		do {
+			asked = topics.size;
+			found = await this.#between([...topics], after, upTo, MOST_COMPARED);
+			if (this.#asking.signal.aborted) return;
+		} while (topics.size < asked);
+		this.#compared.delete(absence);
 		// Of a part it is not known what the whole has lost.
 		const lost = found && !found.more ? this.#missing(found.ids) : null;
 		this.#comeback = { replayed, lost, doubled, ms, after, upTo };

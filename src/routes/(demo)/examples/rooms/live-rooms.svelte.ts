@@ -20,6 +20,7 @@ import {
 	type Mail,
 	type Mails,
 	type Room,
+	type RoomScope,
 	type RoomsState,
 	type RoomTopic
 } from '$src/features/rooms/reducer.ts';
@@ -56,6 +57,8 @@ export interface FirstRooms {
 export class LiveRooms {
 	readonly stream: SSEClient<Topics>;
 	#state = $state.raw<RoomsState>(noRooms);
+	/** Scope of the room that is shown while the reader has chosen none. */
+	#usual = $state.raw<RoomScope | null>(null);
 	#mails = $state.raw<Mails>({});
 	readonly #userID: string;
 	#present = '';
@@ -63,7 +66,7 @@ export class LiveRooms {
 	/** @param options for tests: replaces parts of the browser */
 	constructor(start: FirstRooms, options: Pick<SSEClientOptions<Topics>, 'eventSource'> = {}) {
 		this.#userID = start.userID;
-		this.#state = { ...noRooms, rooms: start.rooms };
+		this.#become({ ...noRooms, rooms: start.rooms });
 		for (const event of start.events) {
 			if (event.topic === 'room-mail') this.#mails = reduceMails(this.#mails, event.data as Mail);
 			else this.#fold(event.data, event);
@@ -95,6 +98,16 @@ export class LiveRooms {
 	/** The newest first. */
 	get rooms(): readonly Room[] {
 		return this.#state.rooms;
+	}
+
+	/**
+	 * Returns the room to show. It stays while the reader is in it: a room that comes first meanwhile takes no place of another.
+	 *
+	 * @param wanted scope of the room that the reader has chosen; null: none
+	 */
+	shown(wanted: string | null): Room | null {
+		const scope = wanted ?? this.#usual;
+		return this.rooms.find((room) => room.scope === scope) ?? null;
 	}
 
 	/** Name of the room that the viewer was last removed from, or left. */
@@ -155,11 +168,17 @@ export class LiveRooms {
 	}
 
 	#fold(data: unknown, { id, topic }: { id: string; topic: string }): void {
-		if (isPayload(data)) this.#state = reduceRooms(this.#state, { id, topic, data });
+		if (isPayload(data)) this.#become(reduceRooms(this.#state, { id, topic, data }));
+	}
+
+	#become(state: RoomsState): void {
+		this.#state = state;
+		const isThere = state.rooms.some(({ scope }) => scope === this.#usual);
+		if (!isThere) this.#usual = state.rooms[0]?.scope ?? null;
 	}
 
 	#deny({ topic, reason }: Denied): void {
-		if (reason === 'revoked' || reason === 'forbidden') this.#state = dropRoom(this.#state, topic);
+		if (reason === 'revoked' || reason === 'forbidden') this.#become(dropRoom(this.#state, topic));
 	}
 
 	#passGap({ topic, after, oldest, lost }: Gap): void {
