@@ -72,7 +72,7 @@ export class Attendance {
 			this.#dirty.delete(key);
 			const there = this.#attending.get(key)!;
 			if (there.streams > 0 || this.#leaving.has(key)) {
-				changes.put.push(there);
+				changes.put.push({ ...there });
 				this.#note(there, true);
 			} else {
 				changes.gone.push(there);
@@ -85,6 +85,7 @@ export class Attendance {
 
 	/** The changes could not be written: they are taken again. */
 	putBack({ put, gone }: Changes): void {
+		this.drop({ put });
 		for (const row of put) this.#dirty.add(keyOf(row));
 		for (const row of gone) {
 			const key = keyOf(row);
@@ -93,6 +94,11 @@ export class Attendance {
 			}
 			this.#dirty.add(key);
 		}
+	}
+
+	/** The database refuses the changes, so they are not taken again. What it had of them before, it has still. */
+	drop({ put }: Pick<Changes, 'put'>): void {
+		for (const row of put) this.#note(this.#attending.get(keyOf(row))!, row.written);
 	}
 
 	/** The table has none of the rows: all are written again. */
@@ -111,7 +117,8 @@ export class Attendance {
 
 /** Rows to write and to delete. */
 export interface Changes {
-	put: PresenceRow[];
+	/** As they were before. */
+	put: Attending[];
 	gone: PresenceRow[];
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { PresentUser, TopicRegistry } from '../../../protocol/index.ts';
+import { codeOf } from '../../database/error-code.ts';
 import { pause } from '../../database/persist.ts';
 import type { Queryable } from '../../database/queryable.ts';
 import {
@@ -13,7 +14,7 @@ import {
 import type { LogEvent } from '../../log/types.ts';
 import type { Logger } from '../../work/logger.ts';
 import { startLoop, type Loop } from '../../work/loop.ts';
-import { Attendance } from './attendance.ts';
+import { Attendance, type Changes } from './attendance.ts';
 import { Feed, type FeedOwner, type FeedRequest } from './feed.ts';
 import { ScopeList } from './scope-list.ts';
 
@@ -29,8 +30,10 @@ const LOOK_MS = 5000;
 /** How long nobody is told to have left after rows may have been missing: the other servers write theirs again. Milliseconds. */
 const HOLD_MS = 6000;
 
-/** Rows of one statement. */
+/** Rows of one statement. After a refusal the next one has an eighth of them. After a success it has twice as many. */
 const ROWS = 1000;
+const LESS = 8;
+const MORE = 2;
 
 /**
  * Who is present, for the streams of one process.
@@ -191,22 +194,44 @@ export class Presence implements FeedOwner {
 		this.#beatAt = Date.now() + BEAT_MS;
 	}
 
-	/** @returns false when the incarnation is gone */
+	/**
+	 * Writes what has changed. A row that the database refuses is dropped: pages get smaller until it is alone in one.
+	 *
+	 * @returns false when the incarnation is gone
+	 */
 	async #write(): Promise<boolean> {
-		for (;;) {
-			const changes = this.#attendance.take(ROWS, Date.now());
-			if (changes.put.length + changes.gone.length === 0) return true;
+		for (let most = ROWS; ;) {
+			const changes = this.#attendance.take(most, Date.now());
+			const { put, gone } = changes;
+			const rows = put.length + gone.length;
+			if (rows === 0) return true;
 			try {
-				const { put, gone } = changes;
-				if (await writePresence(this.#connection, this.#incarnation!, put, gone)) continue;
+				if (await writePresence(this.#connection, this.#incarnation!, put, gone)) {
+					most = Math.min(ROWS, most * MORE);
+					continue;
+				}
 				this.#attendance.putBack(changes);
 				this.#beatAt = 0;
 				return false;
 			} catch (error) {
+				if (refusesRow(error) && rows === 1) {
+					this.#drop(changes, error);
+					continue;
+				}
 				this.#attendance.putBack(changes);
-				throw error;
+				if (!refusesRow(error)) throw error;
+				most = Math.ceil(rows / LESS);
 			}
 		}
+	}
+
+	#drop(changes: Changes, error: unknown): void {
+		this.#attendance.drop(changes);
+		const [row] = [...changes.put, ...changes.gone];
+		this.#logger.error(
+			{ err: error, scope: row!.scope, userId: row!.userId },
+			'the database refuses the presence of a user: it is not shown, and that of the others is'
+		);
 	}
 
 	async #read(): Promise<void> {
@@ -241,9 +266,12 @@ export class Presence implements FeedOwner {
 	}
 }
 
-const rowOf = ({ viewer: { id, name = id }, state }: Feed, scope: string): PresenceRow => ({
+/** True when it is for the content of a row that Postgres refuses the statement: data, constraint, size. */
+const refusesRow = (error: unknown) => /^(22|23|54)/.test(codeOf(error) ?? '');
+
+const rowOf = ({ viewer, name, state }: Feed, scope: string): PresenceRow => ({
 	scope,
-	userId: id,
+	userId: viewer.id,
 	name,
 	state
 });
