@@ -42,6 +42,7 @@ const MORE = 2;
  * comes and goes here, and reads the scopes that its streams watch. What it reads is compared with what it has told.
  */
 export class Presence implements FeedOwner {
+	readonly name = 'presence';
 	readonly #connection: Queryable & { end(): Promise<void> };
 	readonly #registry: TopicRegistry;
 	readonly #logger: Logger;
@@ -73,9 +74,14 @@ export class Presence implements FeedOwner {
 		this.#logger = parts.logger;
 	}
 
+	/** True when the last round failed. */
+	get failing(): boolean {
+		return this.#loop?.failing ?? false;
+	}
+
 	start(): void {
 		this.#loop = startLoop({
-			name: 'presence',
+			name: this.name,
 			logger: this.#logger,
 			round: () => this.#round(),
 			maxBackOffMs: 1000,

@@ -33,6 +33,7 @@ const MAX_ARRIVED = 1000;
  * nothing is sent.
  */
 export class Signals {
+	readonly name = 'signals';
 	readonly #connection: Connection;
 	readonly #hub: Hub;
 	/** Epoch of the log that the server reads. */
@@ -60,10 +61,15 @@ export class Signals {
 		return this.#queue.dropped + this.#late;
 	}
 
+	/** True when the last signals could not be sent or delivered. */
+	get failing(): boolean {
+		return Boolean(this.#sending?.failing || this.#receiving?.failing);
+	}
+
 	start(): void {
 		const logger = this.#logger;
 		this.#sending = startLoop({
-			name: 'signals',
+			name: this.name,
 			logger,
 			round: () => this.#send(),
 			lines: {
