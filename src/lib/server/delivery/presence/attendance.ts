@@ -16,7 +16,7 @@ export class Attendance {
 	readonly #attending = new Map<string, Attending>();
 	/** Keys whose rows are to be written or deleted. */
 	readonly #dirty = new Set<string>();
-	/** Key → when the user has gone, in milliseconds since 1970. All linger equally long, so the first is the first to go. */
+	/** Key → when the user has gone, by `performance.now()`. All linger equally long, so the first is the first to go. */
 	readonly #leaving = new Map<string, number>();
 	#written = 0;
 
@@ -30,7 +30,7 @@ export class Attendance {
 		return this.#written;
 	}
 
-	/** When something is to be done next, in milliseconds since 1970. */
+	/** When something is to be done next, in milliseconds of `performance.now()`. */
 	get dueAt(): number {
 		if (this.#dirty.size > 0) return 0;
 		const [first] = this.#leaving.values();

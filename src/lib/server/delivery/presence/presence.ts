@@ -57,11 +57,11 @@ export class Presence implements FeedOwner {
 	#loop: Loop | null = null;
 	/** null: this process needs none. */
 	#incarnation: string | null = null;
-	/** Times in milliseconds since 1970. */
+	/** Times in milliseconds of `performance.now()`. */
 	#beatAt = 0;
 	#lookAt = 0;
 	#holdUntil = 0;
-	#roundAt = 0;
+	#roundAt = -Infinity;
 
 	/** @param parts.connection used only here, and closed here */
 	constructor(parts: {
@@ -154,7 +154,7 @@ export class Presence implements FeedOwner {
 			this.#lists.delete(scope);
 			for (const need of list.needs) remove(this.#byNeed, need, list);
 		}
-		this.#attendance.leave(rowOf(feed, scope), Date.now(), atOnce);
+		this.#attendance.leave(rowOf(feed, scope), performance.now(), atOnce);
 		this.#loop?.wake();
 	}
 
@@ -174,30 +174,30 @@ export class Presence implements FeedOwner {
 
 	/** @returns milliseconds until the next round */
 	async #round(): Promise<number> {
-		const early = this.#roundAt + EVERY_MS - Date.now();
+		const early = this.#roundAt + EVERY_MS - performance.now();
 		if (early > 0) await pause(early);
-		this.#roundAt = Date.now();
+		this.#roundAt = performance.now();
 		if (this.#attendance.size + this.#lists.size === 0 && this.#incarnation === null) {
 			return Infinity;
 		}
-		if (Date.now() >= this.#beatAt) await this.#beat();
+		if (performance.now() >= this.#beatAt) await this.#beat();
 		if (!(await this.#write())) return 0;
 		await this.#read();
-		return Math.min(this.#beatAt, this.#lookAt, this.#attendance.dueAt) - Date.now();
+		return Math.min(this.#beatAt, this.#lookAt, this.#attendance.dueAt) - performance.now();
 	}
 
 	/** Keeps the lease. An incarnation that is gone is replaced by a new one, and its rows are written again. */
 	async #beat(): Promise<void> {
 		const rows = this.#incarnation ? await renewLease(this.#connection, this.#incarnation) : null;
 		if (rows === null) {
-			if (this.#incarnation !== null) this.#holdUntil = Date.now() + HOLD_MS;
+			if (this.#incarnation !== null) this.#holdUntil = performance.now() + HOLD_MS;
 			const incarnation = randomUUID();
 			await beginLease(this.#connection, incarnation);
 			this.#incarnation = incarnation;
 			this.#lookAt = 0;
 		}
 		if (rows !== this.#attendance.written) this.#attendance.rewrite();
-		this.#beatAt = Date.now() + BEAT_MS;
+		this.#beatAt = performance.now() + BEAT_MS;
 	}
 
 	/**
@@ -207,7 +207,7 @@ export class Presence implements FeedOwner {
 	 */
 	async #write(): Promise<boolean> {
 		for (let most = ROWS; ;) {
-			const changes = this.#attendance.take(most, Date.now());
+			const changes = this.#attendance.take(most, performance.now());
 			const { put, gone } = changes;
 			const rows = put.length + gone.length;
 			if (rows === 0) return true;
@@ -241,10 +241,10 @@ export class Presence implements FeedOwner {
 	}
 
 	async #read(): Promise<void> {
-		const all = Date.now() >= this.#lookAt;
+		const all = performance.now() >= this.#lookAt;
 		const wanted = [...this.#lists.values()].filter(({ scope }) => all || this.#changed.has(scope));
 		this.#changed.clear();
-		if (all) this.#lookAt = Date.now() + LOOK_MS;
+		if (all) this.#lookAt = performance.now() + LOOK_MS;
 		if (wanted.length === 0) return;
 		const { rows, alive, endsInMs } = await readPresence(
 			this.#connection,
@@ -254,7 +254,7 @@ export class Presence implements FeedOwner {
 			this.#lookAt = 0;
 			throw error;
 		});
-		const now = Date.now();
+		const now = performance.now();
 		if (!alive) {
 			this.#holdUntil = now + HOLD_MS;
 			this.#beatAt = 0;

@@ -88,7 +88,7 @@ export class Signals {
 
 	/** Queues a signal. It is sent within {@link EVERY_MS} if the database responds. */
 	send(signal: AcceptedSignal): void {
-		this.#queue.put(signal, Date.now());
+		this.#queue.put(signal, performance.now());
 		if (!this.#idle) return;
 		this.#idle = false;
 		this.#sending?.wake();
@@ -114,7 +114,7 @@ export class Signals {
 
 	/** @returns milliseconds until the next statement */
 	async #send(): Promise<number> {
-		const signals = this.#queue.take(STATEMENT_OCTETS, Date.now());
+		const signals = this.#queue.take(STATEMENT_OCTETS, performance.now());
 		if (signals.length === 0) {
 			this.#idle = true;
 			return Infinity;
