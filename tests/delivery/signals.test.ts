@@ -157,8 +157,8 @@ describe('who sends what does not fit is told what to do', () => {
 });
 
 describe('a browser', () => {
-	const receive = (body: unknown) =>
-		scene.server.app.logline.receiveSignal({ id: scene.user.id, name: 'Ann' }, body);
+	const receive = (body: unknown, name = 'Ann') =>
+		scene.server.app.logline.receiveSignal({ id: scene.user.id, name }, body);
 
 	test('sends to a room that it may see, and the receivers know from whom', async () => {
 		await grant('rooms/1');
@@ -167,6 +167,30 @@ describe('a browser', () => {
 		await receive({ topic: TYPING, data: true });
 		const { data } = await client.arrived(TYPING);
 		expect(data).toMatchObject({ data: true, from: { id: scene.user.id, name: 'Ann' } });
+	});
+
+	test.each<[string, unknown, string | undefined]>([
+		['null, as an empty column', null, undefined],
+		['as long as a book', 'é'.repeat(100_000), 'é'.repeat(100)]
+	])('sends also when the name of its user is %s', async (_, name, shown) => {
+		await grant('rooms/1');
+		const client = scene.open('topics=rooms/1/typing');
+		await client.caughtUp();
+		await receive({ topic: TYPING, data: true }, name as string);
+		const { id } = scene.user;
+		const { data } = await client.arrived(TYPING);
+		expect(data).toMatchObject({ from: { id, name: shown ?? id } });
+	});
+
+	test.each<[string, unknown]>([
+		['a number', 7],
+		['half of a surrogate pair', '\ud83d']
+	])('is refused with what to do when the name of its user is %s', async (_, name) => {
+		await grant('rooms/1');
+		await expect(receive({ topic: TYPING, data: true }, name as string)).rejects.toMatchObject({
+			code: 'invalid_user',
+			status: 400
+		});
 	});
 
 	test('is refused what it may not send', async () => {

@@ -34,7 +34,8 @@ function watchBacklog(): {
 		write.call(this, chunk);
 		most = Math.max(most, this.backlog);
 	});
-	const isStuck = (stream: SSEBody) => stream.backlog > 0 && Date.now() - stream.progressAt > 300;
+	const isStuck = (stream: SSEBody) =>
+		stream.backlog > 0 && performance.now() - stream.progressAt > 300;
 	return {
 		most: () => most,
 		stuck: () => [...seen].filter((stream) => !stream.ended).every(isStuck),

@@ -93,6 +93,33 @@ test('a full disk is degraded from the first append that meets it until one succ
 	await becomes('ok');
 });
 
+test('presence, markers and signals that fail are named, so that an operator learns of it before people do', async () => {
+	scene = await openScene();
+	await becomes('ok');
+	const client = scene.open('topics=a&presence=lobbies/1');
+	await client.caughtUp();
+	const fails = (...parts: string[]) =>
+		until(() => parts.every((part) => health().failing.includes(part)), {
+			what: `${parts.join(' and ')} fail`
+		});
+	const rename = (from: string, to: string) =>
+		scene.sql.unsafe(`alter table ${from} rename to ${to}`);
+	await rename('presence', 'gone_presence');
+	await rename('read_markers', 'gone_markers');
+	await scene.sql`select pg_notify('logline_read', '')`;
+	await fails('presence', 'markers');
+	expect(health()).toMatchObject({ status: 'ok', failing: ['markers', 'presence'] });
+	await rename('gone_presence', 'presence');
+	await rename('gone_markers', 'read_markers');
+	await until(() => health().failing.length === 0, { what: 'nothing fails' });
+	// Signals need what the log itself needs.
+	await rename('log_state', 'gone_state');
+	await scene.server.app.logline.signal({ event: 'pointers' as never, data: 1 as never });
+	await fails('signals');
+	await rename('gone_state', 'log_state');
+	await until(() => health().failing.length === 0, { what: 'nothing fails' });
+});
+
 test('a log that could not be written is tried again without traffic, so that health comes back', async () => {
 	scene = await openScene();
 	await refuse('append_batches', 'insert', '53100');

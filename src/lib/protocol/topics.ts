@@ -56,6 +56,7 @@ export interface PayloadIssue {
 export interface Viewer {
 	/** Id of the user, as in `user_id` of events. Not empty. */
 	id: string;
+	/** Under which others see the user, in presence and signals: its first 200 octets. Absent: the id. */
 	name?: string | undefined;
 }
 

@@ -183,11 +183,11 @@ export class Listener {
 
 	#check(): void {
 		if (!this.#up) return;
-		if (this.#askedAt !== null && Date.now() - this.#askedAt >= this.#options.silenceMs) {
+		if (this.#askedAt !== null && performance.now() - this.#askedAt >= this.#options.silenceMs) {
 			this.#again(this.#silence());
 			return;
 		}
-		this.#askedAt ??= Date.now();
+		this.#askedAt ??= performance.now();
 		if (this.#unsent >= MAX_UNSENT) return;
 		this.#unsent++;
 		// Not awaited, not even by `stop`: it ends with the other client's connection, which is not closed here.

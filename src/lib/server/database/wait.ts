@@ -21,11 +21,11 @@ export async function waitForDatabase(
 	timeoutMs: number,
 	notice: (line: string) => void = (line) => console.log(line)
 ): Promise<void> {
-	const started = Date.now();
+	const started = performance.now();
 	let reason: string | null = null;
 	let timer: NodeJS.Timeout | undefined;
 	const tell = () => {
-		const seconds = Math.round((Date.now() - started) / 1000);
+		const seconds = Math.round((performance.now() - started) / 1000);
 		notice(
 			`Waiting for the database ${describe(url)} (${seconds} s): ${reason ?? 'no answer yet'}`
 		);
@@ -43,7 +43,7 @@ export async function waitForDatabase(
 				if (!isTransient(error)) {
 					throw new Error(`The database ${describe(url)} refuses us: ${reason}`, { cause: error });
 				}
-				if (Date.now() - started >= timeoutMs) {
+				if (performance.now() - started >= timeoutMs) {
 					throw new Error(
 						`The database ${describe(url)} did not answer within ${Math.round(timeoutMs / 1000)} s: ${reason}`,
 						{ cause: error }

@@ -6,7 +6,7 @@ export interface Entry {
 	events: AcceptedEvent[];
 	/** Characters of payload. */
 	length: number;
-	/** When it times out, in milliseconds since 1970. */
+	/** When it times out, in milliseconds of `performance.now()`. */
 	deadline: number;
 	/**
 	 * True after Postgres refused the batch that contained this entry. It is then sent alone, to find out which entry was

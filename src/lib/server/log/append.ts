@@ -49,7 +49,7 @@ export class Writer {
 	readonly #connection: SoleConnection;
 	readonly #options: Required<Omit<WriterOptions, 'logger'>>;
 	readonly #trouble: Trouble;
-	#wroteAt = Date.now();
+	#wroteAt = performance.now();
 	readonly #queue = new AppendQueue();
 	/** The batch that was sent and has no outcome yet. */
 	#underWay: readonly Entry[] = [];
@@ -89,7 +89,7 @@ export class Writer {
 	 */
 	async probe(): Promise<void> {
 		if (this.#running || this.#closed) return;
-		if (!this.failing && Date.now() - this.#wroteAt < PROBE_AFTER_MS) return;
+		if (!this.failing && performance.now() - this.#wroteAt < PROBE_AFTER_MS) return;
 		try {
 			await this.#connection.query('SELECT logline_probe()', []);
 			this.#wrote();
@@ -99,7 +99,7 @@ export class Writer {
 	}
 
 	#wrote(): void {
-		this.#wroteAt = Date.now();
+		this.#wroteAt = performance.now();
 		this.#trouble.over();
 	}
 
@@ -127,7 +127,7 @@ export class Writer {
 		return new Promise((resolve, reject) => {
 			let length = 0;
 			for (const event of events) length += event.data.length;
-			const deadline = Date.now() + this.#options.timeoutMs;
+			const deadline = performance.now() + this.#options.timeoutMs;
 			const entry: Entry = { events, length, deadline, alone: false, resolve, reject };
 			const { maxQueuedRows, maxQueuedLength } = this.#options;
 			if (this.#queue.isFull(entry, { rows: maxQueuedRows, length: maxQueuedLength })) {
@@ -195,7 +195,7 @@ export class Writer {
 				}
 				// An earlier attempt may have written the batch, or may still write it. So the batch and its key must not
 				// change.
-				if (!passes || batch.every((entry) => entry.deadline <= Date.now())) {
+				if (!passes || batch.every((entry) => entry.deadline <= performance.now())) {
 					this.#underWay = [];
 					return () => {
 						for (const entry of batch) entry.reject(timeoutError(error));
@@ -232,7 +232,7 @@ export class Writer {
 	}
 
 	#expire(): void {
-		const now = Date.now();
+		const now = performance.now();
 		for (const entry of this.#underWay) {
 			if (entry.deadline > now) continue;
 			this.#trouble.met(this.#lastError);
@@ -245,7 +245,7 @@ export class Writer {
 	/** Set for the oldest entry only: all entries have the same timeout, so the others expire later. */
 	#setTimer(): void {
 		if (this.#timer !== undefined) return;
-		const now = Date.now();
+		const now = performance.now();
 		const next = this.#underWay.find((entry) => entry.deadline > now) ?? this.#queue.first;
 		if (!next) return;
 		this.#timer = setTimeout(

@@ -33,9 +33,9 @@ export class Relay {
 	/** Size of the next page, as a fraction of a full page. */
 	#part = 1;
 	#loop: Loop | null = null;
-	#lastLook = Date.now();
-	#emptyAt = Date.now();
-	#surveyedAt = 0;
+	#lastLook = performance.now();
+	#emptyAt = performance.now();
+	#surveyedAt = -Infinity;
 	#deadLetters = 0;
 
 	/** @param connection used only by the relay, which also closes it */
@@ -50,12 +50,12 @@ export class Relay {
 		return this.#loop?.failing ?? false;
 	}
 
-	/** Time of the last successful look at the outbox, in milliseconds since 1970. */
+	/** Time of the last successful look at the outbox, in milliseconds of `performance.now()`. */
 	get lastLook(): number {
 		return this.#lastLook;
 	}
 
-	/** Time when the outbox was last empty, in milliseconds since 1970. */
+	/** Time when the outbox was last empty, in milliseconds of `performance.now()`. */
 	get emptyAt(): number {
 		return this.#emptyAt;
 	}
@@ -116,7 +116,7 @@ export class Relay {
 		);
 		this.#seen = page!.seen;
 		this.#part = Math.min(1, this.#part * MORE);
-		this.#lastLook = Date.now();
+		this.#lastLook = performance.now();
 		if (page!.refused !== null) {
 			this.#deadLetters++;
 			this.#logger.error(
@@ -130,7 +130,7 @@ export class Relay {
 
 	/** From time to time: finds rows that a normal look misses, and counts dead letters. */
 	async #survey(): Promise<void> {
-		if (Date.now() - this.#surveyedAt < this.#options.surveyMs) return;
+		if (performance.now() - this.#surveyedAt < this.#options.surveyMs) return;
 		const [found] = await this.#connection.query<{ overlooked: boolean | null; dead: number }>(
 			`SELECT logline_relay_overlooks($1::pg_snapshot) AS overlooked,
 				(SELECT count(*)::int FROM (SELECT FROM dead_letters LIMIT 10000) AS counted) AS dead`,
@@ -138,7 +138,7 @@ export class Relay {
 		);
 		if (found!.overlooked) this.#seen = null;
 		this.#deadLetters = found!.dead;
-		this.#surveyedAt = Date.now();
+		this.#surveyedAt = performance.now();
 	}
 
 	/**

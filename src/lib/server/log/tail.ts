@@ -48,8 +48,8 @@ export class Tailer {
 	#unsure = 0;
 	/** True when the next look must verify that it is still the same log: after every failure, and at each poll. */
 	#verify = false;
-	/** When the log was last verified, in milliseconds since 1970. */
-	#verifiedAt = 0;
+	/** When the log was last verified, in milliseconds of `performance.now()`. */
+	#verifiedAt = -Infinity;
 	#loop: Loop | null = null;
 	#lastLook = 0;
 	#setAside = 0;
@@ -87,7 +87,7 @@ export class Tailer {
 		return this.#loop?.failing ?? false;
 	}
 
-	/** Time of the last successful look at the log, in milliseconds since 1970. */
+	/** Time of the last successful look at the log, in milliseconds of `performance.now()`. */
 	get lastLook(): number {
 		return this.#lastLook;
 	}
@@ -103,7 +103,7 @@ export class Tailer {
 			standing = await readStanding(this.#connection, 0n);
 		}
 		({ head: this.#tail, epoch: this.#epoch, session: this.#session } = standing);
-		this.#lastLook = Date.now();
+		this.#lastLook = performance.now();
 		return this.#tail;
 	}
 
@@ -140,7 +140,7 @@ export class Tailer {
 	/** @returns milliseconds until the next look */
 	async #round(): Promise<number> {
 		// Also when nothing goes wrong: the log may have been replaced under a connection that still works.
-		if (Date.now() - this.#verifiedAt >= 0.9 * this.#pollMs) this.#verify = true;
+		if (performance.now() - this.#verifiedAt >= 0.9 * this.#pollMs) this.#verify = true;
 		try {
 			this.#reader.looks();
 			// Deliver nothing from a connection on which the log was not verified: it may lead to another server.
@@ -169,7 +169,7 @@ export class Tailer {
 	async #read(): Promise<'all' | 'more' | false> {
 		const page = await readAfter(this.#connection, this.#tail, this.#size);
 		if (page.rows.some(({ session }) => session !== this.#session)) return false;
-		this.#lastLook = Date.now();
+		this.#lastLook = performance.now();
 		if (page.last !== null) {
 			// An event was deleted after it had been listed. By now the horizon covers it, so read the trimmed topics again.
 			const trimmed = page.missing
@@ -211,7 +211,7 @@ export class Tailer {
 		}
 		({ epoch: this.#epoch, session: this.#session } = standing);
 		this.#verify = false;
-		this.#verifiedAt = Date.now();
+		this.#verifiedAt = performance.now();
 		return true;
 	}
 }

@@ -164,7 +164,8 @@ export interface Logline extends Reading, Exploring, Personal {
 	 * 'clients'`, and the viewer must be allowed to see it.
 	 *
 	 * @param body of the request, as it was parsed from JSON
-	 * @throws LoglineError `invalid_body`, `unknown_topic`, `invalid_data`, `forbidden_topic` (403), `too_many_signals` (429)
+	 * @throws LoglineError `invalid_body`, `unknown_topic`, `invalid_data`, `invalid_user`, `forbidden_topic` (403),
+	 *   `too_many_signals` (429)
 	 */
 	receiveSignal(viewer: Viewer, body: unknown): Promise<void>;
 	/**

@@ -220,7 +220,7 @@ export function createLogline(options: LoglineOptions): Logline {
 			return requests.begin();
 		},
 		health() {
-			const { streams, hub, tailer, relay, writer, listener, jobs } = running();
+			const { streams, hub, tailer, relay, writer, listener, jobs, ...rest } = running();
 			return readHealth({
 				draining,
 				activeConnections: streams.connections.size,
@@ -230,7 +230,7 @@ export function createLogline(options: LoglineOptions): Logline {
 				writer,
 				listener,
 				lastPartitioned: jobs.lastPartitioned,
-				jobs: [...jobs.all, ...consumers.all]
+				jobs: [...jobs.all, ...consumers.all, rest.presence, rest.signals, rest.markers]
 			});
 		},
 		get parts() {

@@ -17,7 +17,7 @@ export class SSEBody implements Sink, ByteSource {
 	#onGone: (() => void)[] = [];
 	#closing: NodeJS.Timeout | undefined;
 	#waiting: (() => void)[] = [];
-	#progressAt = Date.now();
+	#progressAt = performance.now();
 
 	/** @param bufferBytes {@link drained} waits until the unsent bytes are below a quarter of this */
 	constructor(bufferBytes: number) {
@@ -45,7 +45,7 @@ export class SSEBody implements Sink, ByteSource {
 			reader({ done: false, value: chunk });
 			return;
 		}
-		if (this.#backlog === 0) this.#progressAt = Date.now();
+		if (this.#backlog === 0) this.#progressAt = performance.now();
 		this.#queue.push(chunk);
 		this.#backlog += chunk.byteLength;
 	}
@@ -89,7 +89,7 @@ export class SSEBody implements Sink, ByteSource {
 		const chunk = this.#queue.shift();
 		if (chunk) {
 			this.#backlog -= chunk.byteLength;
-			this.#progressAt = Date.now();
+			this.#progressAt = performance.now();
 			if (this.#waiting.length > 0 && this.#isLow()) this.#release();
 			return Promise.resolve({ done: false, value: chunk });
 		}

@@ -14,7 +14,7 @@ export interface Asker {
 export interface Stream {
 	readonly subscriber: Subscriber;
 	readonly sink: Sink & {
-		/** When bytes were last sent, or when nothing was left to send. Milliseconds since 1970. */
+		/** When bytes were last sent, or when nothing was left to send. Milliseconds of `performance.now()`. */
 		readonly progressAt: number;
 		/** Ends the stream and its socket. Unsent bytes are dropped. */
 		destroy(): void;
@@ -37,7 +37,7 @@ export class Connection implements Asker {
 	sessionExpiresAt = Infinity;
 	/** null: the connection is opening, or it ended while it was opening. */
 	stream: Stream | null = null;
-	/** Milliseconds since 1970. */
+	/** Milliseconds of `performance.now()`. */
 	keepAliveAt = Infinity;
 	endsAt = Infinity;
 	/** Only set while the connection is opening: there are many streams, and each would keep one in memory. */

@@ -98,8 +98,8 @@ export class Connections {
 
 	start(): void {
 		const interval = Math.max(20, Math.min(1000, this.#limits.keepAliveMs / 4));
-		this.#recheckAt = Date.now() + RECHECK_MS;
-		this.#timer = setInterval(() => this.#sweep(Date.now()), interval);
+		this.#recheckAt = performance.now() + RECHECK_MS;
+		this.#timer = setInterval(() => this.#sweep(), interval);
 	}
 
 	/**
@@ -169,7 +169,7 @@ export class Connections {
 	 */
 	open(connection: Connection, stream: Stream): void {
 		if (connection.refusal) throw connection.refusal;
-		const now = Date.now();
+		const now = performance.now();
 		const { maxAgeMs, keepAliveMs } = this.#limits;
 		connection.opened(stream);
 		connection.keepAliveAt = now + keepAliveMs;
@@ -277,24 +277,22 @@ export class Connections {
 		this.release(connection);
 	}
 
-	#sweep(now: number): void {
+	#sweep(): void {
+		const now = performance.now();
 		const due = new Set<string>();
 		for (const connection of this.#held) {
 			const { stream, sessionID } = connection;
 			if (stream && attend(connection, stream, this.#limits, now) === 'stalled') {
 				this.#destroy(connection);
 			}
-			if (sessionID !== null && now >= connection.sessionExpiresAt) due.add(sessionID);
+			if (sessionID !== null && Date.now() >= connection.sessionExpiresAt) due.add(sessionID);
 		}
 		// Each session is asked for once. The recheck then prolongs the session or ends it.
 		for (const sessionID of due) this.prolong(sessionID, Infinity);
 		if (now >= this.#recheckAt) {
 			this.#recheckAt = now + RECHECK_MS;
 			this.#openings.prune(now);
-			if (this.#limits.recheckAll) {
-				this.#recheck(this.sessions);
-				return;
-			}
+			if (this.#limits.recheckAll) return this.#recheck(this.sessions);
 		}
 		if (due.size > 0) this.#recheck([...due]);
 	}

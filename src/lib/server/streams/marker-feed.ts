@@ -35,6 +35,7 @@ interface MarkerParts {
  * it is read when it is told: ten moves may be told as one, and nothing waits but the names of topics.
  */
 export class MarkerFeed {
+	readonly name = 'markers';
 	readonly #parts: MarkerParts;
 	readonly #byUser = new Map<string, Set<Reader>>();
 	/** In the order in which they are told. */
@@ -52,10 +53,15 @@ export class MarkerFeed {
 		return this.#moves;
 	}
 
+	/** True when markers could not be told in the last round. */
+	get failing(): boolean {
+		return this.#loop?.failing ?? false;
+	}
+
 	start(): void {
 		const { logger } = this.#parts;
 		this.#loop = startLoop({
-			name: 'read markers',
+			name: this.name,
 			logger,
 			round: () => this.#tell()
 		});

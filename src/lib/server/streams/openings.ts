@@ -20,7 +20,7 @@ export class Openings {
 
 	/** @throws LoglineError `too_many_connections` (429) when the session must still wait */
 	check(session: string): void {
-		const refused = (this.#refused.get(session) ?? 0) - Date.now();
+		const refused = (this.#refused.get(session) ?? 0) - performance.now();
 		if (refused > 0) throw tooOften(refused);
 	}
 
@@ -30,7 +30,7 @@ export class Openings {
 	 * @throws LoglineError `too_many_connections` (429) when the user must wait; so must the session from then on
 	 */
 	count(user: string, session: string): void {
-		const now = Date.now();
+		const now = performance.now();
 		const wait = this.#rate.take(user, now);
 		if (wait === 0) return;
 		this.#refused.set(session, now + wait);

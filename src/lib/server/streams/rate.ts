@@ -1,7 +1,7 @@
 interface Bucket {
 	/** What is left. */
 	left: number;
-	/** When `left` was computed, in milliseconds since 1970. */
+	/** When `left` was computed, in milliseconds of `performance.now()`. */
 	at: number;
 }
 

@@ -27,7 +27,8 @@ export class SignalDoor {
 	 * Checks and sends the signal of a viewer. Whether the viewer may see the topic is read from the database each time: what
 	 * is remembered could outlive a revoke.
 	 *
-	 * @throws LoglineError `invalid_body`, `unknown_topic`, `invalid_data`, `forbidden_topic`, `too_many_signals`
+	 * @throws LoglineError `invalid_body`, `unknown_topic`, `invalid_data`, `forbidden_topic`, `too_many_signals`,
+	 *   `invalid_user`
 	 */
 	async receive(
 		parts: { topics: TopicRegistry; pool: Queryable; signals: Signals },
@@ -40,8 +41,7 @@ export class SignalDoor {
 		if (definition && (isDurable(definition) || definition.send !== 'clients')) {
 			throw new LoglineError('forbidden_topic', `Browsers may not send to "${topic}".`, 403);
 		}
-		const sender = { id: viewer.id, name: viewer.name ?? viewer.id };
-		const signal = await acceptSignal(parts.topics, { topic, data, sender });
+		const signal = await acceptSignal(parts.topics, { topic, data, sender: viewer });
 		const visible = await requireTopics(parts, viewer, [topic]);
 		if (!visible.has(topic)) throw forbidden(topic);
 		parts.signals.send(signal);

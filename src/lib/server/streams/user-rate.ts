@@ -31,7 +31,7 @@ export class UserRate {
 	 * @throws LoglineError (429) the refusal, with the seconds after which the user may ask again
 	 */
 	count(userId: string): void {
-		const now = Date.now();
+		const now = performance.now();
 		if (this.#rate.size >= MAX_USERS) this.#rate.prune(now);
 		const wait = this.#rate.size >= MAX_USERS ? 1000 : this.#rate.take(userId, now);
 		if (wait === 0) return;

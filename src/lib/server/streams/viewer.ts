@@ -1,5 +1,6 @@
 import { LoglineError, type Viewer } from '../../protocol/index.ts';
 import { isText, requireUser } from '../log/accept.ts';
+import { displayName } from '../log/display-name.ts';
 
 /** A viewer and the session in which the viewer asks. The result of an {@link Authenticate}. */
 export interface SignedInViewer extends Viewer {
@@ -23,12 +24,13 @@ export type Authenticate = () => SignedInViewer | null | Promise<SignedInViewer 
 export type ReadSessions = (sessions: readonly string[]) => Promise<ReadonlyMap<string, Date>>;
 
 /**
- * Postgres must find a viewer and a session by exactly what `authenticate` returned.
+ * Postgres must find a viewer and a session by exactly what `authenticate` returned, and others must be able to see the name.
  *
  * @throws LoglineError `invalid_user`, `invalid_session`
  */
-export function requireViewer({ id, session }: SignedInViewer): void {
+export function requireViewer({ id, name, session }: SignedInViewer): void {
 	requireUser(id);
+	displayName({ id, name });
 	if (isText(session)) return;
 	throw new LoglineError(
 		'invalid_session',

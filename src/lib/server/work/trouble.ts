@@ -29,18 +29,18 @@ export class Trouble {
 
 	/** Call it on each failure. */
 	met(error: unknown): void {
-		const now = Date.now();
+		const now = performance.now();
 		this.#since ??= now;
 		if (now - this.#toldAt < EVERY_MS) return;
 		this.#toldAt = now;
 		this.#told = true;
-		this.#logger.warn({ err: error, forMs: now - this.#since }, this.#lines.lasts);
+		this.#logger.warn({ err: error, forMs: Math.round(now - this.#since) }, this.#lines.lasts);
 	}
 
 	/** Call it on each success. */
 	over(): void {
 		if (this.#since === null) return;
-		const forMs = Date.now() - this.#since;
+		const forMs = Math.round(performance.now() - this.#since);
 		this.#since = null;
 		if (this.#told) this.#logger.info({ forMs }, this.#lines.over);
 		this.#told = false;

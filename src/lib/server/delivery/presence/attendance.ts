@@ -16,7 +16,7 @@ export class Attendance {
 	readonly #attending = new Map<string, Attending>();
 	/** Keys whose rows are to be written or deleted. */
 	readonly #dirty = new Set<string>();
-	/** Key → when the user has gone, in milliseconds since 1970. All linger equally long, so the first is the first to go. */
+	/** Key → when the user has gone, by `performance.now()`. All linger equally long, so the first is the first to go. */
 	readonly #leaving = new Map<string, number>();
 	#written = 0;
 
@@ -30,7 +30,7 @@ export class Attendance {
 		return this.#written;
 	}
 
-	/** When something is to be done next, in milliseconds since 1970. */
+	/** When something is to be done next, in milliseconds of `performance.now()`. */
 	get dueAt(): number {
 		if (this.#dirty.size > 0) return 0;
 		const [first] = this.#leaving.values();
@@ -72,7 +72,7 @@ export class Attendance {
 			this.#dirty.delete(key);
 			const there = this.#attending.get(key)!;
 			if (there.streams > 0 || this.#leaving.has(key)) {
-				changes.put.push(there);
+				changes.put.push({ ...there });
 				this.#note(there, true);
 			} else {
 				changes.gone.push(there);
@@ -85,6 +85,7 @@ export class Attendance {
 
 	/** The changes could not be written: they are taken again. */
 	putBack({ put, gone }: Changes): void {
+		this.drop({ put });
 		for (const row of put) this.#dirty.add(keyOf(row));
 		for (const row of gone) {
 			const key = keyOf(row);
@@ -93,6 +94,11 @@ export class Attendance {
 			}
 			this.#dirty.add(key);
 		}
+	}
+
+	/** The database refuses the changes, so they are not taken again. What it had of them before, it has still. */
+	drop({ put }: Pick<Changes, 'put'>): void {
+		for (const row of put) this.#note(this.#attending.get(keyOf(row))!, row.written);
 	}
 
 	/** The table has none of the rows: all are written again. */
@@ -111,7 +117,8 @@ export class Attendance {
 
 /** Rows to write and to delete. */
 export interface Changes {
-	put: PresenceRow[];
+	/** As they were before. */
+	put: Attending[];
 	gone: PresenceRow[];
 }
 

@@ -8,6 +8,7 @@ import {
 	type Viewer
 } from '../../../protocol/index.ts';
 import type { UserGrants } from '../../log/grants/read-grants.ts';
+import { displayName } from '../../log/display-name.ts';
 import type { Encoder, Sink } from '../sink.ts';
 
 /** A client with more unsent bytes than this gets the whole list later, instead of each change. Bytes. */
@@ -45,6 +46,8 @@ export interface FeedOwner {
  */
 export class Feed {
 	readonly viewer: Viewer;
+	/** Under which others see the viewer. */
+	readonly name: string;
 	readonly state: string;
 	/** Scope → scopes of which one must be granted (none: no grant is needed). */
 	readonly #needs = new Map<string, readonly string[]>();
@@ -65,6 +68,7 @@ export class Feed {
 
 	constructor(registry: TopicRegistry, { viewer, scopes, state }: FeedRequest, owner: FeedOwner) {
 		this.viewer = viewer;
+		this.name = displayName(viewer);
 		this.state = state;
 		this.#owner = owner;
 		for (const scope of scopes) {

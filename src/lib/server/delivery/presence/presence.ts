@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { PresentUser, TopicRegistry } from '../../../protocol/index.ts';
+import { codeOf } from '../../database/error-code.ts';
 import { pause } from '../../database/persist.ts';
 import type { Queryable } from '../../database/queryable.ts';
 import {
@@ -13,7 +14,7 @@ import {
 import type { LogEvent } from '../../log/types.ts';
 import type { Logger } from '../../work/logger.ts';
 import { startLoop, type Loop } from '../../work/loop.ts';
-import { Attendance } from './attendance.ts';
+import { Attendance, type Changes } from './attendance.ts';
 import { Feed, type FeedOwner, type FeedRequest } from './feed.ts';
 import { ScopeList } from './scope-list.ts';
 
@@ -29,8 +30,10 @@ const LOOK_MS = 5000;
 /** How long nobody is told to have left after rows may have been missing: the other servers write theirs again. Milliseconds. */
 const HOLD_MS = 6000;
 
-/** Rows of one statement. */
+/** Rows of one statement. After a refusal the next one has an eighth of them. After a success it has twice as many. */
 const ROWS = 1000;
+const LESS = 8;
+const MORE = 2;
 
 /**
  * Who is present, for the streams of one process.
@@ -39,6 +42,7 @@ const ROWS = 1000;
  * comes and goes here, and reads the scopes that its streams watch. What it reads is compared with what it has told.
  */
 export class Presence implements FeedOwner {
+	readonly name = 'presence';
 	readonly #connection: Queryable & { end(): Promise<void> };
 	readonly #registry: TopicRegistry;
 	readonly #logger: Logger;
@@ -53,11 +57,11 @@ export class Presence implements FeedOwner {
 	#loop: Loop | null = null;
 	/** null: this process needs none. */
 	#incarnation: string | null = null;
-	/** Times in milliseconds since 1970. */
+	/** Times in milliseconds of `performance.now()`. */
 	#beatAt = 0;
 	#lookAt = 0;
 	#holdUntil = 0;
-	#roundAt = 0;
+	#roundAt = -Infinity;
 
 	/** @param parts.connection used only here, and closed here */
 	constructor(parts: {
@@ -70,9 +74,14 @@ export class Presence implements FeedOwner {
 		this.#logger = parts.logger;
 	}
 
+	/** True when the last round failed. */
+	get failing(): boolean {
+		return this.#loop?.failing ?? false;
+	}
+
 	start(): void {
 		this.#loop = startLoop({
-			name: 'presence',
+			name: this.name,
 			logger: this.#logger,
 			round: () => this.#round(),
 			maxBackOffMs: 1000,
@@ -145,7 +154,7 @@ export class Presence implements FeedOwner {
 			this.#lists.delete(scope);
 			for (const need of list.needs) remove(this.#byNeed, need, list);
 		}
-		this.#attendance.leave(rowOf(feed, scope), Date.now(), atOnce);
+		this.#attendance.leave(rowOf(feed, scope), performance.now(), atOnce);
 		this.#loop?.wake();
 	}
 
@@ -165,55 +174,77 @@ export class Presence implements FeedOwner {
 
 	/** @returns milliseconds until the next round */
 	async #round(): Promise<number> {
-		const early = this.#roundAt + EVERY_MS - Date.now();
+		const early = this.#roundAt + EVERY_MS - performance.now();
 		if (early > 0) await pause(early);
-		this.#roundAt = Date.now();
+		this.#roundAt = performance.now();
 		if (this.#attendance.size + this.#lists.size === 0 && this.#incarnation === null) {
 			return Infinity;
 		}
-		if (Date.now() >= this.#beatAt) await this.#beat();
+		if (performance.now() >= this.#beatAt) await this.#beat();
 		if (!(await this.#write())) return 0;
 		await this.#read();
-		return Math.min(this.#beatAt, this.#lookAt, this.#attendance.dueAt) - Date.now();
+		return Math.min(this.#beatAt, this.#lookAt, this.#attendance.dueAt) - performance.now();
 	}
 
 	/** Keeps the lease. An incarnation that is gone is replaced by a new one, and its rows are written again. */
 	async #beat(): Promise<void> {
 		const rows = this.#incarnation ? await renewLease(this.#connection, this.#incarnation) : null;
 		if (rows === null) {
-			if (this.#incarnation !== null) this.#holdUntil = Date.now() + HOLD_MS;
+			if (this.#incarnation !== null) this.#holdUntil = performance.now() + HOLD_MS;
 			const incarnation = randomUUID();
 			await beginLease(this.#connection, incarnation);
 			this.#incarnation = incarnation;
 			this.#lookAt = 0;
 		}
 		if (rows !== this.#attendance.written) this.#attendance.rewrite();
-		this.#beatAt = Date.now() + BEAT_MS;
+		this.#beatAt = performance.now() + BEAT_MS;
 	}
 
-	/** @returns false when the incarnation is gone */
+	/**
+	 * Writes what has changed. A row that the database refuses is dropped: pages get smaller until it is alone in one.
+	 *
+	 * @returns false when the incarnation is gone
+	 */
 	async #write(): Promise<boolean> {
-		for (;;) {
-			const changes = this.#attendance.take(ROWS, Date.now());
-			if (changes.put.length + changes.gone.length === 0) return true;
+		for (let most = ROWS; ;) {
+			const changes = this.#attendance.take(most, performance.now());
+			const { put, gone } = changes;
+			const rows = put.length + gone.length;
+			if (rows === 0) return true;
 			try {
-				const { put, gone } = changes;
-				if (await writePresence(this.#connection, this.#incarnation!, put, gone)) continue;
+				if (await writePresence(this.#connection, this.#incarnation!, put, gone)) {
+					most = Math.min(ROWS, most * MORE);
+					continue;
+				}
 				this.#attendance.putBack(changes);
 				this.#beatAt = 0;
 				return false;
 			} catch (error) {
+				if (refusesRow(error) && rows === 1) {
+					this.#drop(changes, error);
+					continue;
+				}
 				this.#attendance.putBack(changes);
-				throw error;
+				if (!refusesRow(error)) throw error;
+				most = Math.ceil(rows / LESS);
 			}
 		}
 	}
 
+	#drop(changes: Changes, error: unknown): void {
+		this.#attendance.drop(changes);
+		const [row] = [...changes.put, ...changes.gone];
+		this.#logger.error(
+			{ err: error, scope: row!.scope, userId: row!.userId },
+			'the database refuses the presence of a user: it is not shown, and that of the others is'
+		);
+	}
+
 	async #read(): Promise<void> {
-		const all = Date.now() >= this.#lookAt;
+		const all = performance.now() >= this.#lookAt;
 		const wanted = [...this.#lists.values()].filter(({ scope }) => all || this.#changed.has(scope));
 		this.#changed.clear();
-		if (all) this.#lookAt = Date.now() + LOOK_MS;
+		if (all) this.#lookAt = performance.now() + LOOK_MS;
 		if (wanted.length === 0) return;
 		const { rows, alive, endsInMs } = await readPresence(
 			this.#connection,
@@ -223,7 +254,7 @@ export class Presence implements FeedOwner {
 			this.#lookAt = 0;
 			throw error;
 		});
-		const now = Date.now();
+		const now = performance.now();
 		if (!alive) {
 			this.#holdUntil = now + HOLD_MS;
 			this.#beatAt = 0;
@@ -241,9 +272,12 @@ export class Presence implements FeedOwner {
 	}
 }
 
-const rowOf = ({ viewer: { id, name = id }, state }: Feed, scope: string): PresenceRow => ({
+/** True when it is for the content of a row that Postgres refuses the statement: data, constraint, size. */
+const refusesRow = (error: unknown) => /^(22|23|54)/.test(codeOf(error) ?? '');
+
+const rowOf = ({ viewer, name, state }: Feed, scope: string): PresenceRow => ({
 	scope,
-	userId: id,
+	userId: viewer.id,
 	name,
 	state
 });

@@ -5,10 +5,11 @@ import {
 	SIGNAL_TTL,
 	type CoalesceBy,
 	type SignalFrame,
-	type SignalSender,
-	type TopicRegistry
+	type TopicRegistry,
+	type Viewer
 } from '../../../protocol/index.ts';
 import { checkData, encodeEvent, requireUser } from '../../log/accept.ts';
+import { displayName } from '../../log/display-name.ts';
 import { lineOf, MAX_LINE_OCTETS } from './packets.ts';
 
 /** A signal as a sender passes it in. */
@@ -18,7 +19,7 @@ export interface NewSignal {
 	/** The only user who gets it. null or absent: everyone who may see the topic. */
 	userId?: string | null | undefined;
 	/** null or absent: the server itself. */
-	sender?: SignalSender | null | undefined;
+	sender?: Viewer | null | undefined;
 }
 
 /** A signal that passed every check and may be queued. */
@@ -70,7 +71,7 @@ export async function acceptSignal(
 	}
 	const about = aboutOf(topic, definition.coalesce, checked);
 	const { ttl = SIGNAL_TTL } = definition;
-	const from = sender && { id: sender.id, name: sender.name };
+	const from = sender && { id: sender.id, name: displayName(sender) };
 	const rest = JSON.stringify({ from, ttl, key: about } satisfies Omit<SignalFrame, 'data'>);
 	const line = lineOf({ topic, userId, json: `{"data":${encoded.data},${rest.slice(1)}` });
 	if (Buffer.byteLength(line) > MAX_LINE_OCTETS) {

@@ -2,7 +2,7 @@ import type { AcceptedSignal } from './accept.ts';
 
 /** A signal in a queue. */
 interface QueuedSignal extends AcceptedSignal {
-	/** When it ends, in milliseconds since 1970. */
+	/** When it ends, in milliseconds of `performance.now()`. */
 	until: number;
 }
 
@@ -36,7 +36,7 @@ export class SignalQueue {
 		return this.#dropped;
 	}
 
-	/** @param now milliseconds since 1970 */
+	/** @param now milliseconds of `performance.now()` */
 	put(signal: AcceptedSignal, now: number): void {
 		this.#remove(signal.key);
 		this.#add({ ...signal, until: now + signal.ttl });

@@ -33,6 +33,7 @@ const MAX_ARRIVED = 1000;
  * nothing is sent.
  */
 export class Signals {
+	readonly name = 'signals';
 	readonly #connection: Connection;
 	readonly #hub: Hub;
 	/** Epoch of the log that the server reads. */
@@ -60,10 +61,15 @@ export class Signals {
 		return this.#queue.dropped + this.#late;
 	}
 
+	/** True when the last signals could not be sent or delivered. */
+	get failing(): boolean {
+		return Boolean(this.#sending?.failing || this.#receiving?.failing);
+	}
+
 	start(): void {
 		const logger = this.#logger;
 		this.#sending = startLoop({
-			name: 'signals',
+			name: this.name,
 			logger,
 			round: () => this.#send(),
 			lines: {
@@ -82,7 +88,7 @@ export class Signals {
 
 	/** Queues a signal. It is sent within {@link EVERY_MS} if the database responds. */
 	send(signal: AcceptedSignal): void {
-		this.#queue.put(signal, Date.now());
+		this.#queue.put(signal, performance.now());
 		if (!this.#idle) return;
 		this.#idle = false;
 		this.#sending?.wake();
@@ -108,7 +114,7 @@ export class Signals {
 
 	/** @returns milliseconds until the next statement */
 	async #send(): Promise<number> {
-		const signals = this.#queue.take(STATEMENT_OCTETS, Date.now());
+		const signals = this.#queue.take(STATEMENT_OCTETS, performance.now());
 		if (signals.length === 0) {
 			this.#idle = true;
 			return Infinity;
