@@ -5,7 +5,7 @@
 import { getContext, onDestroy, setContext } from 'svelte';
 import { SvelteSet } from 'svelte/reactivity';
 import { SSEClient, type EventInfo, type Inspect, type SSEClientOptions } from 'logline/client';
-import { compareIds, type Gap, type ReadMarker, type SSETopicsMap } from 'logline';
+import { compareIds, fetchAs, type Gap, type ReadMarker, type SSETopicsMap } from 'logline';
 import { initialChat, reduceChat, type ChatState } from '$src/features/chat/reducer.ts';
 import type { LogsState } from '$src/features/logs/reducer.ts';
 import type { InboxEvent } from '$src/features/notifications/reducer.ts';
@@ -102,7 +102,8 @@ export class EventsContext {
 	#failed = $state.raw<{ error: ChatActionError; before: ChatState } | null>(null);
 
 	constructor(data: EventsData, environment: EventsEnvironment = {}) {
-		this.#fetch = environment.fetch ?? ((input, init) => fetch(input, init));
+		const fetcher = environment.fetch ?? ((input, init) => fetch(input, init));
+		this.#fetch = data.userID === undefined ? fetcher : fetchAs(data.userID, fetcher);
 		this.#announce = environment.announce ?? (() => {});
 		const reload = environment.reload ?? (() => location.reload());
 		this.inbox = new Inbox({
