@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest';
-import { asUser, fetchAs, LoglineError, requireSameUser } from './index.ts';
+import { asUser, fetchAs, requireSameUser } from './index.ts';
 
 const url = (address: string) => new URL(address, 'http://localhost');
 
@@ -16,7 +16,7 @@ describe('a request of a page', () => {
 				expect(asked.pathname).toBe(before.pathname);
 				expect(() => requireSameUser(url(asUser(address, id)), { id })).not.toThrow();
 				expect(() => requireSameUser(url(asUser(address, id)), { id: 'another' })).toThrow(
-					expect.objectContaining({ code: 'unauthorized', status: 401 }) as LoglineError
+					expect.objectContaining({ code: 'unauthorized', status: 401 }) as Error
 				);
 			}
 			expect(() => requireSameUser(url(address), { id: 'another' })).not.toThrow();
