@@ -1,7 +1,7 @@
 import { existsSync } from 'node:fs';
 import type { Handle, HandleServerError, RequestEvent, ServerInit } from '@sveltejs/kit';
 import { building, dev } from '$app/environment';
-import { createRegistry, LoglineError, type TopicDefinition } from 'logline';
+import { createRegistry, LoglineError, requireSameUser, type TopicDefinition } from 'logline';
 import { findApp, getApp, startApp, type StartFeature } from '$src/app/app.ts';
 import { authenticate, readBrowser } from '$src/accounts/cookies.ts';
 import { compress } from '$src/http/compress.ts';
@@ -116,6 +116,8 @@ async function answer({ event, resolve }: Parameters<Handle>[0]): Promise<Respon
 			});
 			locals.user = session?.user ?? null;
 			locals.sessionHash = session?.sessionHash ?? null;
+			// A page of one user must not act as another who has signed in beside it.
+			if (session) requireSameUser(url, session.user);
 			await waitForBody(event);
 		}
 	} catch (error) {

@@ -128,11 +128,11 @@ describe('somebody who uses the keyboard', () => {
 		const reader = await stage.openPage();
 		await reader.signUp(app.url, 'ada');
 		const { page } = reader;
-		await page.route('**/api/chat', (route) => route.abort());
+		await page.route('**/api/chat?**', (route) => route.abort());
 		await reader.reply();
 		const again = reader.button('Try again');
 		await again.waitFor();
-		await page.unroute('**/api/chat');
+		await page.unroute('**/api/chat?**');
 		await again.focus();
 		await page.keyboard.press('Enter');
 		await again.waitFor({ state: 'detached' });

@@ -20,13 +20,15 @@ export class Around {
 	#scopes: readonly string[];
 	#state: Readonly<Record<string, unknown>> | undefined;
 
-	constructor(options: Options) {
+	/** @param user returns the id of the user whose events the client has; null: not known yet */
+	constructor(options: Options, user: () => string | null) {
 		this.#scopes = options.presence ?? [];
 		this.#state = options.state;
 		this.markers = new ReadMarkers({
 			first: options.readMarkers ?? {},
 			url: String(options.readURL ?? '/api/read'),
 			fetch: () => options.fetch ?? globalThis.fetch,
+			user,
 			onRead: (marker) => call(() => options.onRead?.(marker))
 		});
 	}

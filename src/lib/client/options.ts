@@ -87,7 +87,7 @@ export interface SSEClientOptions<TTopics = SSETopicsMap> {
 	log?: string | null;
 	/**
 	 * Id of the user of this page (server-rendered). If another user is signed in when the client connects, it closes with
-	 * `onSignedOut` and does not mix their events. Default: taken from the first connection.
+	 * `onSignedOut` and does not mix their events. `markRead` says it, too. Default: taken from the first connection.
 	 */
 	userID?: string | null;
 	/** Name of this client for the server: 1 to 64 of A-Z a-z 0-9 _ -, different for each client. Default: random. */

@@ -77,6 +77,22 @@ describe('how far a topic is read', () => {
 		client.close();
 	});
 
+	it('is moved for the user of the page alone, as soon as the client knows who that is', async () => {
+		const known = connect({ userID: 'a b', readURL: '/read?of=me' });
+		await known.markRead('news', '7');
+		known.close();
+		const client = connect();
+		DrivenEventSource.last.emit('caught-up', 1, {
+			topics: ['news'],
+			cursor: '1',
+			log: 'a-log',
+			user: 'ann'
+		});
+		await client.markRead('news', '7');
+		client.close();
+		expect(posted.map(({ url }) => url)).toEqual(['/read?of=me&user=a+b', '/api/read?user=ann']);
+	});
+
 	it('begins with what the page was rendered with, and is forgotten with the topic', () => {
 		const client = connect({ readMarkers: { news: marker('3'), other: marker('2', 1, 'other') } });
 		expect(client.readMarkers.news).toEqual(marker('3'));

@@ -1,4 +1,4 @@
-import { compareIds, type ReadMarker } from '../protocol/index.ts';
+import { asUser, compareIds, type ReadMarker } from '../protocol/index.ts';
 import { readMarker } from './control.ts';
 import { refusalOf } from './refusal.ts';
 
@@ -11,21 +11,25 @@ export class ReadMarkers {
 	readonly #known = new Map<string, ReadMarker>();
 	readonly #url: string;
 	readonly #fetch: () => typeof fetch;
+	readonly #user: () => string | null;
 	readonly #onRead: (marker: ReadMarker) => void;
 
 	/**
 	 * @param options.first server-rendered markers
+	 * @param options.user returns the id of the user whose markers they are; null: not known yet
 	 * @param options.onRead called with each marker that is new or has changed
 	 */
 	constructor(options: {
 		first: Readonly<Record<string, ReadMarker>>;
 		url: string;
 		fetch: () => typeof fetch;
+		user: () => string | null;
 		onRead: (marker: ReadMarker) => void;
 	}) {
 		for (const marker of Object.values(options.first)) this.#known.set(marker.topic, marker);
 		this.#url = options.url;
 		this.#fetch = options.fetch;
+		this.#user = options.user;
 		this.#onRead = options.onRead;
 		this.#show();
 	}
@@ -51,7 +55,8 @@ export class ReadMarkers {
 	}
 
 	/**
-	 * Asks the server to move a marker. What would not move it is not sent.
+	 * Asks the server to move a marker. What would not move it is not sent. It does not move the marker of another user who
+	 * has signed in meanwhile.
 	 *
 	 * @param id null: nothing to move to
 	 * @throws StreamRefused; any error of `fetch`; Error when the answer is not a marker
@@ -59,7 +64,9 @@ export class ReadMarkers {
 	async move(topic: string, id: string | null): Promise<ReadMarker | null> {
 		const present = this.#known.get(topic) ?? null;
 		if (id === null || (present && compareIds(id, present.id) <= 0)) return present;
-		const response = await this.#fetch()(this.#url, {
+		const user = this.#user();
+		const url = user === null ? this.#url : asUser(this.#url, user);
+		const response = await this.#fetch()(url, {
 			method: 'POST',
 			headers: { 'content-type': 'application/json' },
 			body: JSON.stringify({ topic, id }),

@@ -74,7 +74,7 @@ export class SSEClient<TTopics extends object = SSETopicsMap> {
 		this.#cursor = new Cursor(start, log, (id) => {
 			this.#shownCursor = id;
 		});
-		this.#around = new Around(options);
+		this.#around = new Around(options, () => this.#control.user);
 		this.#subscriptions = new Subscriptions(options.topics, start, options.upcast);
 		this.#link = new Link(
 			{

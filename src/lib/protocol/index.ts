@@ -7,3 +7,4 @@ export * from './presence.ts';
 export * from './cursor.ts';
 export * from './frames.ts';
 export * from './errors.ts';
+export * from './whose.ts';

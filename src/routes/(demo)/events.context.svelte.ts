@@ -5,7 +5,7 @@
 import { getContext, onDestroy, setContext } from 'svelte';
 import { SvelteSet } from 'svelte/reactivity';
 import { SSEClient, type EventInfo, type Inspect, type SSEClientOptions } from 'logline/client';
-import { compareIds, type Gap, type ReadMarker, type SSETopicsMap } from 'logline';
+import { compareIds, fetchAs, type Gap, type ReadMarker, type SSETopicsMap } from 'logline';
 import { initialChat, reduceChat, type ChatState } from '$src/features/chat/reducer.ts';
 import type { LogsState } from '$src/features/logs/reducer.ts';
 import type { InboxEvent } from '$src/features/notifications/reducer.ts';
@@ -98,7 +98,8 @@ export class EventsContext {
 	readonly #player: PlayerActions;
 
 	constructor(data: EventsData, environment: EventsEnvironment = {}) {
-		const ask = environment.fetch ?? ((input, init) => fetch(input, init));
+		const given = environment.fetch ?? ((input, init) => fetch(input, init));
+		const ask = data.userID === undefined ? given : fetchAs(data.userID, given);
 		this.#announce = environment.announce ?? (() => {});
 		this.#player = new PlayerActions(() => this.#chat, ask);
 		const reload = environment.reload ?? (() => location.reload());

@@ -1,4 +1,5 @@
 import type { ReadMarker } from 'logline';
+import { StreamRefused } from 'logline/client';
 import {
 	addOlder,
 	emptyInbox,
@@ -133,7 +134,7 @@ export class Inbox {
 				body: JSON.stringify({ clearedUpTo }),
 				signal: AbortSignal.timeout(TIMEOUT_MS)
 			});
-			if (response.status === 401) throw new SignedOut('Your session has ended.');
+			if (response.status === 401) throw new SignedOut();
 			if (!response.ok) throw new Error(`The server answered ${response.status}.`);
 		});
 	}
@@ -150,7 +151,9 @@ export class Inbox {
 				return true;
 			} catch (error) {
 				// For the reader there is one remedy, except when the session has ended.
-				const text = error instanceof SignedOut ? error.message : 'That was not saved. Try again.';
+				const text = isSignedOut(error)
+					? 'Your session has ended.'
+					: 'That was not saved. Try again.';
 				this.#parts.announce({ tone: 'problem', text });
 				return false;
 			}
@@ -161,3 +164,6 @@ export class Inbox {
 }
 
 class SignedOut extends Error {}
+
+const isSignedOut = (error: unknown) =>
+	error instanceof SignedOut || (error instanceof StreamRefused && error.status === 401);

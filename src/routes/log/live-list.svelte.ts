@@ -1,6 +1,6 @@
 /** The rows of the list: what the server rendered, older pages, and what comes meanwhile. */
 import { SSEClient } from 'logline/client';
-import { compareIds } from 'logline';
+import { compareIds, fetchAs } from 'logline';
 import type { ExploredPage, FoundEvent } from 'logline/server';
 import { searchOf, type View } from './view.ts';
 
@@ -51,6 +51,7 @@ export class LiveList {
 	atTop = $state(true);
 
 	readonly #start: ListStart;
+	readonly #fetch: typeof fetch;
 	#cursor: string;
 	#stream: SSEClient<Record<string, unknown>> | null = $state.raw(null);
 	#dirty = false;
@@ -59,6 +60,7 @@ export class LiveList {
 
 	constructor(start: ListStart) {
 		this.#start = start;
+		this.#fetch = fetchAs(start.userID);
 		this.#cursor = start.list.cursor;
 		this.rows = start.list.events;
 		this.more = start.list.more;
@@ -142,7 +144,7 @@ export class LiveList {
 	/** Reads older events, once at a time. */
 	async older(): Promise<void> {
 		const last = this.rows.at(-1);
-		if (this.loading || !this.more || this.full || !last) return;
+		if (this.loading || this.signedOut || !this.more || this.full || !last) return;
 		this.loading = true;
 		try {
 			const page = await this.#ask({ ...this.#start.view, before: last.id }, 100);
@@ -214,15 +216,19 @@ export class LiveList {
 		this.waiting = this.waiting.filter((row) => row.topic !== topic);
 	}
 
-	/** @returns null when it failed; `problem` says why */
+	/** @returns null when it failed; `problem` or `signedOut` says why */
 	async #ask(view: View, limit: number): Promise<ExploredPage | null> {
 		const search = searchOf(view);
 		try {
-			const response = await fetch(
+			const response = await this.#fetch(
 				`/log/events.json${search}${search === '' ? '?' : '&'}limit=${limit}`,
 				{ signal: AbortSignal.any([this.#ended.signal, AbortSignal.timeout(TIMEOUT_MS)]) }
 			);
-			if (response.status === 401) this.signedOut = true;
+			if (response.status === 401) {
+				this.signedOut = true;
+				this.problem = null;
+				return null;
+			}
 			const body = (await response.json()) as ExploredPage | { error: { message: string } };
 			if ('error' in body) throw new Error(body.error.message);
 			this.problem = null;

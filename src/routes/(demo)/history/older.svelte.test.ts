@@ -81,6 +81,12 @@ describe('older rows', () => {
 		expect([older.problem, rows.at(-1)]).toEqual([null, '9']);
 	});
 
+	it('are not there when the session has ended, and the reader is told so', async () => {
+		answer = async () => new Response('', { status: 401 });
+		await older.load();
+		expect([older.problem, rows.length]).toEqual(['Your session has ended.', 3]);
+	});
+
 	it('that are no objects are left out', async () => {
 		answer = async () =>
 			Response.json({

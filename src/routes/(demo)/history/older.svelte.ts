@@ -102,7 +102,8 @@ export class Older implements OlderRows {
 			this.#isAll = !last || page.oldest === null || BigInt(last.id) <= BigInt(page.oldest);
 		} catch (error) {
 			console.debug('Older rows could not be read', error);
-			this.#problem = 'The older ones cannot be loaded.';
+			this.#problem =
+				error instanceof SignedOut ? error.message : 'The older ones cannot be loaded.';
 		} finally {
 			this.#loading = false;
 		}
@@ -113,10 +114,13 @@ export class Older implements OlderRows {
 		const response = await this.#parts.fetch(`/api/history?${query}`, {
 			signal: AbortSignal.timeout(TIMEOUT_MS)
 		});
+		if (response.status === 401) throw new SignedOut('Your session has ended.');
 		if (!response.ok) throw new Error(`The server answered ${response.status}.`);
 		return (await response.json()) as Page;
 	}
 }
+
+class SignedOut extends Error {}
 
 /** Any SQL client may publish: what is no object cannot be shown. */
 function shown({ id, data, json }: Page['events'][number]): OlderEvent[] {

@@ -16,5 +16,6 @@ export const load: PageServerLoad = async ({ locals, params, parent }) => {
 	const found = id === null ? null : await getApp().logline.exploreEvent(locals.user, id);
 	if (!found) error(404, 'There is no such event, or you may not see it.');
 	const { event, previous, next, gates } = found;
-	return { open: { event, previous, next, reasons: sentencesOf(event.topic, gates) } };
+	const reasons = sentencesOf(event.topic, gates);
+	return { open: { event, previous, next, reasons, userID: locals.user.id } };
 };

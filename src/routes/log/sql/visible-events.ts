@@ -1,4 +1,5 @@
 /** One's own visible events, from the endpoint of the explorer, newest first. */
+import { asUser } from 'logline';
 import type { ExploredPage } from 'logline/server';
 import type { EventRow } from './database/messages.ts';
 
@@ -31,7 +32,7 @@ export const isFull = ({ rows, octets }: Read): boolean =>
  * Reads further back.
  *
  * @param so what was read before
- * @param me id that rows of the viewer alone have
+ * @param me id of the viewer, which rows of the viewer alone have
  * @throws Error with a sentence for the viewer
  */
 export async function readOlder(
@@ -47,7 +48,7 @@ export async function readOlder(
 		octets: Math.min(MOST.octets, octets + AT_ONCE.octets)
 	};
 	while (more && rows.length < most.events && octets < most.octets) {
-		const page = await ask(rows.at(-1)?.id, signal);
+		const page = await ask(rows.at(-1)?.id, me, signal);
 		for (const { id, topic, mine, at, json, size } of page.events) {
 			const length = size ?? new Blob([json ?? '']).size;
 			if (json !== null) octets += length;
@@ -67,9 +68,13 @@ export async function readOlder(
 	return { rows, octets, more, complete };
 }
 
-async function ask(before: string | undefined, signal: AbortSignal): Promise<ExploredPage> {
+async function ask(
+	before: string | undefined,
+	me: string,
+	signal: AbortSignal
+): Promise<ExploredPage> {
 	const params = new URLSearchParams({ limit: String(PAGE), ...(before && { before }) });
-	const response = await fetch(`/log/events.json?${params}`, {
+	const response = await fetch(asUser(`/log/events.json?${params}`, me), {
 		signal: AbortSignal.any([signal, AbortSignal.timeout(TIMEOUT_MS)])
 	}).catch((cause: unknown) => {
 		throw new Error('The server cannot be reached.', { cause });
