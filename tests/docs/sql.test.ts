@@ -234,6 +234,10 @@ test('which grants have lost their table', async () => {
 	]);
 	await ask(section, 1);
 	expect((await ask(section)).map(({ source }) => source)).toEqual(['guests']);
+	await sql.unsafe(`alter table visitors disable trigger user; delete from visitors where user_id = 'ada';
+		alter table visitors enable trigger user`);
+	expect(await ask(section, 2)).toEqual([{ source: 'guests', repaired: 1 }]);
+	expect(await ask(section, 2)).toEqual([{ source: 'guests', repaired: 0 }]);
 	await sql`truncate grants, outbox`;
 });
 
