@@ -29,8 +29,9 @@ export type Params = Readonly<Record<string, string>>;
 /** Longest value of a parameter, in characters. */
 export const MAX_PARAM_LENGTH = 64;
 
-/** A value of a parameter: it cannot be a path (`..`), a wildcard or a part of one. */
-const PARAM_VALUE = /^[A-Za-z0-9_-]{1,64}$/;
+/** Regular expression of a value of a parameter: it cannot be a path (`..`), a wildcard or a part of one. */
+export const PARAM_FORM = `[A-Za-z0-9_-]{1,${MAX_PARAM_LENGTH}}`;
+const PARAM_VALUE = new RegExp(`^${PARAM_FORM}$`);
 const PARAM = /^\[([A-Za-z][A-Za-z0-9_]*)\]$/;
 /** What stands between two slashes. */
 const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
@@ -79,7 +80,7 @@ export class Pattern {
 	/** Regular expressions of its topics and of their scopes, in a form that JavaScript and Postgres understand alike. */
 	get regex(): { topic: string; scope: string | null } {
 		const parts = this.#segments.map((segment) =>
-			'param' in segment ? '[A-Za-z0-9_-]{1,64}' : segment.text.replaceAll('.', '\\.')
+			'param' in segment ? PARAM_FORM : segment.text.replaceAll('.', '\\.')
 		);
 		const scopes = this.#beginnings(parts);
 		return {

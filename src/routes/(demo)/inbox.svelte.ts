@@ -17,6 +17,7 @@ import {
 } from '$src/features/notifications/reducer.ts';
 import { Older } from './history/older.svelte.ts';
 import type { Notice } from './notice.ts';
+import { SignedOut } from './signed-out.ts';
 
 /** A longer request is given up, in milliseconds. To send it again is harmless. */
 const TIMEOUT_MS = 15_000;
@@ -152,7 +153,7 @@ export class Inbox {
 			} catch (error) {
 				// For the reader there is one remedy, except when the session has ended.
 				const text = isSignedOut(error)
-					? 'Your session has ended.'
+					? new SignedOut().message
 					: 'That was not saved. Try again.';
 				this.#parts.announce({ tone: 'problem', text });
 				return false;
@@ -162,8 +163,6 @@ export class Inbox {
 		return saved;
 	}
 }
-
-class SignedOut extends Error {}
 
 const isSignedOut = (error: unknown) =>
 	error instanceof SignedOut || (error instanceof StreamRefused && error.status === 401);

@@ -78,7 +78,7 @@ export async function renewDeclarations(on: Queryable, registry: TopicRegistry):
 		[arrayLiteral(declared)]
 	);
 	for (const { pattern: former } of noted) {
-		for (const text of declared.filter((text) => mayShare(text, former))) {
+		for (const text of declared) {
 			const { topic: regex } = Pattern.parse(text).regex;
 			// All of its topics begin with this. "~" is greater than every character of a topic.
 			const [begin] = text.split('[', 1);
@@ -111,16 +111,5 @@ async function goBack(on: Queryable, declared: string, former: string): Promise<
 			(SELECT f.done FROM retention_progress AS f WHERE f.topic = $2 AND f.rule = p.rule), 0))
 		WHERE p.topic = $1`,
 		[declared, former]
-	);
-}
-
-/** @returns true when a topic could be of both declarations */
-function mayShare(a: string, b: string): boolean {
-	const others = b.split('/');
-	const parts = a.split('/');
-	const isParam = (part: string) => part.startsWith('[');
-	return (
-		parts.length === others.length &&
-		parts.every((part, i) => part === others[i] || isParam(part) || isParam(others[i]!))
 	);
 }

@@ -1,4 +1,4 @@
-import { ANY, MAX_PARAM_LENGTH } from '../../protocol/index.ts';
+import { ANY, PARAM_FORM } from '../../protocol/index.ts';
 import type { Queryable } from '../database/queryable.ts';
 
 /**
@@ -16,9 +16,8 @@ export async function readKnownTopics(
 	const { most, signal } = options;
 	const parts = wildcard.split('/');
 	const begin = parts.slice(0, parts.indexOf(ANY)).join('/');
-	const value = `[A-Za-z0-9_-]{1,${MAX_PARAM_LENGTH}}`;
 	const form = new RegExp(
-		`^${parts.map((part) => (part === ANY ? value : part.replaceAll('.', '\\.'))).join('/')}$`
+		`^${parts.map((part) => (part === ANY ? PARAM_FORM : part.replaceAll('.', '\\.'))).join('/')}$`
 	);
 	// As many slashes, so "%" is no more than one part. This regular expression would take Postgres twenty times as long.
 	const like = parts.map((part) => (part === ANY ? '%' : part.replaceAll('_', '\\_'))).join('/');

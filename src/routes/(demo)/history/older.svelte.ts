@@ -1,4 +1,5 @@
 import type { OlderRows } from '$src/ui/older-rows.ts';
+import { SignedOut } from '../signed-out.ts';
 
 /** Rows that a view keeps while its reader looks at old ones. */
 export const MOST_ROWS = 5000;
@@ -114,13 +115,11 @@ export class Older implements OlderRows {
 		const response = await this.#parts.fetch(`/api/history?${query}`, {
 			signal: AbortSignal.timeout(TIMEOUT_MS)
 		});
-		if (response.status === 401) throw new SignedOut('Your session has ended.');
+		if (response.status === 401) throw new SignedOut();
 		if (!response.ok) throw new Error(`The server answered ${response.status}.`);
 		return (await response.json()) as Page;
 	}
 }
-
-class SignedOut extends Error {}
 
 /** Any SQL client may publish: what is no object cannot be shown. */
 function shown({ id, data, json }: Page['events'][number]): OlderEvent[] {
