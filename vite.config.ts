@@ -1,6 +1,7 @@
 import { sveltekit } from '@sveltejs/kit/vite';
 import tailwindcss from '@tailwindcss/vite';
 import { defineConfig } from 'vitest/config';
+import type { TestSequencer, TestSpecification } from 'vitest/node';
 import { restartAtEdits } from './src/commands/restart-at-edits.ts';
 
 /** Classes with runes, compiled and tested as for browsers. */
@@ -12,6 +13,22 @@ const BROWSER_TESTS = ['tests/e2e/**/*.test.ts'];
 /** Tests that compare times of the build under load: nothing else may load the machine. */
 const MEASURED_TESTS = ['tests/e2e/flood.test.ts'];
 
+/** These take about a minute each. One that began last would leave the other worker without work. */
+const LONG_TESTS =
+	/tests\/(docs\/(add-a|without)|package|commands\/start|presence|faults|e2e\/(sql-console|tabs|rooms|disasters|database-away|shutdown|calm|keyboard|long))/;
+
+/** Vitest's own order knows how long the tests took only where they have run before. */
+class LongestFirst implements TestSequencer {
+	sort(files: TestSpecification[]): TestSpecification[] {
+		const isLong = ({ moduleId }: TestSpecification) => LONG_TESTS.test(moduleId);
+		return [...files.filter(isLong), ...files.filter((file) => !isLong(file))];
+	}
+
+	shard(): never {
+		throw new Error('Shards are not supported: they would order the files, too.');
+	}
+}
+
 export default defineConfig({
 	build: { reportCompressedSize: false },
 	plugins: [tailwindcss(), sveltekit(), restartAtEdits],
@@ -19,6 +36,7 @@ export default defineConfig({
 		reporters: ['default', './tests/support/reporter.ts'],
 		// Each worker may start its own Postgres, server and browser.
 		maxWorkers: 2,
+		sequence: { sequencer: LongestFirst },
 		projects: [
 			{
 				extends: true,

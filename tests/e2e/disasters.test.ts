@@ -45,8 +45,8 @@ describe('a server that is killed', () => {
 		'in the middle of a replay, twice: every event arrives once and in order',
 		{ timeout: 240_000 },
 		async () => {
-			const NOTES = 5000;
-			const LINES = 500;
+			const NOTES = 2000;
+			const LINES = 200;
 			const through = (proxy = await startProxy(() => app.port));
 			const app = await stage.start({ publicPort: through.port });
 			const reader = await stage.openPage();
@@ -125,7 +125,7 @@ describe('a server that is killed', () => {
  */
 async function writeMuch(notes: number, lines: number): Promise<number> {
 	const every = notes / lines + 1;
-	const padding = 'x'.repeat(4000);
+	const padding = 'x'.repeat(10_000);
 	await stage.sql`
 		insert into events (topic, user_id, data)
 		select

@@ -1,19 +1,17 @@
-import { execFile, spawn } from 'node:child_process';
+import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { chmod, cp, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterEach, describe, expect, inject, it, test } from 'vitest';
 import { freePort } from '../../src/embedded-postgres/cluster.ts';
 import type { BuiltApp } from '../support/built-app.ts';
 import { runningProcesses, type Running } from '../support/processes.ts';
+import { copyProject } from '../support/project-copy.ts';
 import { StreamClient } from '../support/stream-client.ts';
 import { until } from '../support/until.ts';
 import { signUp } from './account.ts';
 import { Stage } from './stage.ts';
-
-const run = promisify(execFile);
 
 const GRACE_MS = 4000;
 const env = { SHUTDOWN_GRACE_MS: String(GRACE_MS) };
@@ -56,7 +54,7 @@ describe('a server that is asked to end while streams are open', () => {
 		'$what ends its own database, after the application',
 		{ timeout: 240_000 },
 		async ({ nodeEnv, command }) => {
-			const cwd = await copyProject();
+			const cwd = await ownProject();
 			const app = await stage.start({
 				databaseUrl: null,
 				cwd,
@@ -136,20 +134,13 @@ async function openStreams(app: BuiltApp, username: string): Promise<StreamClien
 	return opened;
 }
 
-/** Copies the sources, with their own `.data`, to a folder that Postgres's user may enter. */
-async function copyProject(): Promise<string> {
-	const folder = await mkdtemp(join(tmpdir(), 'logline-e2e-'));
+/** Copies the project, and its build, to a folder that Postgres's user may enter. It gets a `.data` of its own. */
+async function ownProject(): Promise<string> {
+	const { folder } = await copyProject('shutdown');
 	folders.push(folder);
 	await chmod(folder, 0o755);
-	const files = ['src', 'drizzle', 'migrations', 'static', 'package.json', 'tsconfig.json'];
-	for (const name of [...files, 'svelte.config.js', 'vite.config.ts']) {
-		await cp(name, join(folder, name), { recursive: true });
-	}
-	await symlink(join(process.cwd(), 'node_modules'), join(folder, 'node_modules'));
-	// As `npm ci` does.
-	await run(process.execPath, ['node_modules/@sveltejs/kit/svelte-kit.js', 'sync'], {
-		cwd: folder
-	});
+	// Made at the start of the run. What starts builds are for is seen in tests/commands/start.test.ts.
+	await cp('build', join(folder, 'build'), { recursive: true });
 	return folder;
 }
 

@@ -21,15 +21,15 @@ async function run(program: string, seconds: number): Promise<[string, (what: st
 }
 
 test('whatever is killed, cut and stalled for a while, nothing is lost, doubled, out of order or shown to strangers', async () => {
-	const [output, done] = await run('tests/faults/checker.ts', 25);
+	const [output, done] = await run('tests/faults/checker.ts', 15);
 	// A run with little activity proves little.
-	expect(done('acknowledged'), output).toBeGreaterThan(500);
-	expect(done('seen by handlers'), output).toBeGreaterThan(5000);
+	expect(done('acknowledged'), output).toBeGreaterThan(300);
+	expect(done('seen by handlers'), output).toBeGreaterThan(3000);
 }, 240_000);
 
 test('whoever joins, leaves and is thrown out meanwhile gets what is theirs, once and in order, and nothing else', async () => {
-	const [output, done] = await run('tests/faults/rooms/checker.ts', 20);
-	expect(done('acknowledged'), output).toBeGreaterThan(200);
-	expect(done('probes after a revoke'), output).toBeGreaterThan(10);
-	expect(done('events received'), output).toBeGreaterThan(1000);
+	const [output, done] = await run('tests/faults/rooms/checker.ts', 12);
+	expect(done('acknowledged'), output).toBeGreaterThan(120);
+	expect(done('probes after a revoke'), output).toBeGreaterThan(5);
+	expect(done('events received'), output).toBeGreaterThan(500);
 }, 240_000);
