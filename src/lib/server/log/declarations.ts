@@ -64,6 +64,9 @@ const BATCH = 1000;
  * the place of names. A topic whose declaration this server knows is left alone, so two versions that run side by side do not
  * undo each other's work; and a topic that no declaration fits, too. It waits for nobody: a topic that another server renews, or
  * that is just ended, is left for the next start.
+ *
+ * Retention has not looked at them as topics of their new declaration. In the same statement, it goes back to where it was with
+ * the former one: a start that is killed in between must not keep their old events for ever.
  */
 export async function renewDeclarations(on: Queryable, registry: TopicRegistry): Promise<void> {
 	const declared = registry.keys();
@@ -83,7 +86,6 @@ export async function renewDeclarations(on: Queryable, registry: TopicRegistry):
 			// All of its topics begin with this. "~" is greater than every character of a topic.
 			const [begin] = text.split('[', 1);
 			let last: string | null = '';
-			let any = false;
 			while (last !== null) {
 				const [row]: { last: string | null }[] = await on.query<{ last: string | null }>(
 					`WITH part AS (
@@ -92,24 +94,16 @@ export async function renewDeclarations(on: Queryable, registry: TopicRegistry):
 						ORDER BY topic LIMIT ${BATCH} FOR UPDATE SKIP LOCKED
 					), renewed AS (
 						UPDATE log_topics AS l SET pattern = $5 FROM part WHERE l.topic = part.topic AND l.pattern = $1
+					), back AS (
+						UPDATE retention_progress AS p SET done = least(p.done, coalesce(
+							(SELECT f.done FROM retention_progress AS f WHERE f.topic = $1 AND f.rule = p.rule), 0))
+						WHERE p.topic = $5 AND EXISTS (SELECT FROM part)
 					)
 					SELECT max(topic) AS last FROM part`,
 					[former, last, begin!, regex, text]
 				);
 				last = row!.last;
-				any ||= last !== null;
 			}
-			if (any) await goBack(on, text, former);
 		}
 	}
-}
-
-/** Retention has not looked at the renewed topics as those of their new declaration. It goes on where it was with the former. */
-async function goBack(on: Queryable, declared: string, former: string): Promise<void> {
-	await on.query(
-		`UPDATE retention_progress AS p SET done = least(p.done, coalesce(
-			(SELECT f.done FROM retention_progress AS f WHERE f.topic = $2 AND f.rule = p.rule), 0))
-		WHERE p.topic = $1`,
-		[declared, former]
-	);
 }
