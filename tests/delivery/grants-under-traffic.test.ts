@@ -83,6 +83,38 @@ test('a stream goes on while there is a new project each time that it reads its 
 	expect(new Set(brought.map(({ event }) => event)).size).toBe(brought.length);
 });
 
+test('a stream goes on while its user loses a room that it does not carry each time that it reads its grants', async () => {
+	await scene.sql`insert into grants (scope, user_id)
+		select 'rooms/' || n, ${scene.user.id} from generate_series(1, 500) n`;
+	await scene.grant('orgs/7/projects/1');
+	const client = scene.open(ALL_LOGS);
+	await client.caughtUp();
+	let room = 0;
+	const take = async () => {
+		if (room >= 500) return;
+		await scene.sql`delete from grants where scope = ${`rooms/${++room}`}`;
+		await scene.settled();
+	};
+	whenGrantsAreRead(() => {}, take);
+	await take();
+	await scene.insert('a', 'x');
+	await client.arrived('a');
+	expect(room).toBeLessThan(500);
+	room = 500;
+	await scene.insert(LOG(1), 'one');
+	await client.arrived(LOG(1));
+	await scene.revoke('orgs/7/projects/1');
+	await scene.insert(LOG(1), 'two');
+	await scene.insert('a', 'y');
+	await until(() => client.of('a').length === 2, { what: 'the end' });
+	expect(story(client).slice(-4)).toEqual([
+		'a x',
+		`${LOG(1)} one`,
+		`denied ${LOG(1)} revoked`,
+		'a y'
+	]);
+});
+
 test('a stream goes on while its user is given a project each time that it reads its grants', async () => {
 	await scene.grant('orgs/7/projects/1');
 	const client = scene.open(ALL_LOGS);

@@ -27,7 +27,7 @@ export const idsOf = (chunks: readonly Chunk[]) =>
 function eventsOf(first: bigint, ...texts: string[]): LogEvent[] {
 	return texts.map((text, i) => {
 		const [topic, userId = null] = text.split('@') as [string, string?];
-		return { id: first + BigInt(i), topic, userId, data: '' };
+		return { id: first + BigInt(i), topic, userId, data: 'null' };
 	});
 }
 

@@ -110,7 +110,7 @@ export class Hub {
 		// The window must not hide the missing events, so it starts again empty.
 		else this.#window = new Window(this.#tail, this.#limits);
 		this.#batch++;
-		this.#watchers.tell(batch, before);
+		this.#watchers.tell(events, before);
 		this.#sendBack(trimmed, before);
 		const { shared, own } = divide(batch, this.#groups);
 		// First the users with events of their own. Thereafter, the rest of their groups gets the shared ones.

@@ -10,7 +10,7 @@ describe('a watcher', () => {
 			userId,
 			scopes,
 			accessChanged: (id, before, lost) => {
-				told.push(`${id} after ${before}${lost ? ', lost' : ''}`);
+				told.push(`${id} after ${before}${lost.map((scope) => `, lost ${scope}`).join('')}`);
 				act();
 			},
 			topicAppeared: (topic, before) => {
@@ -28,7 +28,7 @@ describe('a watcher', () => {
 		const seen: unknown[] = [];
 		const { told } = watch(hub, 'ann', [], () => seen.push(hub.tail, ann.deliveries));
 		publish(hub, ['a', '$revoked@ann', 'a@ann', '$granted@ann', '$granted@bob', '$subscribed@ann']);
-		expect(told).toEqual(['6 after 2, lost']);
+		expect(told).toEqual(['6 after 2, lost null']);
 		expect(seen).toEqual([8n, 1]);
 		expect(ann.ids).toEqual([1n, 2n, 3n, 5n]);
 		publish(hub, ['a', '$granted@bob', '$granted']);

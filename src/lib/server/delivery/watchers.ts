@@ -9,9 +9,9 @@ export interface Watcher {
 	 *
 	 * @param id greatest id of such an event in the batch
 	 * @param before position of every live member before this batch
-	 * @param lost true: the user lost one
+	 * @param lost the scopes that the user lost; null: one whose name cannot be read
 	 */
-	accessChanged(id: bigint, before: bigint, lost: boolean): void;
+	accessChanged(id: bigint, before: bigint, lost: readonly (string | null)[]): void;
 	/** The batch has events of a topic in one of the scopes. Called once per batch and topic. */
 	topicAppeared?(topic: string, before: bigint): void;
 }
@@ -31,6 +31,8 @@ interface Watched {
 	readonly id: bigint;
 	readonly topic: string;
 	readonly userId: string | null;
+	/** JSON */
+	readonly data: string | null;
 }
 
 /** The watchers, found by user and by scope. */
@@ -66,12 +68,13 @@ export class Watchers {
 		}
 	}
 
-	#changed(batch: readonly Watched[]): Map<Watch, { id: bigint; lost: boolean }> {
-		const changed = new Map<Watch, { id: bigint; lost: boolean }>();
-		for (const { id, topic, userId } of batch) {
+	#changed(batch: readonly Watched[]): Map<Watch, { id: bigint; lost: (string | null)[] }> {
+		const changed = new Map<Watch, { id: bigint; lost: (string | null)[] }>();
+		for (const { id, topic, userId, data } of batch) {
 			if (userId === null || (topic !== GRANTED && topic !== REVOKED)) continue;
 			for (const watch of this.#byUser.get(userId) ?? []) {
-				const lost = topic === REVOKED || changed.get(watch)?.lost === true;
+				const lost = changed.get(watch)?.lost ?? [];
+				if (topic === REVOKED) lost.push(scopeOf(data));
 				changed.set(watch, { id, lost });
 			}
 		}
@@ -90,6 +93,13 @@ export class Watchers {
 		}
 		return appeared;
 	}
+}
+
+/** Null: the event was written by hand, or is one that Postgres does not return. */
+function scopeOf(data: string | null): string | null {
+	const told: unknown = data === null ? null : JSON.parse(data);
+	if (typeof told !== 'object' || told === null || !('scope' in told)) return null;
+	return typeof told.scope === 'string' ? told.scope : null;
 }
 
 function insert(map: Map<string, Set<Watch>>, key: string, watch: Watch): void {

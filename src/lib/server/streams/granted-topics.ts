@@ -25,8 +25,12 @@ export class GrantedTopics implements ChangingTopics, Watcher {
 	#carried: Carried | null = null;
 	/** The newest event about the viewer's grants that the hub has told of. */
 	#heard = 0n;
-	/** The newest one in a batch with a grant that ended. */
-	#lost = 0n;
+	/** Scopes that the viewer lost since the topics were read, each with the id up to which the hub has told of it. */
+	readonly #losses = new Map<string | null, bigint>();
+	/** It carries topics of one of them. */
+	#losing = false;
+	/** Everything before a slash in what it carries: the scopes that matter. */
+	#held: ReadonlySet<string> = new Set();
 	/** Everything that was heard up to here is in what was read. */
 	#settled = 0n;
 	/** Topics for which there is no room, as far as the client was told. */
@@ -57,14 +61,17 @@ export class GrantedTopics implements ChangingTopics, Watcher {
 	}
 
 	get knownUpTo(): bigint | null {
-		if (this.#lost > this.#settled) return 0n;
+		if (this.#losing) return 0n;
 		return this.#appeared || this.#heard > this.#settled ? (this.#before ?? 0n) : null;
 	}
 
-	accessChanged(id: bigint, before: bigint, lost: boolean): void {
+	accessChanged(id: bigint, before: bigint, lost: readonly (string | null)[]): void {
 		if (id <= this.#settled) return;
 		this.#heard = id;
-		if (lost) this.#lost = id;
+		for (const scope of lost) {
+			this.#losses.set(scope, id);
+			this.#losing ||= this.#holds(scope);
+		}
 		this.#mayChange(before);
 	}
 
@@ -72,6 +79,10 @@ export class GrantedTopics implements ChangingTopics, Watcher {
 		if (!this.#brings(topic)) return;
 		this.#appeared = true;
 		this.#mayChange(before);
+	}
+
+	#holds(scope: string | null): boolean {
+		return scope === null || this.#held.has(scope);
 	}
 
 	#mayChange(before: bigint): void {
@@ -106,6 +117,11 @@ export class GrantedTopics implements ChangingTopics, Watcher {
 			if (!this.#carried) this.#tooMany = withoutRoom(carried);
 			this.#carried = carried;
 			this.#settled = heard > carried.position ? heard : carried.position;
+			this.#held = scopesAbove(carried.topics.keys());
+			for (const [scope, id] of this.#losses) {
+				if (id <= this.#settled) this.#losses.delete(scope);
+			}
+			this.#losing = [...this.#losses.keys()].some((scope) => this.#holds(scope));
 			if (this.knownUpTo === null) this.#before = null;
 			if (carried.scopes.every((scope) => this.#watched.includes(scope))) return carried;
 			// It did not watch these scopes while it read, so it reads once more.
@@ -157,6 +173,17 @@ export class GrantedTopics implements ChangingTopics, Watcher {
 	end(): void {
 		this.#unwatch();
 	}
+}
+
+/** All that stands before a slash of these topics. */
+function scopesAbove(topics: Iterable<string>): Set<string> {
+	const scopes = new Set<string>();
+	for (const topic of topics) {
+		for (let end = topic.indexOf('/'); end >= 0; end = topic.indexOf('/', end + 1)) {
+			scopes.add(topic.slice(0, end));
+		}
+	}
+	return scopes;
 }
 
 /** Topics that the viewer may see, and for which the stream has no room. */
