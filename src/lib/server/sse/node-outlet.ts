@@ -8,13 +8,13 @@ import { DirectStream, type Outlet } from './direct-stream.ts';
  * and bytes are written directly to the socket while its buffer is empty. Otherwise the loop below sends them and waits for
  * the socket.
  *
- * @param response a response of {@link produceSSE}
+ * @param response a response of {@link produceSSE}. Any other response is sent whole.
  * @returns resolves when everything has been sent, or when the client has disconnected
  * @see https://www.rfc-editor.org/rfc/rfc9112.html#section-6.3 the last rule: a body without a length
  */
 export function sendStream(response: Response, out: ServerResponse): Promise<void> {
 	const { body, headers, status } = response;
-	if (!(body instanceof DirectStream)) throw new TypeError('The response is no stream of ours');
+	if (!(body instanceof DirectStream)) return sendWhole(response, out);
 	const direct = out.req.httpVersion === '1.1';
 	if (direct) {
 		// The only way in Node to send a body without chunks.
@@ -25,6 +25,13 @@ export function sendStream(response: Response, out: ServerResponse): Promise<voi
 	out.statusCode = status;
 	body.shortCut(new SocketOutlet(out, direct));
 	return pass(body.getReader(), out);
+}
+
+async function sendWhole(response: Response, out: ServerResponse): Promise<void> {
+	const bytes = new Uint8Array(await response.arrayBuffer());
+	out.setHeaders(response.headers);
+	out.statusCode = response.status;
+	out.end(bytes);
 }
 
 /** A separate function, so that an open stream keeps only its reader in memory. */

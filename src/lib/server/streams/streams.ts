@@ -3,6 +3,7 @@ import { Trouble } from '../work/trouble.ts';
 import { Connections } from './connections.ts';
 import { openStream, type StreamAsked } from './open.ts';
 import type { StreamParts } from './parts.ts';
+import { pull } from './pull.ts';
 import { recheckSessions } from './sessions.ts';
 import type { Authenticate } from './viewer.ts';
 
@@ -32,14 +33,15 @@ export class Streams {
 		return () => this.#listeners.delete(listener);
 	}
 
-	/** See {@link openStream}. */
+	/** Responds with a stream, or with one page of it: see {@link openStream} and {@link pull}. */
 	open(asked: StreamAsked, authenticate: Authenticate): Promise<Response> {
 		const opening = {
 			parts: this.#parts,
 			connections: this.connections,
 			onSubscribe: this.#tell
 		};
-		return openStream(opening, asked, authenticate);
+		const open = (wanted: StreamAsked) => openStream(opening, wanted, authenticate);
+		return pull(asked, open) ?? open(asked);
 	}
 
 	/** Checks all sessions with connections in this process, after ends of sessions may have been missed. */
