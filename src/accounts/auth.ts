@@ -245,8 +245,8 @@ export function createAuth(
 		},
 
 		addressIsMissing(error) {
-			if (Date.now() < addressToldAt + ADDRESS_MS) return;
-			addressToldAt = Date.now();
+			if (performance.now() < addressToldAt + ADDRESS_MS) return;
+			addressToldAt = performance.now();
 			logger.warn(
 				{ err: error },
 				'a request came without the address of its visitor: those all count as one network. Let the proxy send what ADDRESS_HEADER and XFF_DEPTH name.'

@@ -11,7 +11,7 @@ const looks = new WeakMap<object, number>();
 
 /** Call it when somebody without an account is shown events of the demo: its sources then emit for a moment. */
 export function noteLook(logline: object): void {
-	looks.set(logline, Date.now());
+	looks.set(logline, performance.now());
 }
 
 /** Says whether a client of this process is subscribed to a topic, or was recently, or somebody looks at it. */
@@ -34,11 +34,11 @@ export function watchAudience(
 ): Audience {
 	let lastSeen = -Infinity;
 	const stop = logline.onSubscribe((_viewer, topics) => {
-		if (topics.includes(topic)) lastSeen = Date.now();
+		if (topics.includes(topic)) lastSeen = performance.now();
 	});
 	return {
 		isThere() {
-			const now = Date.now();
+			const now = performance.now();
 			if (now - (looks.get(logline) ?? -Infinity) < LOOK_MS) return true;
 			if (!logline.isSubscribed(topic)) return now - lastSeen < lingerMs;
 			lastSeen = now;
