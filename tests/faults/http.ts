@@ -12,7 +12,13 @@ export interface Answer {
  */
 export function ask(
 	url: string,
-	options: { cookie?: string; body?: unknown; timeoutMs: number }
+	options: {
+		cookie?: string;
+		accept?: string;
+		body?: unknown;
+		timeoutMs: number;
+		signal?: AbortSignal;
+	}
 ): Promise<Answer | null> {
 	return new Promise((resolve) => {
 		const sent = request(
@@ -20,8 +26,14 @@ export function ask(
 			{
 				agent: false,
 				method: options.body === undefined ? 'GET' : 'POST',
-				headers: options.cookie ? { cookie: options.cookie } : {},
-				signal: AbortSignal.timeout(options.timeoutMs)
+				headers: {
+					...(options.cookie ? { cookie: options.cookie } : {}),
+					...(options.accept ? { accept: options.accept } : {})
+				},
+				signal: AbortSignal.any([
+					AbortSignal.timeout(options.timeoutMs),
+					...(options.signal ? [options.signal] : [])
+				])
 			},
 			(response) => {
 				let text = '';

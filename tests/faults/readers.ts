@@ -2,6 +2,7 @@ import type { SSEClient } from '../../src/lib/client/index.ts';
 import type { TestUser } from '../support/app-server.ts';
 import { until } from '../support/until.ts';
 import { Journal } from './journal.ts';
+import { PageReader } from './page-reader.ts';
 import { PlainReader } from './plain-reader.ts';
 import type { Random } from './random.ts';
 import { RawReader } from './raw-reader.ts';
@@ -10,7 +11,7 @@ import { SSEClientReader } from './sse-client-reader.ts';
 import { FAT } from './topics.ts';
 import type { World } from './world.ts';
 
-type Make = 'client' | 'plain' | 'raw';
+type Make = 'client' | 'plain' | 'pages' | 'raw';
 
 /** The readers of each user. */
 const READERS: readonly { make: Make; topics: string[]; habits: Habits }[] = [
@@ -18,6 +19,7 @@ const READERS: readonly { make: Make; topics: string[]; habits: Habits }[] = [
 	{ make: 'client', topics: ['a', 'd'], habits: { toggles: ['c', 'd', 'e'] } },
 	{ make: 'client', topics: ['c', 'd'], habits: { dies: true, toggles: ['e'] } },
 	{ make: 'plain', topics: ['a', 'b', 'd', 'e'], habits: {} },
+	{ make: 'pages', topics: ['a', 'c', 'd'], habits: {} },
 	{ make: 'raw', topics: ['b', 'c'], habits: { toggles: ['c', 'd', 'e'] } },
 	{ make: 'raw', topics: ['a', 'c', 'e'], habits: { pauses: true } },
 	{ make: 'raw', topics: ['c', 'd'], habits: { dies: true, toggles: ['d', 'e'], pauses: true } }
@@ -43,6 +45,7 @@ export class Readers {
 			READERS.map(({ make, topics, habits }, i) => {
 				const parts = { ...partsOf(user, `${user.name}-${make}-${i}`), topics, habits };
 				if (make === 'client') return new SSEClientReader(parts, Client);
+				if (make === 'pages') return new PageReader(parts);
 				return make === 'plain' ? new PlainReader(parts) : new RawReader(parts);
 			})
 		);
