@@ -138,6 +138,22 @@ test('the history of a room that was joined comes whole in one page, and does no
 	);
 });
 
+test('a page is no larger than memory allows, and a history that is larger is refused', async () => {
+	const data = 'x'.repeat(200_000);
+	await scene.sql`insert into events (topic, data) select ${ROOM(1)}, to_jsonb(${data}::text) from generate_series(1, 50)`;
+	await scene.insert('a', 'one');
+	const { cursor } = await get('topics=a&topics=rooms/*/messages');
+	await scene.grant('rooms/1');
+	const tooLarge = await ask(`topics=a&topics=rooms/*/messages&lastEventID=${cursor}`);
+	expect(tooLarge.status).toBe(422);
+	expect(await tooLarge.json()).toMatchObject({ error: { code: 'page_too_large' } });
+	// A program that begins with the room has a cursor after each event.
+	const first = await get('topics=rooms/*/messages&client=other');
+	expect(first.upToDate).toBe(false);
+	expect(first.events.length).toBeLessThan(10);
+	expect(first.events.length).toBeGreaterThan(3);
+});
+
 test('a cursor of another log is told as a gap for each topic, with the whole history', async () => {
 	await scene.insert('a', 1, 2, 3);
 	const page = await get('topics=a&lastEventID=999999&limit=2');

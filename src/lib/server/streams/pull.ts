@@ -12,11 +12,11 @@ import { readBlocks, type ReadBlock } from '../sse/read-blocks.ts';
 import type { StreamAsked } from './open.ts';
 import { formatOf, parsePull, type Pull, type PullFormat } from './pull-request.ts';
 
-/** A page that has as much data is full. Octets. */
-const FULL = 4 * 1024 * 1024;
+/** A page that has as much data is full. Characters. */
+const FULL = 1024 * 1024;
 
-/** More than that is not held in memory for one response. Octets. */
-const MOST = 64 * 1024 * 1024;
+/** More events than fit into this are not held in memory for one response. Characters. */
+const MOST = 8 * 1024 * 1024;
 
 /** Events that come together belong in one page. Milliseconds. */
 const TOGETHER_MS = 10;
@@ -25,7 +25,8 @@ const TOGETHER_MS = 10;
 interface Page {
 	/** JSON texts. */
 	events: string[];
-	octets: number;
+	/** Of the data, in characters. */
+	size: number;
 	cursor: string | null;
 	upToDate: boolean;
 	gaps: Gap[];
@@ -82,7 +83,7 @@ async function read(
 	const stop = () => void reader.cancel();
 	const page: Page = {
 		events: [],
-		octets: 0,
+		size: 0,
 		cursor: null,
 		upToDate: false,
 		gaps: [],
@@ -100,13 +101,13 @@ async function read(
 			const { event, id } = block;
 			older ||= event === null && id !== null && page.events.length > 0;
 			const isEvent = event !== null && id !== null && !RESERVED.has(event);
-			if (isEvent && !older && (page.events.length >= limit || page.octets >= FULL)) {
+			if (isEvent && !older && (page.events.length >= limit || page.size >= FULL)) {
 				return { ...page, upToDate: false };
 			}
 			if (isEvent) add(page, block);
 			else if (event !== null) note(page, block);
 			if (id !== null) page.cursor = id;
-			if (page.octets > MOST) throw tooLarge();
+			if (page.size > MOST && page.events.length > 1) throw tooLarge();
 			if (event === CONTROL.caughtUp) {
 				older = false;
 				const left = page.events.length > 0 ? 0 : deadline - performance.now();
@@ -139,7 +140,7 @@ const tells = ({ event, id }: ReadBlock) =>
 
 function add(page: Page, { id, event, data }: ReadBlock): void {
 	page.events.push(`{"id":"${id}","topic":${JSON.stringify(event)},"data":${data}}`);
-	page.octets += data.length;
+	page.size += data.length;
 }
 
 function note(page: Page, { event, data }: ReadBlock): void {
