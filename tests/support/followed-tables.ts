@@ -14,7 +14,7 @@ export interface FollowedTables {
 	/** Ends that. Returns how many grants were taken back. */
 	stop(scope?: string, table?: string): Promise<number>;
 	/** All grants: `scope user`. */
-	granted(on?: Sql): Promise<string[]>;
+	granted(): Promise<string[]>;
 	/** Adds a row to a table. */
 	join(room: string | null, user: string | null, table?: string): Promise<unknown>;
 	/** Calls of a sweep, until one finds nothing. */
@@ -40,10 +40,7 @@ export async function openFollowedTables(tables: string): Promise<FollowedTables
 			Number(
 				(await sql`select logline_grants_from_stop(${table}::text::regclass, ${scope}) as n`)[0]!.n
 			),
-		granted: async (on = sql) =>
-			(await on`select distinct scope, user_id from grants order by scope, user_id`).map(
-				({ scope, user_id }) => `${scope} ${user_id}`
-			),
+		granted: () => grantedIn(sql),
 		join: (room, user, table = 'members') =>
 			sql`insert into ${sql(table)} (room, user_id) values (${room}, ${user})`,
 		sweep: async (rows = 5000, source = 'members') => {
@@ -67,6 +64,16 @@ export async function openFollowedTables(tables: string): Promise<FollowedTables
 		}
 	};
 }
+
+/** Returns all grants of a database: `scope user`. */
+export async function grantedIn(on: Sql): Promise<string[]> {
+	const rows = await on`select distinct scope, user_id from grants order by scope, user_id`;
+	return rows.map(({ scope, user_id }) => `${scope} ${user_id}`);
+}
+
+/** Returns whether Postgres can compute a column when it is read. Before version 18 it stores every computed column. */
+export const computesOnReading = async (on: Sql): Promise<boolean> =>
+	(await on`select current_setting('server_version_num')::int as n`)[0]!.n >= 180_000;
 
 /** Expects that Postgres refuses something, with this message and hint. */
 export const refused = (work: Promise<unknown>, message: RegExp, hint: RegExp) =>
