@@ -4,11 +4,16 @@ import { type GrantedScene, openGrantedScene, story, tells } from '../support/gr
 import { until } from '../support/until.ts';
 
 let scene: GrantedScene;
+/** Reads at which `whenGrantsAreRead` acts. What it does there goes on when their stream has ended. */
+const readings = new Set<Promise<unknown>>();
+
 beforeEach(async () => {
 	scene = await openGrantedScene();
 });
 afterEach(async () => {
 	vi.restoreAllMocks();
+	await Promise.allSettled(readings);
+	readings.clear();
 	await scene.close();
 });
 
@@ -19,13 +24,18 @@ const ALL_LOGS = 'topics=orgs/*/projects/*/log&topics=a';
 function whenGrantsAreRead(before: () => unknown, after: () => unknown = () => {}): void {
 	const { pool } = scene.server.app.logline.parts;
 	const query = pool.query.bind(pool);
-	vi.spyOn(pool, 'query').mockImplementation((async (text: string, ...rest: [never, never]) => {
-		if (!text.includes('FROM grant_history')) return query(text, ...rest);
+	async function read(...asked: Parameters<typeof query>) {
 		await before();
-		const rows = await query(text, ...rest);
+		const rows = await query(...asked);
 		await after();
 		return rows;
-	}) as typeof pool.query);
+	}
+	vi.spyOn(pool, 'query').mockImplementation((...asked: Parameters<typeof query>) => {
+		if (!asked[0].includes('FROM grant_history')) return query(...asked);
+		const reading = read(...asked);
+		readings.add(reading);
+		return reading;
+	});
 }
 
 test('events of other topics of the organisation cost a stream of its projects nothing, a new project is read once', async () => {

@@ -88,13 +88,13 @@ export function startJobs(parts: JobParts): Jobs {
 		}
 	});
 	const trouble = new Trouble(logger.child({ source: 'grants' }), {
-		lasts: 'grants cannot be compared with their table; trying again in a minute',
-		over: 'grants are compared with their tables again'
+		lasts: 'grants differ from the tables that give them; trying again',
+		over: 'grants are those of their tables again'
 	});
 	const sweep = async () => {
+		await sweepGrants(background); // first: the other may take long
 		// On the connection for long statements, one at a time: it reads whole tables.
 		const all = await sweepMirrors(retention, { signal: stopping.signal, trouble });
-		await sweepGrants(background);
 		return all ? SWEEP_MS : SWEEP_AGAIN_MS;
 	};
 	const all = [
