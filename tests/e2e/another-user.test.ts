@@ -216,3 +216,27 @@ it('a request for another user than the one who is signed in is refused on every
 		}
 	}
 });
+
+it('a request of a session that has ended is answered as nobody’s, and its answer leaves the cookie of who has signed in meanwhile', async () => {
+	const app = await stage.start();
+	const cookie = await signUp(app, 'ada');
+	await stage.sql`delete from sessions`;
+	const ask = async (path: string) => {
+		const response = await fetch(app.url + path, { headers: { cookie }, redirect: 'manual' });
+		await response.body?.cancel();
+		return { path, status: response.status, cookies: response.headers.getSetCookie() };
+	};
+	for (const [path, status] of [
+		['/', 200],
+		['/login', 200],
+		['/log', 303],
+		['/log/__data.json', 200],
+		['/account', 303],
+		['/api/history?topic=logs', 401]
+	] as const) {
+		expect(await ask(path)).toEqual({ path, status, cookies: [] });
+	}
+	const headers = { cookie };
+	const again = form({ username: 'ada', password: PASSWORD });
+	expect((await fetch(`${app.url}/login`, { ...again, headers })).status).toBe(303);
+});
