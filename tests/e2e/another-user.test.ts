@@ -152,6 +152,8 @@ it('the forms and numbers of a tab do not become those of who has signed in besi
 	await account.getByRole('button', { name: 'Sign out everywhere else' }).click();
 	await account.getByText('Somebody else has signed in.').waitFor();
 	await board.getByRole('status').filter({ hasText: 'Signed out' }).waitFor();
+	await board.getByRole('button', { name: 'Sign out' }).click();
+	await board.getByText('Somebody else has signed in.').waitFor();
 	const [bobs] = await stage.sql`
 		select (select count(*)::int from sessions where user_id = u.id) as sessions,
 			(select count(*)::int from grants where user_id = u.id) as rooms
