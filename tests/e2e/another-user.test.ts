@@ -121,9 +121,9 @@ it('a tab beside which somebody else has signed in shows nothing of theirs, and 
 		.first()
 		.waitFor();
 	await old.getByRole('link', { name: 'You are signed out' }).waitFor();
-	await event.getByRole('alert').getByText('Somebody else has signed in.').waitFor();
+	await event.getByText('signed in as bob').waitFor();
 	await sql.getByRole('alert').getByText('Somebody else has signed in.').waitFor();
-	for (const page of [ada.page, log, old, event, sql]) {
+	for (const page of [ada.page, log, old, sql]) {
 		expect(await page.getByText(SECRET).count()).toBe(0);
 	}
 });
@@ -159,6 +159,66 @@ it('the forms and numbers of a tab do not become those of who has signed in besi
 			(select count(*)::int from grants where user_id = u.id) as rooms
 		from users u where username = 'bob'`;
 	expect(bobs).toEqual({ sessions: 2, rooms: 0 });
+});
+
+/** Where the links and forms of an open tab lead without a new document, each by other loads. */
+const WAYS: [from: string, act: (page: Page) => Promise<unknown>][] = [
+	['/', (page) => page.getByRole('link', { name: 'Log', exact: true }).click()],
+	['/', (page) => page.getByRole('link', { name: 'Your account' }).click()],
+	['/', (page) => page.getByRole('link', { name: 'Board', exact: true }).click()],
+	['/account', (page) => page.getByRole('link', { name: 'Story', exact: true }).click()],
+	['/account', (page) => page.getByRole('link', { name: 'Rooms', exact: true }).click()],
+	['/log?topic=logs', (page) => page.getByRole('link', { name: 'Remove all' }).click()],
+	// The list alone, and the event alone: what is beside it stays Ada's.
+	['/log/first?topic=logs', (page) => page.getByRole('link', { name: 'Show around it' }).click()],
+	['/log/first?topic=logs', (page) => page.getByRole('link', { name: '→' }).click()],
+	['/log', (page) => page.getByRole('link', { name: 'Ask in SQL' }).click()]
+];
+
+it('a link in a tab beside which somebody else has signed in leads to their page as a whole, and the tab itself shows nothing of it', async () => {
+	const app = await stage.start();
+	await signUp(app, 'bob');
+	await write('logs', 3, 'For all', null);
+	await write('notifications', 1, SECRET, 'bob');
+	const ada = await stage.openPage();
+	await ada.signUp(app.url, 'ada');
+	const [{ first }] = await stage.sql<[{ first: string }]>`
+		select min(id) as first from events where topic = 'logs'`;
+	const profile = ada.page.context();
+	const seen: string[] = [];
+	await profile.exposeFunction('saw', (path: string) => seen.push(path));
+	const tabs: Page[] = [];
+	for (const [from] of WAYS) {
+		const page = await profile.newPage();
+		await page.goto(app.url + from.replace('first', first));
+		await page.getByText('signed in as ada').waitFor();
+		await page.waitForFunction('document.querySelector("#svelte-announcer")');
+		tabs.push(page);
+	}
+	await bobSignsIn(ada, app);
+	for (const [index, [from, act]] of WAYS.entries()) {
+		const page = tabs[index]!;
+		await page.evaluate(
+			([secret, from]) => {
+				const { saw } = window as unknown as { saw: (path: string) => void };
+				const look = () => {
+					const text = document.body.innerText;
+					if (text.includes(secret) || /\bbob\b/.test(text)) saw(`${from} → ${location.pathname}`);
+				};
+				new MutationObserver(look).observe(document, {
+					subtree: true,
+					childList: true,
+					characterData: true
+				});
+			},
+			[SECRET, from] as const
+		);
+		const loaded = page.waitForEvent('domcontentloaded', { timeout: 10_000 }).catch(() => null);
+		await act(page);
+		expect(await loaded, from).not.toBeNull();
+		await page.getByText('signed in as bob').waitFor();
+	}
+	expect(seen).toEqual([]);
 });
 
 const json = (body: object): RequestInit => ({
