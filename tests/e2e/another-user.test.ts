@@ -279,6 +279,23 @@ it('a request for another user than the one who is signed in is refused on every
 	}
 });
 
+it('what a form of the account says when it is done is said to its user alone, whoever has signed in before the page comes', async () => {
+	const app = await stage.start();
+	const ada = await signUp(app, 'ada');
+	const bob = await signUp(app, 'bob');
+	const headers = { cookie: ada };
+	const sent = await fetch(`${app.url}/account?/others`, { ...form({}), headers });
+	const ask = async (cookie: string) => {
+		const page = new URL(sent.headers.get('location')!, app.url);
+		const response = await fetch(page, { headers: { cookie }, redirect: 'manual' });
+		const said = (await response.text()).includes('All other sessions have ended.');
+		return { status: response.status, said };
+	};
+	expect(await ask(ada)).toEqual({ status: 200, said: true });
+	expect(await ask(bob)).toEqual({ status: 401, said: false });
+	expect(await ask('')).toEqual({ status: 303, said: false });
+});
+
 it('a request of a session that has ended is answered as nobody’s, and its answer leaves the cookie of who has signed in meanwhile', async () => {
 	const app = await stage.start();
 	const cookie = await signUp(app, 'ada');
