@@ -61,7 +61,10 @@ function cookie(name: string, value: string, maxAge: number, url: URL): Cookie {
 	};
 }
 
-/** Finds the session of a request and updates the cookie if needed. Called by `handle`. */
+/**
+ * Finds the session of a request and updates the cookie if needed. Called by `handle`. The cookie of a session that has ended
+ * stays: when the answer arrives, the browser may have that of another who has signed in meanwhile.
+ */
 export async function authenticate(
 	auth: Pick<Auth, 'validate'>,
 	{ cookies, url }: { cookies: CookieJar; url: URL }
@@ -69,8 +72,7 @@ export async function authenticate(
 	const token = cookies.get(SESSION_COOKIE);
 	if (!token) return null;
 	const session = await auth.validate(token);
-	if (!session) put(cookies, blankSessionCookie(url));
-	else if (session.fresh) put(cookies, sessionCookie(token, url));
+	if (session?.fresh) put(cookies, sessionCookie(token, url));
 	return session;
 }
 

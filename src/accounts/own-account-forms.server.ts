@@ -1,5 +1,6 @@
 /** Server code of the page of the own account. */
 import { fail, redirect, type ActionFailure, type RequestEvent } from '@sveltejs/kit';
+import { asUser } from 'logline';
 import { getApp } from '$src/app/app.ts';
 import { problemsOf, readForm, shown, text } from './account-forms.server.ts';
 import type { Auth } from './auth.ts';
@@ -45,7 +46,8 @@ export async function submitOwnForm(
 		const { status, problems } = problemsOf(event, failure);
 		return fail(status, { action, problems, username: shown(field('username')) });
 	}
-	redirect(303, next);
+	// What it says is for this user alone. Another may have signed in before the browser asks for it.
+	redirect(303, asUser(next, user.id));
 }
 
 /** Returns a session as the page shows it. */

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join, resolve } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { asUser } from '../../src/lib/protocol/index.ts';
 import { startBuiltApp, type BuiltApp } from '../support/built-app.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openClient } from '../../src/app/driver-client.ts';
@@ -85,6 +86,7 @@ test(
 				expect(await order(app, cookie, 'A brass lamp')).toBe(200);
 				expect((await stream.arrived('orders')).data).toEqual({ item: 'A brass lamp' });
 				expect(await order(app, cookie, '')).toBe(400);
+				expect(await order(app, cookie, 'A brass lamp', 'somebody-else')).toBe(401);
 
 				const page = await fetch(`${app.url}/orders`, { headers: { cookie } });
 				expect(await page.text()).toContain('<li>A brass lamp</li>');
@@ -210,8 +212,13 @@ async function signUp(app: BuiltApp): Promise<string> {
 	return cookies.find((cookie) => cookie.startsWith('auth_session='))!;
 }
 
-async function order(app: BuiltApp, cookie: string, item: string): Promise<number> {
-	return (await post(app, '/orders', { item }, { cookie })).status;
+/** @param user for whom the page was rendered that has the form. Default: for who is signed in */
+async function order(app: BuiltApp, cookie: string, item: string, user?: string): Promise<number> {
+	const page = await fetch(`${app.url}/orders`, { headers: { cookie } });
+	const [, action = ''] = /<form method="post" action="([^"]+)"/.exec(await page.text()) ?? [];
+	const address = user === undefined ? action : asUser('', user);
+	expect(action).toMatch(/^\?user=/);
+	return (await post(app, `/orders${address}`, { item }, { cookie })).status;
 }
 
 async function post(

@@ -121,9 +121,9 @@ it('a tab beside which somebody else has signed in shows nothing of theirs, and 
 		.first()
 		.waitFor();
 	await old.getByRole('link', { name: 'You are signed out' }).waitFor();
-	await event.getByRole('alert').getByText('Somebody else has signed in.').waitFor();
+	await event.getByText('signed in as bob').waitFor();
 	await sql.getByRole('alert').getByText('Somebody else has signed in.').waitFor();
-	for (const page of [ada.page, log, old, event, sql]) {
+	for (const page of [ada.page, log, old, sql]) {
 		expect(await page.getByText(SECRET).count()).toBe(0);
 	}
 });
@@ -152,11 +152,73 @@ it('the forms and numbers of a tab do not become those of who has signed in besi
 	await account.getByRole('button', { name: 'Sign out everywhere else' }).click();
 	await account.getByText('Somebody else has signed in.').waitFor();
 	await board.getByRole('status').filter({ hasText: 'Signed out' }).waitFor();
+	await board.getByRole('button', { name: 'Sign out' }).click();
+	await board.getByText('Somebody else has signed in.').waitFor();
 	const [bobs] = await stage.sql`
 		select (select count(*)::int from sessions where user_id = u.id) as sessions,
 			(select count(*)::int from grants where user_id = u.id) as rooms
 		from users u where username = 'bob'`;
 	expect(bobs).toEqual({ sessions: 2, rooms: 0 });
+});
+
+/** Where the links and forms of an open tab lead without a new document, each by other loads. */
+const WAYS: [from: string, act: (page: Page) => Promise<unknown>][] = [
+	['/', (page) => page.getByRole('link', { name: 'Log', exact: true }).click()],
+	['/', (page) => page.getByRole('link', { name: 'Your account' }).click()],
+	['/', (page) => page.getByRole('link', { name: 'Board', exact: true }).click()],
+	['/account', (page) => page.getByRole('link', { name: 'Story', exact: true }).click()],
+	['/account', (page) => page.getByRole('link', { name: 'Rooms', exact: true }).click()],
+	['/log?topic=logs', (page) => page.getByRole('link', { name: 'Remove all' }).click()],
+	// The list alone, and the event alone: what is beside it stays Ada's.
+	['/log/first?topic=logs', (page) => page.getByRole('link', { name: 'Show around it' }).click()],
+	['/log/first?topic=logs', (page) => page.getByRole('link', { name: '→' }).click()],
+	['/log', (page) => page.getByRole('link', { name: 'Ask in SQL' }).click()]
+];
+
+it('a link in a tab beside which somebody else has signed in leads to their page as a whole, and the tab itself shows nothing of it', async () => {
+	const app = await stage.start();
+	await signUp(app, 'bob');
+	await write('logs', 3, 'For all', null);
+	await write('notifications', 1, SECRET, 'bob');
+	const ada = await stage.openPage();
+	await ada.signUp(app.url, 'ada');
+	const [{ first }] = await stage.sql<[{ first: string }]>`
+		select min(id) as first from events where topic = 'logs'`;
+	const profile = ada.page.context();
+	const seen: string[] = [];
+	await profile.exposeFunction('saw', (path: string) => seen.push(path));
+	const tabs: Page[] = [];
+	for (const [from] of WAYS) {
+		const page = await profile.newPage();
+		await page.goto(app.url + from.replace('first', first));
+		await page.getByText('signed in as ada').waitFor();
+		await page.waitForFunction('document.querySelector("#svelte-announcer")');
+		tabs.push(page);
+	}
+	await bobSignsIn(ada, app);
+	for (const [index, [from, act]] of WAYS.entries()) {
+		const page = tabs[index]!;
+		await page.evaluate(
+			([secret, from]) => {
+				const { saw } = window as unknown as { saw: (path: string) => void };
+				const look = () => {
+					const text = document.body.innerText;
+					if (text.includes(secret) || /\bbob\b/.test(text)) saw(`${from} → ${location.pathname}`);
+				};
+				new MutationObserver(look).observe(document, {
+					subtree: true,
+					childList: true,
+					characterData: true
+				});
+			},
+			[SECRET, from] as const
+		);
+		const loaded = page.waitForEvent('domcontentloaded', { timeout: 10_000 }).catch(() => null);
+		await act(page);
+		expect(await loaded, from).not.toBeNull();
+		await page.getByText('signed in as bob').waitFor();
+	}
+	expect(seen).toEqual([]);
 });
 
 const json = (body: object): RequestInit => ({
@@ -215,4 +277,45 @@ it('a request for another user than the one who is signed in is refused on every
 			expect(await ask(address, init)).toMatchObject({ path: address, status });
 		}
 	}
+});
+
+it('what a form of the account says when it is done is said to its user alone, whoever has signed in before the page comes', async () => {
+	const app = await stage.start();
+	const ada = await signUp(app, 'ada');
+	const bob = await signUp(app, 'bob');
+	const headers = { cookie: ada };
+	const sent = await fetch(`${app.url}/account?/others`, { ...form({}), headers });
+	const ask = async (cookie: string) => {
+		const page = new URL(sent.headers.get('location')!, app.url);
+		const response = await fetch(page, { headers: { cookie }, redirect: 'manual' });
+		const said = (await response.text()).includes('All other sessions have ended.');
+		return { status: response.status, said };
+	};
+	expect(await ask(ada)).toEqual({ status: 200, said: true });
+	expect(await ask(bob)).toEqual({ status: 401, said: false });
+	expect(await ask('')).toEqual({ status: 303, said: false });
+});
+
+it('a request of a session that has ended is answered as nobody’s, and its answer leaves the cookie of who has signed in meanwhile', async () => {
+	const app = await stage.start();
+	const cookie = await signUp(app, 'ada');
+	await stage.sql`delete from sessions`;
+	const ask = async (path: string) => {
+		const response = await fetch(app.url + path, { headers: { cookie }, redirect: 'manual' });
+		await response.body?.cancel();
+		return { path, status: response.status, cookies: response.headers.getSetCookie() };
+	};
+	for (const [path, status] of [
+		['/', 200],
+		['/login', 200],
+		['/log', 303],
+		['/log/__data.json', 200],
+		['/account', 303],
+		['/api/history?topic=logs', 401]
+	] as const) {
+		expect(await ask(path)).toEqual({ path, status, cookies: [] });
+	}
+	const headers = { cookie };
+	const again = form({ username: 'ada', password: PASSWORD });
+	expect((await fetch(`${app.url}/login`, { ...again, headers })).status).toBe(303);
 });

@@ -111,6 +111,12 @@ describe.each(KITS)('in an application of its own with SvelteKit %i', (kit) => {
 			await insert('A secret');
 			await expect.poll(() => itemsOf(other), { timeout: 20_000 }).toContain('A secret');
 			await shows(signedOut, 'A lamp', 'A chair', 'A table', 'A book');
+			// The form of a page that was rendered before Bob signed in.
+			await page.context().addCookies(await other.context().cookies());
+			await page.fill('input', 'A vase');
+			await page.click('button');
+			await page.getByText('Somebody else has signed in.').waitFor();
+			expect(await sql`select from logline.events where data->>'item' = 'A vase'`).toEqual([]);
 
 			expect(complaints).toEqual([]);
 			expect(await sql`select from public.events`).toHaveLength(0);

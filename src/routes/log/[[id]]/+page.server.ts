@@ -17,5 +17,6 @@ export const load: PageServerLoad = async ({ locals, params, parent }) => {
 	if (!found) error(404, 'There is no such event, or you may not see it.');
 	const { event, previous, next, gates } = found;
 	const reasons = sentencesOf(event.topic, gates);
-	return { open: { event, previous, next, reasons, userID: locals.user.id } };
+	// The layout names its user, and is not loaded again with this.
+	return { userID: locals.user.id, open: { event, previous, next, reasons } };
 };

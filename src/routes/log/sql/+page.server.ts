@@ -9,5 +9,5 @@ export const load: PageServerLoad = async ({ locals, url, untrack }) => {
 		const here = untrack(() => url.pathname + url.search);
 		redirect(303, `/login?${new URLSearchParams({ redirectTo: here })}`);
 	}
-	return { id: user.id, name: user.name, topics: await getApp().logline.exploreTopics(user) };
+	return { user, topics: await getApp().logline.exploreTopics(user) };
 };

@@ -2,6 +2,8 @@
 import { createHash, randomBytes } from 'node:crypto';
 import type { Cookies, RequestEvent } from '@sveltejs/kit';
 import { and, eq, gt } from 'drizzle-orm';
+import { requireSameUser } from 'logline';
+import { errorResponse } from 'logline/server';
 import { db } from './database.server';
 import { sessions, users } from './schema.server';
 
@@ -23,6 +25,11 @@ export const handle = async ({ event, resolve }: Input): Promise<Response> => {
 				.where(and(eq(sessions.id, hash(token)), gt(sessions.expiresAt, new Date())))
 		: [];
 	event.locals.session = session ?? null;
+	try {
+		if (session) requireSameUser(event.url, { id: session.userId });
+	} catch (error) {
+		return errorResponse(error);
+	}
 	return resolve(event);
 };
 
