@@ -135,3 +135,58 @@ const atRest = (page: Page) =>
 		},
 		{ what: 'nothing moves any more', everyMs: 50 }
 	);
+
+it('a reader who scrolled before the page was alive stays there', async () => {
+	const app = await stage.start();
+	const reader = await stage.openPage();
+	const { page } = reader;
+	await reader.signUp(app.url, 'ada');
+	await say(40);
+	await page.getByText('said 40', { exact: true }).waitFor();
+
+	let release = () => {};
+	const released = new Promise<void>((resolve) => (release = resolve));
+	await page.route('**/*.js', async (route) => {
+		await released;
+		await route.continue();
+	});
+	await page.goto(app.url, { waitUntil: 'commit' });
+	const log = page.getByRole('log', { name: 'Conversation' });
+	await log.getByText('said 40', { exact: true }).waitFor();
+	const line = log.getByText('said 20', { exact: true });
+	await line.evaluate((shown) => shown.scrollIntoView({ block: 'center' }));
+	const before = (await line.boundingBox())!.y;
+	release();
+	await reader.live();
+	await say(1, 'meanwhile');
+	await log.getByText('meanwhile 1', { exact: true }).waitFor({ state: 'attached' });
+	expect(Math.abs((await line.boundingBox())!.y - before)).toBeLessThan(2);
+	await page.getByRole('button', { name: /new line/ }).waitFor();
+});
+
+it('the way to the newest line arrives while new lines come', async () => {
+	const app = await stage.start();
+	const reader = await stage.openPage();
+	const { page } = reader;
+	await reader.signUp(app.url, 'ada');
+	await say(60);
+	const log = page.getByRole('log', { name: 'Conversation' });
+	await log.getByText('said 60', { exact: true }).waitFor();
+	await log.evaluate((shown) => (shown.scrollTop = -2000));
+	await say(1, 'missed');
+	await page.getByRole('button', { name: /new line/ }).click();
+	await say(1, 'on the way');
+	await log.getByText('on the way 1', { exact: true }).waitFor({ state: 'attached' });
+	await until(() => log.evaluate((shown) => shown.scrollTop === 0), {
+		what: 'the newest line is in view',
+		timeoutMs: 5000
+	});
+});
+
+/** Lets the story's character say lines to the only user. */
+async function say(count: number, text = 'said'): Promise<void> {
+	await stage.sql`
+		insert into events (topic, user_id, data) select 'message', (select id from users), jsonb_build_object(
+			'id', ${text}::text || n, 'sender', 'Odile', 'text', ${text}::text || ' ' || n)
+		from generate_series(1, ${count}::int) as n`;
+}
