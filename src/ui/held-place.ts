@@ -4,11 +4,29 @@ const PACE_MS = 60;
 /** Heights of the viewport that rows may slide. From farther away, nothing that one saw is still in sight. */
 const FARTHEST = 4;
 
+/** What a reader saw before rows changed. */
+interface Seen {
+	readonly viewport: HTMLElement;
+	readonly list: Element;
+	/** The rows in view, from above, and where each began. Some may be gone when it matters. */
+	readonly rows: readonly { readonly row: Element; readonly top: number }[];
+	readonly ends: Ends;
+}
+
+/** Where rows begin and end on the screen, in pixels. */
+interface Ends {
+	readonly top: number;
+	readonly bottom: number;
+}
+
 /** Keeps what a reader looks at where it is, while rows come before and after it. */
 export class HeldPlace {
-	#row: Element | null = null;
-	#top = 0;
-	/** How far the rows are from their place, in pixels, and when they were there. */
+	#noted: Seen | null = null;
+	/** What a slide began from, until it has been drawn. */
+	#held: Seen | null = null;
+	/** What slides. */
+	#content: HTMLElement | null = null;
+	/** How far it is from its place, in pixels, and when it was there. */
 	#away = 0;
 	#since = 0;
 	#frame: number | undefined;
@@ -17,25 +35,30 @@ export class HeldPlace {
 
 	/** Call it before the rows change. */
 	note(viewport: HTMLElement, list: Element): void {
-		const edge = viewport.getBoundingClientRect().top;
-		const rows = list.children;
+		const edges = viewport.getBoundingClientRect();
+		const all = list.children;
 		let low = 0;
-		let high = rows.length;
+		let high = all.length;
 		while (low < high) {
 			const middle = (low + high) >> 1;
-			if (rows[middle]!.getBoundingClientRect().bottom <= edge) low = middle + 1;
+			if (all[middle]!.getBoundingClientRect().bottom <= edges.top) low = middle + 1;
 			else high = middle;
 		}
-		this.#row = rows[low] ?? null;
-		this.#top = this.#row?.getBoundingClientRect().top ?? 0;
+		const rows: { row: Element; top: number }[] = [];
+		for (let i = low; i < all.length; i++) {
+			const { top } = all[i]!.getBoundingClientRect();
+			if (top >= edges.bottom) break;
+			rows.push({ row: all[i]!, top });
+		}
+		this.#noted = { viewport, list, rows, ends: endsOf(list) };
 	}
 
 	/** Call it when they have changed. */
-	restore(viewport: HTMLElement): void {
-		if (this.#row?.isConnected) {
-			viewport.scrollTop += this.#row.getBoundingClientRect().top - this.#top;
-		}
-		this.#row = null;
+	restore(): void {
+		const noted = this.#noted;
+		this.#noted = null;
+		const by = noted === null ? 0 : distance(noted);
+		if (noted !== null && by !== 0) noted.viewport.scrollTop -= by;
 	}
 
 	/**
@@ -44,40 +67,83 @@ export class HeldPlace {
 	 *
 	 * It is no animation of the browser: that runs beside the layout, and a change that meets one makes the rows jump.
 	 *
-	 * @param content what is in the viewport
+	 * @param content what is in the viewport. Nothing else may write its `style`.
 	 */
-	slide(viewport: HTMLElement, content: HTMLElement): void {
-		const by = this.#row?.isConnected ? this.#top - this.#row.getBoundingClientRect().top : 0;
-		this.#row = null;
-		if (by === 0 || matchMedia('(prefers-reduced-motion: reduce)').matches) return;
-		this.#away += by;
-		if (Math.abs(this.#away) > FARTHEST * viewport.clientHeight) this.#away = 0;
-		place(content, this.#away);
+	slide(content: HTMLElement): void {
+		const noted = this.#noted;
+		this.#noted = null;
+		if (matchMedia('(prefers-reduced-motion: reduce)').matches) return;
+		if (content !== this.#content) this.end();
+		this.#content = content;
+		this.#held = noted;
 		this.#changed = true;
+		this.measured();
 		if (this.#frame !== undefined) return;
 		this.#since = performance.now();
-		this.#frame = requestAnimationFrame((now) => this.#approach(content, now));
+		this.#frame = requestAnimationFrame(this.#approach);
 	}
 
-	/** Ends a slide. */
+	/** Call it when rows have got another height after `slide`: until they are drawn, they still are where they were. */
+	measured(): void {
+		if (this.#held === null) return;
+		const by = distance(this.#held);
+		if (by !== 0) this.#place(within(reach(this.#held, this.#away), this.#away + by));
+	}
+
+	/** Ends a slide: the rows are in their place. */
 	end(): void {
 		if (this.#frame !== undefined) cancelAnimationFrame(this.#frame);
+		this.#frame = undefined;
+		this.#held = null;
+		this.#place(0);
+		this.#content = null;
 	}
 
-	#approach(content: HTMLElement, now: number): void {
-		// One frame shows what has changed, where it was; the next one moves.
-		if (!this.#changed) this.#away *= Math.exp(-Math.max(0, now - this.#since) / PACE_MS);
-		this.#changed = false;
+	readonly #approach = (now: number): void => {
+		const share = Math.exp(-Math.max(0, now - this.#since) / PACE_MS);
 		this.#since = now;
-		if (Math.abs(this.#away) < 0.5) this.#away = 0;
-		place(content, this.#away);
+		// One frame shows what has changed, where it was; the next one moves.
+		if (!this.#changed) {
+			this.#held = null;
+			this.#place(Math.abs(this.#away * share) < 0.5 ? 0 : this.#away * share);
+		}
+		this.#changed = false;
 		this.#frame =
-			this.#away === 0
-				? undefined
-				: requestAnimationFrame((later) => this.#approach(content, later));
+			this.#away === 0 && this.#held === null ? undefined : requestAnimationFrame(this.#approach);
+	};
+
+	#place(away: number): void {
+		this.#away = away;
+		if (this.#content) this.#content.style.transform = away === 0 ? '' : `translateY(${away}px)`;
 	}
 }
 
-function place(content: HTMLElement, away: number): void {
-	content.style.transform = away === 0 ? '' : `translateY(${away}px)`;
+/** @returns how far up the rows are to be moved back, in pixels; less than 0 is up */
+function distance({ rows }: Seen): number {
+	const held = rows.find(({ row }) => row.isConnected);
+	return held ? held.top - held.row.getBoundingClientRect().top : 0;
 }
+
+/**
+ * How far the rows may be from their place: where there were rows, there must not be an empty strip. A list may draw no more than
+ * what is near, or may have dropped its oldest rows.
+ *
+ * @param away how far they are now
+ * @returns the farthest up (0 or less) and down (0 or more)
+ */
+function reach({ viewport, list, ends }: Seen, away: number): Ends {
+	const edges = viewport.getBoundingClientRect();
+	const now = endsOf(list);
+	const most = FARTHEST * viewport.clientHeight;
+	return {
+		top: Math.max(-most, Math.min(0, Math.min(edges.bottom, ends.bottom) - now.bottom + away)),
+		bottom: Math.min(most, Math.max(0, Math.max(edges.top, ends.top) - now.top + away))
+	};
+}
+
+const within = ({ top, bottom }: Ends, value: number) => Math.min(bottom, Math.max(top, value));
+
+const endsOf = (list: Element): Ends => ({
+	top: list.firstElementChild?.getBoundingClientRect().top ?? 0,
+	bottom: list.lastElementChild?.getBoundingClientRect().bottom ?? 0
+});

@@ -2,7 +2,8 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { AnsweringServer } from '../../../tests/client/answering-server.ts';
 import { DrivenEventSource } from '../../../tests/client/driven-event-source.ts';
 import { oddPayloads } from '../../../tests/support/odd-payloads.ts';
-import { EventsContext, type EventsData } from './events.context.svelte.ts';
+import { EventsContext } from './events.context.svelte.ts';
+import type { EventsData } from './events-data.ts';
 import type { Notice } from './notice.ts';
 
 const line = (id: number, text: string, isMe = false) => ({

@@ -5,56 +5,26 @@
 import { getContext, onDestroy, setContext } from 'svelte';
 import { SvelteSet } from 'svelte/reactivity';
 import { SSEClient, type EventInfo, type Inspect, type SSEClientOptions } from 'logline/client';
-import { compareIds, fetchAs, type Gap, type ReadMarker, type SSETopicsMap } from 'logline';
+import { compareIds, fetchAs, type Gap } from 'logline';
 import { initialChat, reduceChat, type ChatState } from '$src/features/chat/reducer.ts';
 import type { LogsState } from '$src/features/logs/reducer.ts';
 import type { InboxEvent } from '$src/features/notifications/reducer.ts';
 import { Proof } from './proof/proof.svelte.ts';
 import type { ChatAction, ChatActionError } from './chat-action.ts';
+import type { EventsData } from './events-data.ts';
 import { Inbox } from './inbox.svelte.ts';
 import { LogLines } from './log-lines.svelte.ts';
 import type { Notice } from './notice.ts';
 import { PlayerActions } from './player-actions.svelte.ts';
-
-/** Topics that the reader can turn off. */
-export type OptionalTopic = 'notifications' | 'logs';
-
-/** A part of the page that shows a fold. */
-export type View = 'chat' | OptionalTopic;
-
-/** What the page's `load` returns for the stream. */
-export interface EventsData {
-	/** Visible history in id order. `json` is set for data that the page could not carry as a value. */
-	events: readonly { id: string; topic: string; data: unknown; json?: string }[];
-	/** Position of the log up to which `events` is complete. */
-	cursor: string;
-	/** Epoch of the log that the position belongs to. */
-	log?: string;
-	/** Id of the user whose history it is. */
-	userID?: string;
-	/** How far the user has read. */
-	readMarkers?: Readonly<Record<string, ReadMarker>>;
-}
-
-type DemoTopics = Pick<
-	SSETopicsMap,
-	'message' | 'prompt' | 'end' | 'reset' | 'notifications' | 'inbox' | 'logs'
->;
-type DemoTopic = keyof DemoTopics;
-
-/** null: no history of a view, but what holds for it. It may come again at any time. */
-const VIEW_OF: Readonly<Record<DemoTopic, View | null>> = {
-	message: 'chat',
-	prompt: 'chat',
-	end: 'chat',
-	reset: 'chat',
-	notifications: 'notifications',
-	inbox: null,
-	logs: 'logs'
-};
-
-const DEMO_TOPICS = Object.keys(VIEW_OF) as DemoTopic[];
-const isOptional = (topic: DemoTopic): topic is OptionalTopic => VIEW_OF[topic] === topic;
+import {
+	DEMO_TOPICS,
+	isOptional,
+	VIEW_OF,
+	type DemoTopic,
+	type DemoTopics,
+	type OptionalTopic,
+	type View
+} from './views.ts';
 
 /** Replaces parts of the browser, for tests; `inspect` is told of every step of the client. */
 export interface EventsEnvironment {

@@ -1,4 +1,5 @@
 import { getContext, setContext } from 'svelte';
+import { copyText } from '$src/ui/copy-text.ts';
 
 /** How long it is said that something was copied, in milliseconds. */
 const SAID_MS = 2000;
@@ -14,13 +15,9 @@ export class Copying {
 
 	/** @param what for the reader: `the path` */
 	copy = async (text: string, what: string): Promise<void> => {
-		try {
-			await navigator.clipboard.writeText(text);
-			this.said = `Copied ${what}.`;
-		} catch {
-			// No permission, or a page without https.
-			this.said = 'The browser did not allow it: select the text, and copy it by hand.';
-		}
+		this.said = (await copyText(text))
+			? `Copied ${what}.`
+			: 'The browser did not allow it: select the text, and copy it by hand.';
 		clearTimeout(this.#timer);
 		this.#timer = setTimeout(() => (this.said = ''), SAID_MS);
 	};
