@@ -8,7 +8,7 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { asUser } from '../../src/lib/protocol/index.ts';
 import { startBuiltApp, type BuiltApp } from '../support/built-app.ts';
 import { createTestDatabase } from '../support/database.ts';
-import { openClient } from '../../src/app/driver-client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
 import { readBlocks, type CodeBlock } from '../support/blocks.ts';
 
@@ -17,7 +17,7 @@ const TIMEOUT_MS = 600_000;
 
 /**
  * What is tested again without the demo: what may know a feature or finds one, as the lint checks.
- * LOGLINE_README_TESTS=all tests and lints everything, which takes minutes. The lint of a file that stays says something else
+ * LOGLINE_README_TESTS=all also builds and tries it with the demo, and tests and lints everything. That takes minutes. The lint of a file that stays says something else
  * only if something that it imports has gone, and then it does not compile.
  */
 const ALL = process.env.LOGLINE_README_TESTS === 'all';
@@ -72,50 +72,17 @@ test(
 	TIMEOUT_MS
 );
 
-test(
+test.runIf(ALL)(
 	'a topic that was added by the steps of the README arrives over HTTP, like all else that it shows',
 	async () => {
 		await build();
-		await withApp(async (app, cookie, sql) => {
-			const stream = new StreamClient(`${app.url}/api/events?topics=orders&topics=notifications`, {
-				cookie
-			});
-			const clock = new StreamClient(`${app.url}/api/clock`, { cookie });
-			try {
-				await stream.caughtUp();
-				expect(await order(app, cookie, 'A brass lamp')).toBe(200);
-				expect((await stream.arrived('orders')).data).toEqual({ item: 'A brass lamp' });
-				expect(await order(app, cookie, '')).toBe(400);
-				expect(await order(app, cookie, 'A brass lamp', 'somebody-else')).toBe(401);
-
-				const page = await fetch(`${app.url}/orders`, { headers: { cookie } });
-				expect(await page.text()).toContain('<li>A brass lamp</li>');
-
-				for (const { code } of blocks.filter(({ language }) => language === 'sql')) {
-					await sql.unsafe(code);
-				}
-				await stream.arrived('notifications');
-				// One event through each door, in any order.
-				await expect
-					.poll(() =>
-						stream
-							.data('notifications')
-							.map((data) => (data as Message).message)
-							.sort()
-					)
-					.toEqual(['Hello from SQL', 'Hello from a transaction']);
-				await clock.arrived('time');
-			} finally {
-				stream.close();
-				clock.close();
-			}
-		});
+		await withApp(arrives);
 	},
 	TIMEOUT_MS
 );
 
 test(
-	'without the demo, everything else builds and runs',
+	'without the demo, everything else builds, and what was added by the README arrives over HTTP',
 	async () => {
 		const removal = blocks.find(({ code }) => code.startsWith('rm -r'));
 		expect(removal).toBeDefined();
@@ -125,18 +92,11 @@ test(
 		// What is pasted is still there, and is checked with the rest.
 		await program('svelte-check/bin/svelte-check', '--threshold', 'error', '--output', 'human');
 		await build();
-		await withApp(async (app, cookie) => {
-			const stream = new StreamClient(`${app.url}/api/events?topics=orders`, { cookie });
+		await withApp(async (app, cookie, sql) => {
 			const chat = await fetch(`${app.url}/api/events?topics=message`, { headers: { cookie } });
-			try {
-				expect(chat.status).toBe(400);
-				expect(await chat.text()).toContain('Topics: logs, notifications, inbox, orders.');
-				await stream.caughtUp();
-				expect(await order(app, cookie, 'A book')).toBe(200);
-				expect((await stream.arrived('orders')).data).toEqual({ item: 'A book' });
-			} finally {
-				stream.close();
-			}
+			expect(chat.status).toBe(400);
+			expect(await chat.text()).toContain('Topics: logs, notifications, inbox, orders.');
+			await arrives(app, cookie, sql);
 		});
 	},
 	TIMEOUT_MS
@@ -147,11 +107,47 @@ test(
 	async () => {
 		expect(removed, 'the test before this one removes it').toBe(true);
 		if (ALL) await program('eslint/bin/eslint.js', '.');
-		const said = await program('vitest/vitest.mjs', 'run', ...TESTED);
+		const said = await program('vitest/vitest.mjs', 'run', '--maxWorkers=2', ...TESTED);
 		expect(said).toMatch(/^[1-9]\d* passed, 0 failed/m);
 	},
 	TIMEOUT_MS
 );
+
+/** Orders, as the page of the README does, and publishes by each of its other ways. */
+async function arrives(app: BuiltApp, cookie: string, sql: Sql): Promise<void> {
+	const stream = new StreamClient(`${app.url}/api/events?topics=orders&topics=notifications`, {
+		cookie
+	});
+	const clock = new StreamClient(`${app.url}/api/clock`, { cookie });
+	try {
+		await stream.caughtUp();
+		expect(await order(app, cookie, 'A brass lamp')).toBe(200);
+		expect((await stream.arrived('orders')).data).toEqual({ item: 'A brass lamp' });
+		expect(await order(app, cookie, '')).toBe(400);
+		expect(await order(app, cookie, 'A brass lamp', 'somebody-else')).toBe(401);
+
+		const page = await fetch(`${app.url}/orders`, { headers: { cookie } });
+		expect(await page.text()).toContain('<li>A brass lamp</li>');
+
+		for (const { code } of blocks.filter(({ language }) => language === 'sql')) {
+			await sql.unsafe(code);
+		}
+		await stream.arrived('notifications');
+		// One event through each door, in any order.
+		await expect
+			.poll(() =>
+				stream
+					.data('notifications')
+					.map((data) => (data as Message).message)
+					.sort()
+			)
+			.toEqual(['Hello from SQL', 'Hello from a transaction']);
+		await clock.arrived('time');
+	} finally {
+		stream.close();
+		clock.close();
+	}
+}
 
 interface Message {
 	message: string;
@@ -185,7 +181,7 @@ const build = () => program('tsx/dist/cli.mjs', 'src/commands/build.ts');
 
 /** Serves the build of the copy on its own database, for a user who has just signed up. */
 async function withApp(
-	work: (app: BuiltApp, cookie: string, sql: ReturnType<typeof openClient>) => Promise<void>
+	work: (app: BuiltApp, cookie: string, sql: Sql) => Promise<void>
 ): Promise<void> {
 	const database = await createTestDatabase();
 	const sql = openClient(database.url, { max: 1, name: 'readme test' });

@@ -27,7 +27,11 @@ export async function watchShifts(page: Page): Promise<() => Promise<number>> {
 		const shifts = await page.evaluate(
 			() => (globalThis as unknown as { shifts: { value: number; what: string[] }[] }).shifts
 		);
-		if (process.env.LOGLINE_SHOW_SHIFTS) console.log(JSON.stringify(shifts, null, 1));
-		return shifts.reduce((sum, { value }) => sum + value, 0);
+		const sum = shifts.reduce((total, { value }) => total + value, 0);
+		// So that a failure says what moved.
+		if (sum > 0.02 || process.env.LOGLINE_SHOW_SHIFTS) {
+			console.log(JSON.stringify(shifts, null, 1));
+		}
+		return sum;
 	};
 }
