@@ -34,8 +34,8 @@ export default defineConfig({
 	plugins: [tailwindcss(), sveltekit(), restartAtEdits],
 	test: {
 		reporters: ['default', './tests/support/reporter.ts'],
-		// Many tests wait more than they compute. Each worker may start its own Postgres and server.
-		maxWorkers: 3,
+		// Each worker may start its own Postgres, server and browser.
+		maxWorkers: 2,
 		sequence: { sequencer: LongestFirst },
 		projects: [
 			{
@@ -67,8 +67,6 @@ export default defineConfig({
 				extends: true,
 				test: {
 					name: 'e2e',
-					// Each has a browser and a server, too.
-					maxWorkers: 2,
 					environment: 'node',
 					include: BROWSER_TESTS,
 					exclude: MEASURED_TESTS,
@@ -84,7 +82,6 @@ export default defineConfig({
 				extends: true,
 				test: {
 					name: 'measured',
-					maxWorkers: 1,
 					environment: 'node',
 					include: MEASURED_TESTS,
 					globalSetup: ['./tests/support/global-setup.ts', './tests/e2e/build.setup.ts'],
