@@ -1,3 +1,4 @@
+import { setTimeout as pause } from 'node:timers/promises';
 import type { Gap } from '../../src/lib/protocol/index.ts';
 import { ask } from './http.ts';
 import { Habit, type Reader, type ReaderParts } from './reader.ts';
@@ -83,7 +84,13 @@ export class PageReader implements Reader {
 		if (upToDate) this.journal.caughtUp({ topics: [...this.#parts.topics], cursor });
 	}
 
+	/** Ends at once when the reader is stopped. */
 	#pause(): Promise<void> {
-		return new Promise((resolve) => setTimeout(resolve, this.#parts.random.between(50, 500)));
+		const { signal } = this.#stop;
+		return pause(this.#parts.random.between(50, 500), undefined, { signal }).catch(
+			(error: unknown) => {
+				if (!signal.aborted) throw error;
+			}
+		);
 	}
 }

@@ -1,6 +1,7 @@
 import { createHash } from 'node:crypto';
 import {
 	CONTROL,
+	isReserved,
 	LoglineError,
 	type CaughtUp,
 	type Denied,
@@ -44,7 +45,7 @@ interface Page {
  *
  * @param open opens the stream
  * @returns null: the client does not ask for JSON
- * @throws LoglineError `invalid_limit`, `invalid_wait`, `page_too_large` (422), `unauthorized` (401), `draining` (503), and
+ * @throws LoglineError `invalid_limit`, `invalid_wait`, `invalid_presence`, `page_too_large` (422), `unauthorized` (401), `draining` (503), and
  *   whatever opening a stream throws
  */
 export function pull(
@@ -100,7 +101,7 @@ async function read(
 		for await (const block of readBlocks(reader)) {
 			const { event, id } = block;
 			older ||= event === null && id !== null && page.events.length > 0;
-			const isEvent = event !== null && id !== null && !RESERVED.has(event);
+			const isEvent = event !== null && id !== null && !isReserved(event);
 			if (isEvent && !older && (page.events.length >= limit || page.size >= FULL)) {
 				return { ...page, upToDate: false };
 			}
@@ -129,12 +130,10 @@ async function read(
 	}
 }
 
-const RESERVED: ReadonlySet<string> = new Set(Object.values(CONTROL));
-
 /** @returns true when a client that waits wants to know of the block */
 const tells = ({ event, id }: ReadBlock) =>
 	event !== null &&
-	(RESERVED.has(event)
+	(isReserved(event)
 		? event === CONTROL.denied || event === CONTROL.ended || event === CONTROL.gap
 		: id !== null);
 
