@@ -201,9 +201,13 @@ async function inTransactionOf<Tx extends Transaction>(
 		isLate = true;
 	}
 	const hidden = failure as { error: unknown } | null;
-	if (hidden) throw hidden.error;
+	// Work that has just been refused its statement failed because the transaction had resolved, and says so in other words.
+	if (hidden && !isOver(hidden.error)) throw hidden.error;
 	if (!isDone) throw new NotAwaited(name);
 }
+
+const isOver = (error: unknown) =>
+	error instanceof LoglineError && error.code === 'transaction_over';
 
 /** @returns true when Postgres has answered, and goes on with the session */
 function isAnswer(error: unknown): boolean {
