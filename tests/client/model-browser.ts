@@ -54,7 +54,8 @@ export class ModelSource extends DrivenEventSource {
 	}
 
 	override open(): this {
-		this.page.call(this, () => super.open());
+		// The page may have closed it before it hears of this.
+		this.page.call(this, () => this.readyState === 2 || super.open());
 		return this;
 	}
 
@@ -68,7 +69,7 @@ export class ModelSource extends DrivenEventSource {
 	}
 
 	override fail(readyState: 0 | 2 = 0): this {
-		this.page.call(this, () => super.fail(readyState));
+		this.page.call(this, () => this.readyState === 2 || super.fail(readyState));
 		return this;
 	}
 }
@@ -154,8 +155,13 @@ export class ModelBrowser {
 
 	/** The page is gone, without a last word. */
 	crash(page: ModelPage): void {
-		page.state = 'gone';
 		for (const channel of this.channels) if (channel.page === page) this.channels.delete(channel);
+		this.leave(page);
+	}
+
+	/** The page is gone. What it has sent still arrives. */
+	leave(page: ModelPage): void {
+		page.state = 'gone';
 		for (const [name, requests] of this.#waiting) {
 			this.#waiting.set(
 				name,

@@ -8,6 +8,7 @@ export interface Entry {
 /** A small model of the log, for one user. */
 export class ModelLog {
 	entries: Entry[] = [];
+	readonly halls = new ModelHalls();
 	/** Subscriptions take ids, too. */
 	head = 0;
 	epoch = 1;
@@ -60,6 +61,31 @@ export class ModelLog {
 	#add(kind: Entry['kind'], topic: string): void {
 		this.head += 1;
 		this.entries.push({ id: this.head, kind, topic });
+	}
+}
+
+/** Scopes in which people are present. */
+export const HALLS = ['halls/1', 'halls/2', 'halls/3'];
+
+/** Who is present, as the server knows. It is not part of the log. */
+export class ModelHalls {
+	readonly #present = new Map(HALLS.map((hall) => [hall, new Set<string>()]));
+	readonly #closed = new Set<string>();
+
+	/** Somebody comes, or goes. */
+	toggle(hall: string, id: string): void {
+		const present = this.#present.get(hall)!;
+		if (!present.delete(id)) present.add(id);
+	}
+
+	/** The user may not be there any more, or may be there again. */
+	toggleDoor(hall: string): void {
+		if (!this.#closed.delete(hall)) this.#closed.add(hall);
+	}
+
+	/** @returns ids, sorted; null: the user may not be there */
+	in(hall: string): string[] | null {
+		return this.#closed.has(hall) ? null : [...this.#present.get(hall)!].sort();
 	}
 }
 

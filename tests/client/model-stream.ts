@@ -1,6 +1,7 @@
 import type { DeniedReason } from '../../src/lib/protocol/index.ts';
 import type { DrivenEventSource } from './driven-event-source.ts';
 import { isRoom, type Entry, type ModelLog } from './model-log.ts';
+import { ModelPresence } from './model-presence.ts';
 import { fits, isWildcard, type Wanted } from './model-request.ts';
 
 /** What a server does that its clients cannot know. */
@@ -50,6 +51,7 @@ export class ModelStream {
 	readonly #request: Judged;
 	readonly #whims: Whims;
 	readonly #wildcards: readonly string[];
+	readonly #presence: ModelPresence;
 	readonly #carried = new Map<string, Carried>();
 	readonly #announced = new Set<string>();
 	readonly #blocks: Generator<Block | null>;
@@ -62,6 +64,7 @@ export class ModelStream {
 		this.#source = source;
 		this.#request = request;
 		this.#whims = whims;
+		this.#presence = new ModelPresence(log.halls, source);
 		this.#cursor = request.cursor ?? 0;
 		const known = request.wanted.filter(({ name }) => !whims.unknown(name));
 		this.#wildcards = known.map(({ name }) => name).filter(isWildcard);
@@ -73,6 +76,7 @@ export class ModelStream {
 	/** Delivers up to `count` blocks. */
 	deliver(count: number): void {
 		for (let i = 0; i < count; i++) {
+			this.#presence.tell();
 			const block = this.#blocks.next().value as Block | null;
 			if (!block) return;
 			if (block.id !== '') this.#cursor = Math.max(this.#cursor, block.id);

@@ -2,7 +2,7 @@ import { vi } from 'vitest';
 import { SSEClient } from '../../src/lib/client/index.ts';
 import type { Denied, Gap } from '../../src/lib/protocol/index.ts';
 import { DrivenEventSource } from './driven-event-source.ts';
-import { ModelLog } from './model-log.ts';
+import { HALLS, ModelLog } from './model-log.ts';
 import { fits, isWildcard } from './model-request.ts';
 import { ModelServer } from './model-server.ts';
 
@@ -38,6 +38,9 @@ export interface Scene {
 	/** Connections of the client, the newest last. */
 	sources: readonly DrivenEventSource[];
 	kind: Kind;
+	/** Where the client is present, and what it says about itself. */
+	presence: readonly string[];
+	state: Readonly<Record<string, unknown>>;
 }
 
 /** A client, a log, and all that can happen between them. */
@@ -56,6 +59,8 @@ export class RandomRun {
 	readonly #random: () => number;
 	readonly #kind: Kind;
 	readonly #scene: Scene | null;
+	/** Where the client is present. */
+	halls: readonly string[];
 
 	/**
 	 * @param first names that the page asks for at first; absent: random ones
@@ -64,6 +69,7 @@ export class RandomRun {
 	constructor(seed: number, first?: readonly string[], scene: Scene | null = null) {
 		if (!scene) DrivenEventSource.all = [];
 		this.#scene = scene;
+		this.halls = scene?.presence ?? [];
 		this.log = scene?.log ?? new ModelLog();
 		this.server = new ModelServer(this.log);
 		this.#random = randomFrom(seed);
@@ -83,6 +89,7 @@ export class RandomRun {
 		this.client = new SSEClient<Topics>('/api/events', {
 			topics: Object.fromEntries(names.map((name) => [name, this.handler(name)])),
 			...(!scene && { eventSource: DrivenEventSource }),
+			...(scene && { presence: scene.presence, state: scene.state }),
 			keepAliveTimeout: 0,
 			...(isRendered && { lastEventID: String(this.log.head), log: String(this.log.epoch) }),
 			onGap: this.#startOver,
@@ -184,6 +191,24 @@ export class RandomRun {
 		// A topic that had no place in a stream comes back with its next event.
 		for (const room of ROOMS) this.append([room]);
 		this.#deliverAll();
+	}
+
+	/** The client is present elsewhere. */
+	move(halls: readonly string[]): void {
+		this.halls = halls;
+		this.client.updatePresence({ scopes: halls });
+	}
+
+	/** Hall → who is there, as the client knows. */
+	shown(): Map<string, string[]> {
+		const shown = (hall: string) => this.client.presence(hall).map(({ id }) => id);
+		return new Map(HALLS.map((hall) => [hall, shown(hall).sort()]));
+	}
+
+	/** Hall → who is there, as the client must know. */
+	there(): Map<string, string[]> {
+		const there = (hall: string) => (this.halls.includes(hall) && this.log.halls.in(hall)) || [];
+		return new Map(HALLS.map((hall) => [hall, there(hall)]));
 	}
 
 	/** What the handlers must have received: for each name, and for each room that only wildcards bring. */

@@ -1,7 +1,7 @@
 import { vi } from 'vitest';
 import { ModelBrowser, ModelPage } from './model-browser.ts';
 import type { DrivenEventSource } from './driven-event-source.ts';
-import { ModelLog } from './model-log.ts';
+import { HALLS, ModelLog } from './model-log.ts';
 import { RandomRun, randomFrom, type Kind } from './random-run.ts';
 
 /** What the tabs of a run ask for. */
@@ -36,6 +36,8 @@ export class TabsRun {
 	readonly #served = new WeakSet<DrivenEventSource>();
 	/** What its tabs ask for: an index of {@link SETS}. */
 	readonly set: number;
+	/** All tabs say the same about their user, so all can share one stream. */
+	readonly isUniform: boolean;
 
 	/** @param set what its tabs ask for; absent: anything */
 	constructor(seed: number, set?: number) {
@@ -43,6 +45,7 @@ export class TabsRun {
 		this.#random = randomFrom(seed);
 		this.set = set ?? this.pick(SETS.length);
 		this.#set = SETS[this.set]!;
+		this.isUniform = this.pick(5) > 0;
 		for (let i = 0; i < 2; i++) this.open();
 	}
 
@@ -61,7 +64,8 @@ export class TabsRun {
 		vi.stubGlobal('BroadcastChannel', globals.BroadcastChannel);
 		vi.stubGlobal('EventSource', globals.EventSource);
 		vi.stubGlobal('location', { href: globals.page, origin: 'http://localhost' });
-		const scene = { log: this.log, sources: page.sources, kind };
+		const state = this.isUniform ? {} : { place: this.pick(2) };
+		const scene = { log: this.log, sources: page.sources, kind, presence: this.#halls(), state };
 		const run = new RandomRun(
 			this.#seed++,
 			names.filter((name) => this.#isOpen(name)),
@@ -71,6 +75,10 @@ export class TabsRun {
 		this.tabs.push({ page, run });
 	}
 
+	#halls(): string[] {
+		return HALLS.filter(() => this.pick(3) === 0);
+	}
+
 	/** A page is not rendered for a room that is closed. */
 	#isOpen(name: string): boolean {
 		return !name.startsWith('rooms/1') || this.log.grantOf(name) !== null;
@@ -78,7 +86,8 @@ export class TabsRun {
 
 	close({ page, run }: ModelTab): void {
 		run.client.close();
-		page.state = 'gone';
+		// After what the scripts of the page do now.
+		queueMicrotask(() => this.browser.leave(page));
 		this.tabs = this.tabs.filter((tab) => tab.page !== page);
 	}
 
@@ -112,6 +121,7 @@ export class TabsRun {
 	async step(): Promise<void> {
 		if (this.pick(4) > 0) await this.#progress();
 		const tab = this.#any(this.#running);
+		this.#meet(tab);
 		const dice = this.pick(60);
 		if (dice < 28) this.log.append(['a', 'b', 'c', 'rooms/1/x', 'rooms/2/x'][this.pick(5)]!);
 		else if (dice < 32) tab?.run.changeGrant();
@@ -134,6 +144,16 @@ export class TabsRun {
 		} else if (dice < 53) tab.run.toggle(this.#set.toggled[this.pick(this.#set.toggled.length)]);
 		else if (dice < 54) this.cut(tab);
 		else if (dice < 56) this.#freezeLeader();
+	}
+
+	/** People come to halls and go, and so does the user. */
+	#meet(tab: ModelTab | undefined): void {
+		const { halls } = this.log;
+		const hall = HALLS[this.pick(HALLS.length)]!;
+		const dice = this.pick(40);
+		if (dice < 12) halls.toggle(hall, `p${this.pick(4)}`);
+		else if (dice < 14) halls.toggleDoor(hall);
+		else if (dice < 15) tab?.run.move(this.#halls());
 	}
 
 	/** A tab that has a stream stands still. */
@@ -201,6 +221,14 @@ export class TabsRun {
 		for (const tab of [...this.tabs]) this.close(tab);
 		await this.settled();
 		vi.clearAllTimers();
+	}
+
+	/** Halls in which the server has the user present: by requests that have not ended. */
+	get present(): string[] {
+		const open = this.tabs.flatMap(({ page }) =>
+			page.sources.filter(({ readyState }) => readyState < 2)
+		);
+		return [...new Set(open.flatMap(({ query }) => query.getAll('presence')))].sort();
 	}
 
 	/** How many streams the server has. */

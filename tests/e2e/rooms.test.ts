@@ -1,98 +1,14 @@
 import { expect, it } from 'vitest';
-import type { BrowserContext, Page, Route } from 'playwright-core';
-import type { BuiltApp } from '../support/built-app.ts';
-import { until } from '../support/until.ts';
-import { signUp } from './account.ts';
+import type { Route } from 'playwright-core';
+import { RoomsPage } from './rooms-page.ts';
 import { Stage } from './stage.ts';
 
 const stage = Stage.forEachTest();
 
-/** The page of rooms as a member sees and uses it. */
-class RoomsPage {
-	readonly complaints: string[] = [];
-
-	constructor(readonly page: Page) {
-		page.setDefaultTimeout(30_000);
-		page.on('pageerror', (error) => this.complaints.push(String(error)));
-		page.on('console', (line) => {
-			if (line.type() === 'error' || line.type() === 'warning') this.complaints.push(line.text());
-		});
-	}
-
-	/** Opens the page as a new user. */
-	static async join(
-		app: BuiltApp,
-		username: string,
-		options: Parameters<Stage['profile']>[0] = {}
-	): Promise<RoomsPage> {
-		const profile = await stage.profile(options);
-		await remember(profile, app, await signUp(app, username));
-		const one = new RoomsPage(await profile.newPage());
-		await one.page.goto(`${app.url}/examples/rooms`);
-		if (options.javaScriptEnabled !== false) await one.live();
-		return one;
-	}
-
-	live = () => this.page.getByRole('status').filter({ hasText: 'Live' }).waitFor();
-	button = (name: string) => this.page.getByRole('button', { name, exact: true });
-	rooms = () => this.page.getByRole('navigation', { name: 'Rooms' }).getByRole('link');
-	message = () => this.page.getByLabel('Message', { exact: true });
-
-	names = async (): Promise<string[]> =>
-		(await this.rooms().allInnerTexts()).map((text) => text.split('\n')[0]!.trim());
-
-	/** What the room shows, oldest first: texts of messages, and what else has happened. */
-	lines = (): Promise<string[]> =>
-		this.page
-			.getByRole('log', { name: 'Messages' })
-			.getByRole('listitem')
-			.evaluateAll((items) =>
-				items.map((item) => {
-					const text = item.querySelector('p:last-child')?.textContent;
-					const news = item.querySelector('span:nth-child(2)')?.cloneNode(true) as Element;
-					news?.querySelector('time')?.remove();
-					return (text ?? news.textContent).replace(/\s+/g, ' ').trim();
-				})
-			);
-
-	async shows(...lines: string[]): Promise<void> {
-		await until(async () => (await this.lines()).join() === lines.join(), {
-			what: `the room shows ${lines.join(', ')}`
-		}).finally(async () => expect(await this.lines()).toEqual(lines));
-	}
-
-	async make(name: string, kind: 'Open' | 'Confidential'): Promise<void> {
-		const field = this.page.getByLabel('Name', { exact: true });
-		if (!(await field.isVisible())) await this.page.getByText('New room', { exact: true }).click();
-		await field.fill(name);
-		await this.page.getByRole('radio', { name: kind }).check();
-		await this.button('Make the room').click();
-		await this.page.getByRole('heading', { name }).waitFor();
-		await this.button('Make the room').waitFor({ state: 'hidden' });
-	}
-
-	async invite(username: string): Promise<void> {
-		await this.page.getByLabel('User name of a new member').fill(username);
-		await this.button('Invite').click();
-	}
-
-	async say(text: string): Promise<void> {
-		await this.message().fill(text);
-		await this.button('Send').click();
-	}
-
-	open = (name: string) => this.rooms().filter({ hasText: name }).click();
-}
-
-async function remember(profile: BrowserContext, app: BuiltApp, cookies: string): Promise<void> {
-	const pairs = cookies.split('; ').map((pair) => pair.split('='));
-	await profile.addCookies(pairs.map(([name = '', value = '']) => ({ name, value, url: app.url })));
-}
-
 it('who is invited sees the room at once with its history, and nothing more after leaving', async () => {
 	const app = await stage.start();
-	const ann = await RoomsPage.join(app, 'ann');
-	const bob = await RoomsPage.join(app, 'bob');
+	const ann = await RoomsPage.join(stage, app, 'ann');
+	const bob = await RoomsPage.join(stage, app, 'bob');
 	await ann.make('Plans', 'Open');
 	await ann.say('Before Bob');
 	await ann.shows('ann made this room', 'Before Bob');
@@ -141,8 +57,8 @@ it('who is invited sees the room at once with its history, and nothing more afte
 
 it('a confidential room shows a new member only what is said from then on', async () => {
 	const app = await stage.start();
-	const ann = await RoomsPage.join(app, 'ann');
-	const bob = await RoomsPage.join(app, 'bob');
+	const ann = await RoomsPage.join(stage, app, 'ann');
+	const bob = await RoomsPage.join(stage, app, 'bob');
 	await ann.make('Salaries', 'Confidential');
 	await ann.say('Only for ann');
 	await ann.shows('ann made this room', 'Only for ann');
@@ -168,8 +84,8 @@ it('a confidential room shows a new member only what is said from then on', asyn
 
 it('members see who is here, who types, and what they have not read, on every device', async () => {
 	const app = await stage.start();
-	const ann = await RoomsPage.join(app, 'ann');
-	const bob = await RoomsPage.join(app, 'bob');
+	const ann = await RoomsPage.join(stage, app, 'ann');
+	const bob = await RoomsPage.join(stage, app, 'bob');
 	await ann.make('Plans', 'Open');
 	await ann.invite('bob');
 	await bob.make('Own', 'Open');
@@ -207,7 +123,7 @@ it('members see who is here, who types, and what they have not read, on every de
 
 it('what is refused is said beside the form, and what was typed stays', async () => {
 	const app = await stage.start();
-	const ann = await RoomsPage.join(app, 'ann');
+	const ann = await RoomsPage.join(stage, app, 'ann');
 	await ann.make('Plans', 'Open');
 	await ann.invite('nobody');
 	await ann.page.getByText('There is no user “nobody”.').waitFor();
@@ -225,8 +141,8 @@ it('what is refused is said beside the form, and what was typed stays', async ()
 
 it('serves people without JavaScript: make, invite, say, leave', async () => {
 	const app = await stage.start();
-	const ann = await RoomsPage.join(app, 'ann', { javaScriptEnabled: false });
-	const bob = await RoomsPage.join(app, 'bob', { javaScriptEnabled: false });
+	const ann = await RoomsPage.join(stage, app, 'ann', { javaScriptEnabled: false });
+	const bob = await RoomsPage.join(stage, app, 'bob', { javaScriptEnabled: false });
 	await ann.make('Plans', 'Open');
 	await ann.say('Without scripts');
 	await ann.shows('ann made this room', 'Without scripts');
@@ -266,8 +182,8 @@ it('the top bar leads to the rooms, and the address of a room waits for the sign
 
 it('what stays unread is mailed, and the list of rooms says so until it is read on any device', async () => {
 	const app = await stage.start({ env: { LOGLINE_ROOM_MAIL_MS: '300' } });
-	const ann = await RoomsPage.join(app, 'ann');
-	const bob = await RoomsPage.join(app, 'bob');
+	const ann = await RoomsPage.join(stage, app, 'ann');
+	const bob = await RoomsPage.join(stage, app, 'bob');
 	await ann.make('Plans', 'Open');
 	await ann.invite('bob');
 	await bob.make('Own', 'Open');
@@ -287,7 +203,7 @@ it('what stays unread is mailed, and the list of rooms says so until it is read 
 
 it('whoever goes to another room while a message is on its way stays there, and no text is lost', async () => {
 	const app = await stage.start();
-	const ann = await RoomsPage.join(app, 'ann');
+	const ann = await RoomsPage.join(stage, app, 'ann');
 	await ann.make('One', 'Open');
 	await ann.make('Two', 'Open');
 	const heading = (name: string) => ann.page.getByRole('heading', { name, exact: true }).waitFor();
@@ -338,8 +254,8 @@ it('whoever goes to another room while a message is on its way stays there, and 
 
 it('an invitation moves nobody who writes, new lines scroll no page, and what nobody sees stays unread', async () => {
 	const app = await stage.start();
-	const ann = await RoomsPage.join(app, 'ann');
-	const bob = await RoomsPage.join(app, 'bob', { viewport: { width: 360, height: 640 } });
+	const ann = await RoomsPage.join(stage, app, 'ann');
+	const bob = await RoomsPage.join(stage, app, 'bob', { viewport: { width: 360, height: 640 } });
 	await bob.make('Own', 'Open');
 	await bob.page.goto(`${app.url}/examples/rooms`);
 	await bob.live();

@@ -7,11 +7,6 @@ import { Stage } from './stage.ts';
 
 const stage = Stage.forEachTest();
 
-async function connections(app: BuiltApp): Promise<number> {
-	const response = await fetch(`${app.url}/api/health`);
-	return ((await response.json()) as { activeConnections: number }).activeConnections;
-}
-
 /** Opens as many tabs of one user, who may have ten streams. */
 async function openTabs(app: BuiltApp, count: number): Promise<DemoPage[]> {
 	const first = await stage.openPage();
@@ -34,7 +29,7 @@ async function openTabs(app: BuiltApp, count: number): Promise<DemoPage[]> {
 
 /** Waits until one connection serves all tabs. */
 const areShared = (app: BuiltApp) =>
-	until(async () => (await connections(app)) === 1, {
+	until(async () => (await app.connections()) === 1, {
 		what: 'one connection serves all tabs',
 		timeoutMs: 20_000
 	});

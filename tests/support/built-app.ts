@@ -12,6 +12,8 @@ export interface BuiltApp {
 	readonly port: number;
 	/** Id of the process that runs, or ran last. */
 	readonly pid: number;
+	/** Returns how many streams it has. */
+	connections(): Promise<number>;
 	/** Returns everything that the processes have written to standard output and standard error. */
 	output(): string;
 	/** Ends the process like the out-of-memory killer: it cannot react. */
@@ -94,6 +96,10 @@ export async function startBuiltApp(options: BuiltAppOptions): Promise<BuiltApp>
 		port,
 		get pid() {
 			return child.pid!;
+		},
+		connections: async () => {
+			const response = await fetch(`http://127.0.0.1:${port}/api/health`);
+			return ((await response.json()) as { activeConnections: number }).activeConnections;
 		},
 		output: () => output,
 		kill9: async () => {

@@ -137,8 +137,9 @@ export interface SSEClientOptions<TTopics = SSETopicsMap> {
 	/**
 	 * One connection for all tabs of the browser that ask for the same address. Each tab keeps its own cursor and catches up by
 	 * itself, one tab at a time. It has no effect where the browser lacks Web Locks (plain http) or BroadcastChannel, for an
-	 * address of another origin, with `eventSource`, and while the client is present in a scope. A stream of `produceSSE` cannot
-	 * be shared, because it has no cursor: use false there, or tabs wait a second for each other. Default: true.
+	 * address of another origin, with `eventSource`, and while tabs that are present in scopes have a different `state`. A stream
+	 * of `produceSSE` cannot be shared, because it has no cursor: use false there, or tabs wait a second for each other. Default:
+	 * true.
 	 */
 	share?: boolean;
 	/**

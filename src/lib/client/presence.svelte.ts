@@ -1,6 +1,6 @@
 import { untrack } from 'svelte';
 import { SvelteMap } from 'svelte/reactivity';
-import type { PresenceChange, PresentUser } from '../protocol/index.ts';
+import { presentAfter, type PresenceChange, type PresentUser } from '../protocol/index.ts';
 
 /** Who is present in each scope, as the server says. */
 export class PresenceLists {
@@ -13,13 +13,7 @@ export class PresenceLists {
 	}
 
 	apply(change: PresenceChange): void {
-		if ('users' in change) {
-			this.#lists.set(change.scope, change.users);
-			return;
-		}
-		const gone = new Set([...change.left, ...change.joined.map(({ id }) => id)]);
-		const stay = this.of(change.scope).filter(({ id }) => !gone.has(id));
-		this.#lists.set(change.scope, [...stay, ...change.joined]);
+		this.#lists.set(change.scope, presentAfter(this.of(change.scope), change));
 	}
 
 	/** Forgets a scope. */

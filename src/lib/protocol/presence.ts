@@ -21,6 +21,16 @@ export type PresenceChange =
 			left: string[];
 	  };
 
+/** Returns who is present in a scope after a change. Pure. */
+export function presentAfter(
+	before: readonly PresentUser[],
+	change: PresenceChange
+): readonly PresentUser[] {
+	if ('users' in change) return change.users;
+	const gone = new Set([...change.left, ...change.joined.map(({ id }) => id)]);
+	return [...before.filter(({ id }) => !gone.has(id)), ...change.joined];
+}
+
 /** Most scopes that one stream asks for. */
 export const MAX_PRESENCE_SCOPES = 50;
 

@@ -1,6 +1,6 @@
 import { compareIds } from '../../protocol/index.ts';
 import type { Message, Place } from './messages.ts';
-import { covers } from './names.ts';
+import { meets, type Needs } from './needs.ts';
 
 /** A leader that is silent for this long is asked whether it is there: at random between these. Milliseconds. */
 const SILENCE = { least: 2_000, most: 3_000 };
@@ -25,7 +25,9 @@ export interface FollowingEvents {
  * everything that is owed up to p. So a tab may take that stream from its first block on if p ≥ q.
  */
 export class Following {
-	readonly #names: readonly string[];
+	readonly #needs: Needs;
+	/** What the leader's stream carries. */
+	#carried: Needs;
 	readonly #events: FollowingEvents;
 	#place: Place;
 	/** The position of the leader's stream. */
@@ -39,15 +41,16 @@ export class Following {
 	 * @param own how far this tab has come by itself: at least as far
 	 */
 	constructor(
-		from: Place & { position: string },
+		from: Place & { position: string; needs: Needs },
 		own: string,
-		names: readonly string[],
+		needs: Needs,
 		events: FollowingEvents
 	) {
 		this.#place = from;
+		this.#carried = from.needs;
 		this.#reached = from.position;
 		this.#own = own;
-		this.#names = names;
+		this.#needs = needs;
 		this.#events = events;
 		this.#listen();
 	}
@@ -58,6 +61,11 @@ export class Following {
 	 */
 	get isBehind(): boolean {
 		return compareIds(this.#reached, this.#own) < 0;
+	}
+
+	/** True for a topic that the leader's stream names. No wildcard brings it there, so the stream does not announce it. */
+	isNamed(topic: string): boolean {
+		return this.#carried.names.includes(topic);
 	}
 
 	/** The leader's stream has come to an id. */
@@ -75,9 +83,10 @@ export class Following {
 		if (group !== this.#place.group || leader < this.#place.leader) return 'skip';
 		if (message.kind === 'start') {
 			const isNext = leader > this.#place.leader || n === this.#place.n;
-			const { position: from, names } = message;
+			const { position: from, needs } = message;
 			const isOwed = from !== null && compareIds(position, from) >= 0;
-			if (!isNext || !isOwed || !covers(names, this.#names)) return 'broken';
+			if (!isNext || !isOwed || !meets(needs, this.#needs)) return 'broken';
+			this.#carried = needs;
 			this.#reached = from;
 			this.#own = position;
 			const changed = leader !== this.#place.leader;

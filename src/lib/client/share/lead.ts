@@ -1,7 +1,9 @@
 import { compareIds, CONTROL } from '../../protocol/index.ts';
-import { isID, readDenied, readMarker, readSubscribed } from '../control.ts';
+import { isID, readDenied, readSubscribed } from '../control.ts';
 import { isClosed } from '../subscriptions.ts';
 import type { Message, Place } from './messages.ts';
+import { NOTHING, type Needs } from './needs.ts';
+import { Standing, type Said } from './standing.ts';
 
 /** Blocks that concern only the leader's own connection. */
 const OWN: ReadonlySet<string> = new Set([CONTROL.caughtUp, CONTROL.timeout]);
@@ -12,8 +14,8 @@ export class Lead {
 	readonly leader: string;
 	readonly #post: (message: Message) => void;
 	readonly #lacks = new Set<string>();
-	readonly #reads: Map<string, string>;
-	#names: readonly string[] = [];
+	readonly #standing = new Standing();
+	#needs: Needs = NOTHING;
 	#position: string;
 	#n = 0;
 
@@ -25,17 +27,18 @@ export class Lead {
 		group: string,
 		leader: string,
 		post: (message: Message) => void,
-		now: { position: string; reads: Map<string, string> }
+		now: { position: string; said: readonly Said[] }
 	) {
 		this.group = group;
 		this.leader = leader;
 		this.#post = post;
 		this.#position = now.position;
-		this.#reads = now.reads;
+		for (const { name, data } of now.said) this.#standing.take(name, data);
 	}
 
-	get names(): readonly string[] {
-		return this.#names;
+	/** What its stream carries, for this tab and for others. */
+	get needs(): Needs {
+		return this.#needs;
 	}
 
 	/**
@@ -43,26 +46,28 @@ export class Lead {
 	 *
 	 * @param position the cursor of the request; null: it has begun earlier
 	 */
-	start(names: readonly string[], position: string | null): void {
-		this.#names = names;
+	start({ names, presence, state }: Needs, position: string | null): void {
+		this.#needs = { names, presence, state };
+		this.#standing.keep(presence);
 		this.#lacks.clear();
 		if (position !== null) this.#position = position;
-		this.#post({ kind: 'start', ...this.#place, names, position });
+		this.#post({ kind: 'start', ...this.#place, needs: this.#needs, position });
 	}
 
 	/** Its stream has sent a block. */
 	pass(name: string, id: string, data: string): void {
 		if (isID(id) && compareIds(id, this.#position) > 0) this.#position = id;
 		if (OWN.has(name)) return;
-		this.#note(name, data);
+		this.#standing.take(name, data);
+		this.#noteLacks(name, data);
 		this.#n += 1;
 		this.#post({ kind: 'block', ...this.#place, name, id, data });
 	}
 
 	welcome(to: string): void {
-		const [names, lacks, position] = [this.#names, [...this.#lacks], this.#position];
-		const reads = [...this.#reads.values()];
-		this.#post({ kind: 'welcome', ...this.#place, to, names, lacks, position, reads });
+		const [needs, lacks, position] = [this.#needs, [...this.#lacks], this.#position];
+		const standing = this.#standing.blocks;
+		this.#post({ kind: 'welcome', ...this.#place, to, needs, lacks, position, standing });
 	}
 
 	pong(): void {
@@ -78,18 +83,13 @@ export class Lead {
 		return { group: this.group, leader: this.leader, n: this.#n };
 	}
 
-	/** Remembers what a tab that comes later must know. */
-	#note(name: string, data: string): void {
+	/** Remembers for tabs that come later what the server does not carry on this stream. */
+	#noteLacks(name: string, data: string): void {
 		if (name === CONTROL.denied) {
 			const denied = readDenied(JSON.parse(data));
-			if (!denied) return;
-			if (isClosed(denied)) this.#reads.delete(denied.topic);
-			else this.#lacks.add(denied.topic);
+			if (denied && !isClosed(denied)) this.#lacks.add(denied.topic);
 		} else if (name === CONTROL.subscribed) {
 			this.#lacks.delete(readSubscribed(JSON.parse(data))?.topic ?? '');
-		} else if (name === CONTROL.read) {
-			const marker = readMarker(JSON.parse(data));
-			if (marker) this.#reads.set(marker.topic, data);
 		}
 	}
 }

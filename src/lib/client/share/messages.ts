@@ -1,8 +1,11 @@
+import type { Needs } from './needs.ts';
+import type { Said } from './standing.ts';
+
 /**
  * What tabs tell each other. They are of one origin, so they trust each other. Another version of these messages needs
  * another name of the channel, because tabs with older scripts stay open.
  */
-export const VERSION = 2;
+export const VERSION = 3;
 
 /** A place in the numbered broadcast of a leader. */
 export interface Place {
@@ -15,15 +18,15 @@ export interface Place {
 }
 
 export type Message =
-	/** A tab begins, or another leader has begun: these are the names that it needs. */
-	| { kind: 'hello'; from: string; user: string | null; names: readonly string[] }
+	/** A tab begins, or another leader has begun: this is what it needs. */
+	| { kind: 'hello'; from: string; user: string | null; needs: Needs }
 	/** The tab needs nothing any more. */
 	| { kind: 'gone'; from: string }
 	/**
-	 * A stream of the leader begins. It sends everything that is owed after `position`, for these names. null: it began
+	 * A stream of the leader begins. It sends everything that is owed after `position`, for these needs. null: it began
 	 * earlier, so nobody can go on with it.
 	 */
-	| (Place & { kind: 'start'; names: readonly string[]; position: string | null })
+	| (Place & { kind: 'start'; needs: Needs; position: string | null })
 	/** To a tab that said hello. Everything up to `position` has been broadcast. */
 	| Welcome
 	/** The next block of the leader's stream. */
@@ -37,12 +40,12 @@ export type Message =
 export interface Welcome extends Place {
 	kind: 'welcome';
 	to: string;
-	names: readonly string[];
+	needs: Needs;
 	/** Topics and wildcards that the server does not carry on the leader's stream. */
 	lacks: readonly string[];
 	position: string;
-	/** The last `read` of each topic. */
-	reads: readonly string[];
+	/** What has been said and still holds. */
+	standing: readonly Said[];
 }
 
 export interface Block extends Place {

@@ -10,26 +10,12 @@ export function overlap(a: string, b: string): boolean {
 	);
 }
 
-/**
- * Decides whether a stream that carries some names sends for `wanted` exactly what a stream for `wanted` alone would send. A
- * topic that is named, too, is not announced for a wildcard. So the other names must not overlap.
- */
-export function covers(carried: readonly string[], wanted: readonly string[]): boolean {
-	return (
-		wanted.every((name) => carried.includes(name)) &&
-		carried.every((name) => wanted.includes(name) || !wanted.some((mine) => overlap(name, mine)))
-	);
+/** @returns true when a stream that carries some names sends the events of `wanted`, a topic or wildcard */
+export function carries(carried: readonly string[], wanted: string): boolean {
+	if (carried.includes(wanted)) return true;
+	return !wanted.split('/').includes(ANY) && carried.some((name) => overlap(name, wanted));
 }
 
-/** Most names of one stream: what the server allows if nobody has changed it (SSE_MAX_TOPICS). */
-const MOST = 32;
-
-/** Returns the names that one stream carries for a tab and, as far as possible, for others. */
-export function unite(own: readonly string[], others: Iterable<readonly string[]>): string[] {
-	let names = [...own];
-	for (const wanted of others) {
-		const more = [...new Set([...names, ...wanted])];
-		if (more.length <= MOST && covers(more, wanted) && covers(more, names)) names = more;
-	}
-	return names;
-}
+/** @returns true when a stream that carries some names sends all events of the others */
+export const covers = (carried: readonly string[], wanted: readonly string[]): boolean =>
+	wanted.every((name) => carries(carried, name));

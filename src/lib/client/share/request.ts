@@ -1,14 +1,12 @@
+import type { Needs } from './needs.ts';
+
 /** What the address of a stream asks for. */
-export interface SharedRequest {
+export interface SharedRequest extends Needs {
 	url: string;
-	/** Topics and wildcards. */
-	names: readonly string[];
 	/** null: it begins at the beginning. */
 	cursor: string | null;
 	log: string | null;
 	user: string | null;
-	/** It makes the user present somewhere. */
-	isPresent: boolean;
 }
 
 export function readRequest(url: string, base: string): SharedRequest {
@@ -16,22 +14,30 @@ export function readRequest(url: string, base: string): SharedRequest {
 	return {
 		url,
 		names: searchParams.getAll('topics').map((topic) => topic.replace(/@.*/, '')),
+		presence: searchParams.getAll('presence'),
+		state: searchParams.get('state') ?? '',
 		cursor: searchParams.get('lastEventID'),
 		log: searchParams.get('log'),
-		user: searchParams.get('user'),
-		isPresent: searchParams.has('presence')
+		user: searchParams.get('user')
 	};
 }
 
 /**
- * Adds names to a request, from its cursor on: nothing that is older is wanted. The count is 0 because the client itself never
- * uses it again: it counts up when it subscribes anew.
+ * Adds needs of others to a request. Their names begin at its cursor: nothing that is older is wanted. The count is 0 because
+ * the client itself never uses it again: it counts up when it subscribes anew.
  */
-export function withNames({ url, names, cursor }: SharedRequest, all: readonly string[]): string {
-	const more = all.filter((name) => !names.includes(name));
-	const query = more.map((name) => {
-		const last = name.includes('*') || cursor === '0' ? '' : `:${cursor}`;
-		return `&topics=${encodeURIComponent(`${name}@0${last}`)}`;
-	});
-	return url + query.join('');
+export function withNeeds(request: SharedRequest, { names, presence, state }: Needs): string {
+	const { url, cursor } = request;
+	const moreNames = names.filter((name) => !request.names.includes(name));
+	const moreScopes = presence.filter((scope) => !request.presence.includes(scope));
+	const isFirstPresent = request.presence.length === 0 && moreScopes.length > 0;
+	const query = [
+		...moreNames.map((name) => {
+			const last = name.includes('*') || cursor === '0' ? '' : `:${cursor}`;
+			return ['topics', `${name}@0${last}`];
+		}),
+		...moreScopes.map((scope) => ['presence', scope]),
+		...(isFirstPresent && state !== '' ? [['state', state]] : [])
+	];
+	return url + query.map(([key, value]) => `&${key}=${encodeURIComponent(value!)}`).join('');
 }

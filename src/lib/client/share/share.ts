@@ -5,19 +5,19 @@ import { randomID } from '../random-id.ts';
 import { Carriage } from './carriage.ts';
 import { Lead } from './lead.ts';
 import { nextLeader } from './leader.ts';
-import { Bid, takeLock } from './locks.ts';
+import { Lives } from './lives.ts';
+import { Bid } from './locks.ts';
 import { groupOf, VERSION, type Message } from './messages.ts';
-import { covers, unite } from './names.ts';
+import { meets, NOTHING, unite, type Needs } from './needs.ts';
 import { Others } from './others.ts';
 import { listenForPauses } from './pauses.ts';
 import { readRequest, type SharedRequest } from './request.ts';
 import { SharedSource } from './shared-source.ts';
 import type { Tab, TabSource } from './tab.ts';
+import { takeTurn } from './turn.ts';
 
-/** Only one tab at a time catches up, whatever streams the tabs have. */
-const TURN = 'logline:catch-up';
-/** Nobody waits longer for a turn: the tab whose turn it is may stand still. Milliseconds. */
-const LONGEST_WAIT = 15_000;
+/** A tab that is gone may come back: a page is loaded again, a connection is renewed. Milliseconds. */
+const LINGER = 5_000;
 
 /** What sharing needs of its client. */
 export interface ShareOwner {
@@ -43,8 +43,10 @@ export class Share implements Tab {
 	/** Group → largest leader that was heard. */
 	readonly #leaders = new Map<string, string>();
 	readonly #others = new Others();
+	readonly #lives: Lives;
 	#bid: { group: string; bid: Bid } | null = null;
 	#lead: Lead | null = null;
+	#lingering: ReturnType<typeof setTimeout> | undefined;
 	readonly #carriage = new Carriage();
 
 	constructor(url: string, browser: ShareBrowser, owner: ShareOwner) {
@@ -52,6 +54,7 @@ export class Share implements Tab {
 		this.#owner = owner;
 		this.debug = (text, ...details) => owner.debug(text, ...details);
 		this.#name = `logline:${VERSION}:${bareURL(new URL(url, browser.page).href)}`;
+		this.#lives = new Lives(browser.locks, this.id, (tab) => this.#miss(tab));
 		this.RealEventSource = browser.EventSource;
 		// eslint-disable-next-line @typescript-eslint/no-this-alias
 		const share = this;
@@ -70,24 +73,13 @@ export class Share implements Tab {
 	begin(source: TabSource): Lead | null {
 		this.#source = source;
 		this.#listen();
-		const { user, log, cursor, isPresent } = source.request;
+		const { user, log, cursor } = source.request;
 		if (!this.#bid) return null;
 		const { group, bid } = this.#bid;
-		if (
-			isPresent ||
-			user === null ||
-			log === null ||
-			cursor === null ||
-			groupOf(user, log) !== group
-		) {
+		if (user === null || log === null || cursor === null || groupOf(user, log) !== group) {
 			this.#resign();
 		} else if (bid.won) {
-			this.#lead ??= new Lead(
-				group,
-				nextLeader(this.#leaders.get(group) ?? ''),
-				this.post,
-				source.now
-			);
+			this.#lead ??= this.#newLead(group, source);
 		}
 		return this.#lead;
 	}
@@ -101,17 +93,8 @@ export class Share implements Tab {
 	}
 
 	async takeTurn(over: AbortSignal): Promise<() => void> {
-		const waiting = new AbortController();
-		const { signal } = waiting;
-		const stop = () => waiting.abort();
-		const timer = setTimeout(stop, LONGEST_WAIT);
-		over.addEventListener('abort', stop, { once: true });
-		try {
-			return (await takeLock(this.#browser.locks, TURN, { signal })) ?? (() => {});
-		} finally {
-			clearTimeout(timer);
-			over.removeEventListener('abort', stop);
-		}
+		await this.#lives.begin();
+		return takeTurn(this.#browser.locks, over);
 	}
 
 	/** @param user null: any */
@@ -121,14 +104,14 @@ export class Share implements Tab {
 		return held.some(({ name }) => name?.startsWith(`${this.#name} ${whose}`));
 	}
 
-	/** The names of a stream that this tab leads. */
-	carriedNames(own: readonly string[]): readonly string[] {
-		return this.#carriage.isAllowed ? unite(own, this.#others.names) : own;
+	/** What a stream that this tab leads carries. */
+	carried(own: Needs): Needs {
+		return this.#carriage.isAllowed ? unite(own, this.#others.needs) : own;
 	}
 
-	/** Says which names this tab needs. */
-	hello({ user, names }: SharedRequest): void {
-		this.post({ kind: 'hello', from: this.id, user, names });
+	/** Says what this tab needs. */
+	hello({ user, names, presence, state }: SharedRequest): void {
+		this.post({ kind: 'hello', from: this.id, user, needs: { names, presence, state } });
 	}
 
 	post = (message: Message): void => {
@@ -156,8 +139,8 @@ export class Share implements Tab {
 	leadFrom(source: TabSource): void {
 		const group = this.#bid?.group;
 		if (source !== this.#source || group === undefined || this.#lead) return;
-		this.#lead = new Lead(group, nextLeader(this.#leaders.get(group) ?? ''), this.post, source.now);
-		this.#lead.start(source.request.names, null);
+		this.#lead = this.#newLead(group, source);
+		this.#lead.start(source.request, null);
 	}
 
 	/** Leads when the leader is gone, and those who wait already. */
@@ -182,7 +165,7 @@ export class Share implements Tab {
 	}
 
 	refused(): void {
-		this.debug('refused with the names of other tabs');
+		this.debug('refused with the needs of other tabs');
 		this.#carriage.refused();
 		this.#resign();
 		this.#owner.restart();
@@ -204,6 +187,11 @@ export class Share implements Tab {
 		if (!this.#source?.isCatchingUp) this.#owner.restart();
 	}
 
+	#newLead(group: string, source: TabSource): Lead {
+		for (const tab of this.#others.present) this.#lives.watch(tab);
+		return new Lead(group, nextLeader(this.#leaders.get(group) ?? ''), this.post, source.now);
+	}
+
 	#bidFor(group: string): Bid {
 		if (this.#bid?.group === group) return this.#bid.bid;
 		this.#resign();
@@ -219,6 +207,9 @@ export class Share implements Tab {
 	/** Does not lead any more. The next tab goes on where this one was. */
 	#resign(): void {
 		this.#lead = null;
+		this.#lives.forget();
+		clearTimeout(this.#lingering);
+		this.#lingering = undefined;
 		this.#bid?.bid.end();
 		this.#bid = null;
 	}
@@ -242,7 +233,7 @@ export class Share implements Tab {
 
 	#hear(message: Message): void {
 		if (message.kind === 'hello') return this.#greet(message);
-		if (message.kind === 'gone') return this.#others.leave(message.from);
+		if (message.kind === 'gone') return this.#miss(message.from);
 		if (message.kind === 'ping') {
 			if (this.#lead?.group === message.group && this.#lead.leader === message.leader)
 				this.#lead.pong();
@@ -259,19 +250,49 @@ export class Share implements Tab {
 		}
 	}
 
-	#greet({ from, user, names }: Message & { kind: 'hello' }): void {
-		this.#others.need(from, names);
+	#greet({ from, user, needs }: Message & { kind: 'hello' }): void {
+		this.#others.need(from, needs);
 		const lead = this.#lead;
+		if (lead && needs.presence.length > 0) this.#lives.watch(from);
 		if (!lead || (user !== null && !lead.group.startsWith(JSON.stringify([user]).slice(0, -1))))
 			return;
-		const own = this.#source?.request.names ?? [];
-		if (!covers(lead.names, names) && covers(this.carriedNames(own), names)) this.#owner.restart();
+		if (!meets(lead.needs, needs) && meets(this.#carriedNow, needs)) this.#owner.restart();
+		else this.#leaveScopes();
 		this.#lead?.welcome(from);
+	}
+
+	/** A tab is gone. */
+	#miss(tab: string): void {
+		this.#others.leave(tab);
+		this.#lives.forget(tab);
+		this.#leaveScopes();
+	}
+
+	/** Nobody stays present because of a tab that is gone, or has left. */
+	#leaveScopes(): void {
+		if (this.#isPresentInVain) this.#lingering ??= setTimeout(() => this.#leaveNow(), LINGER);
+	}
+
+	#leaveNow(): void {
+		this.#lingering = undefined;
+		if (this.#isPresentInVain) this.#owner.restart();
+	}
+
+	get #isPresentInVain(): boolean {
+		if (!this.#lead) return false;
+		const { presence } = this.#carriedNow;
+		return !this.#lead.needs.presence.every((scope) => presence.includes(scope));
+	}
+
+	/** What its stream would carry if it began now. */
+	get #carriedNow(): Needs {
+		return this.carried(this.#source?.request ?? NOTHING);
 	}
 
 	#leaveTabs(): void {
 		this.post({ kind: 'gone', from: this.id });
 		this.#resign();
+		this.#lives.end();
 		this.#channel?.close();
 		this.#channel = null;
 	}

@@ -4,8 +4,9 @@ import { isMessage, type EventSourceLike } from '../source.ts';
 import { Following } from './following.ts';
 import { Invitation } from './invitation.ts';
 import { groupOf, type Message, type Welcome } from './messages.ts';
-import { covers } from './names.ts';
-import { withNames, type SharedRequest } from './request.ts';
+import { meets } from './needs.ts';
+import { withNeeds, type SharedRequest } from './request.ts';
+import { Standing, type Said } from './standing.ts';
 import type { Tab } from './tab.ts';
 import { TabView } from './tab-view.ts';
 
@@ -33,10 +34,12 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 	readonly #over = new AbortController();
 	#stream: EventSourceLike | null = null;
 	readonly #heard = new Set<string>();
+	/** Its own stream makes its user present where only other tabs are. */
+	#isForOthers = false;
 	/** Every event of its names up to this id has been handed over. */
 	#position: string;
-	/** The last `read` of each topic on its own stream. */
-	readonly #reads = new Map<string, string>();
+	/** What its own stream has said. */
+	readonly #standing = new Standing();
 
 	/** Lets the next tab catch up. */
 	#endTurn: () => void = () => {};
@@ -51,17 +54,15 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 		super();
 		this.#tab = tab;
 		this.request = request;
-		this.#view = new TabView(request.names);
+		this.#view = new TabView(request);
 		this.#position = request.cursor ?? '0';
 		const lead = tab.begin(this);
-		if (request.isPresent) {
+		if (lead) {
 			this.#isSettled = true;
-			this.#open(request.url);
-		} else if (lead) {
-			this.#isSettled = true;
-			const names = tab.carriedNames(request.names);
-			lead.start(names, request.cursor);
-			this.#open(withNames(request, names), names);
+			const carried = tab.carried(request);
+			lead.start(carried, request.cursor);
+			this.#isForOthers = carried.presence.some((scope) => !request.presence.includes(scope));
+			this.#open(withNeeds(request, carried), carried.names);
 		} else {
 			void this.#catchUp();
 		}
@@ -72,8 +73,8 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 	}
 
 	/** What its own stream has sent so far. */
-	get now(): { position: string; reads: Map<string, string> } {
-		return { position: this.#position, reads: new Map(this.#reads) };
+	get now(): { position: string; said: readonly Said[] } {
+		return { position: this.#position, said: this.#standing.blocks };
 	}
 
 	get isCatchingUp(): boolean {
@@ -188,13 +189,14 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 			this.#boundTurn(TURN.busy);
 		}
 		if (name === CONTROL.subscribed) this.#listen(this.#view.topicOf(data));
-		if (name === CONTROL.read) this.#reads.set(this.#view.topicOf(data), data);
 		if (name === CONTROL.gap) this.#tab.endLead();
+		this.#standing.take(name, data);
 		// First the others: what the client does with it may replace this source.
 		this.#tab.lead?.pass(name, id, data);
 		this.#handOver(name, id, data);
 		if (this.#isOver) return;
-		if (name === CONTROL.caughtUp) void this.#settle(data);
+		if (this.#isForOthers && !this.#tab.lead) this.#leave();
+		else if (name === CONTROL.caughtUp) void this.#settle(data);
 		else if (this.#isSettled && this.#invitation) this.#join(this.#invitation);
 	}
 
@@ -214,7 +216,7 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 		const info = readCaughtUp(JSON.parse(data));
 		const group = info?.user === undefined ? null : groupOf(info.user, info.log);
 		const { lead } = this.#tab;
-		if (lead?.group === group || this.request.isPresent) return;
+		if (lead?.group === group) return;
 		if (lead) this.#tab.endLead();
 		this.#isSettled = true;
 		if (group === null) return this.#endTurn();
@@ -235,8 +237,8 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 		}
 	}
 
-	#fits({ names, lacks }: Welcome): boolean {
-		return covers(names, this.request.names) && !lacks.some((name) => this.#view.concerns(name));
+	#fits({ needs, lacks }: Welcome): boolean {
+		return meets(needs, this.request) && !lacks.some((name) => this.#view.concerns(name));
 	}
 
 	/** Goes on with the leader's broadcast, if its own stream is as far as the leader's was. */
@@ -253,12 +255,12 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 		this.#stream = null;
 		this.#endTurn();
 		this.#tab.queue(welcome.group);
-		this.#following = new Following(welcome, this.#position, this.request.names, {
+		this.#following = new Following(welcome, this.#position, this.request, {
 			ping: ({ group, leader }) => this.#tab.post({ kind: 'ping', group, leader }),
 			silent: () => this.#tab.seize(welcome.group),
 			changed: () => this.#tab.hello(this.request)
 		});
-		for (const read of welcome.reads) this.#handOver(CONTROL.read, '', read);
+		for (const { name, data } of welcome.standing) this.#handOver(name, '', data);
 		for (const message of kept) this.#follow(message);
 	}
 
@@ -268,8 +270,16 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 		if (judged === 'broken') return this.#leave();
 		if (judged !== 'take' || message.kind !== 'block') return;
 		const { name, id, data } = message;
-		const isOutdated = this.#following?.isBehind && this.#view.changesTopics(name, data);
-		if (isOutdated || this.#view.isUnexpected(name)) return this.#leave();
+		const { isBehind } = this.#following!;
+		const told = isBehind ? this.#view.judgeOutdated(name, data) : 'take';
+		if (told === 'skip') return;
+		if (told === 'leave') return this.#leave();
+		if (this.#view.isUnexpected(name)) {
+			const missing = this.#following!.isNamed(name) && !isBehind && this.#view.announcement(name);
+			if (!missing) return this.#leave();
+			this.#handOver(CONTROL.subscribed, '', missing);
+			if (this.#isOver) return;
+		}
 		if (isID(id)) {
 			this.#following?.reach(id);
 			this.#moveTo(id);

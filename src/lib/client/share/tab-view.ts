@@ -2,12 +2,12 @@ import { CONTROL } from '../../protocol/index.ts';
 import { readCaughtUp, readDenied } from '../control.ts';
 import { isClosed } from '../subscriptions.ts';
 import { overlap } from './names.ts';
+import type { Needs } from './needs.ts';
 
 /** Control events about one topic. */
 const ABOUT_TOPIC: ReadonlySet<string> = new Set([
 	CONTROL.gap,
 	CONTROL.denied,
-	CONTROL.subscribed,
 	CONTROL.ended,
 	CONTROL.read
 ]);
@@ -16,14 +16,15 @@ const CONTROLS: ReadonlySet<string> = new Set(Object.values(CONTROL));
 /** What a tab sees of a stream that carries also the topics of others. */
 export class TabView {
 	readonly #names: readonly string[];
+	readonly #scopes: readonly string[];
 	/** Topics that wildcards have brought. */
 	readonly #brought = new Set<string>();
-	/** Named topics that were denied. */
+	/** Topics that were denied, and of which nothing has come since. */
 	readonly #denied = new Set<string>();
 
-	/** @param names topics and wildcards of the tab */
-	constructor(names: readonly string[]) {
+	constructor({ names, presence }: Needs) {
 		this.#names = names;
+		this.#scopes = presence;
 	}
 
 	/** @param topic a topic or a wildcard */
@@ -33,9 +34,24 @@ export class TabView {
 
 	/** @returns the data of the block as the tab sees it; null: it is not for this tab */
 	show(name: string, data: string): string | null {
-		if (ABOUT_TOPIC.has(name)) return this.concerns(this.topicOf(data)) ? data : null;
+		if (name === CONTROL.subscribed) return this.announcement(this.topicOf(data));
+		if (ABOUT_TOPIC.has(name)) {
+			const topic = this.topicOf(data);
+			// The presence in a scope can be denied, too.
+			return this.concerns(topic) || this.#scopes.includes(topic) ? data : null;
+		}
 		if (!CONTROLS.has(name)) return this.concerns(name) ? data : null;
 		return name === CONTROL.caughtUp ? this.#caughtUp(data) : data;
+	}
+
+	/**
+	 * @returns data of `subscribed`, for a topic that only wildcards of the tab bring: it must be told before the topic's first
+	 *   event; null: it must not be told
+	 */
+	announcement(topic: string): string | null {
+		if (this.#names.includes(topic)) return null;
+		const pattern = this.#names.find((name) => overlap(name, topic));
+		return pattern === undefined ? null : JSON.stringify({ topic, pattern });
 	}
 
 	/** A block was handed over. */
@@ -43,15 +59,26 @@ export class TabView {
 		if (name === CONTROL.denied) {
 			this.#brought.delete(this.topicOf(data));
 			this.#denied.add(this.topicOf(data));
-		} else if (name === CONTROL.subscribed) this.#brought.add(this.topicOf(data));
-		else this.#denied.delete(name);
+		} else if (name === CONTROL.subscribed) {
+			this.#brought.add(this.topicOf(data));
+			this.#denied.delete(this.topicOf(data));
+		} else {
+			this.#denied.delete(name);
+		}
 	}
 
-	/** @returns true for a block that opens or closes a topic of this tab */
-	changesTopics(name: string, data: string): boolean {
-		if (name !== CONTROL.denied && name !== CONTROL.subscribed) return false;
+	/**
+	 * Judges a block of a stream that is behind this tab. A topic that it opens or closes may have been closed or opened again
+	 * since.
+	 *
+	 * @returns `skip` for what this tab knows, `leave` for what only its own stream can tell
+	 */
+	judgeOutdated(name: string, data: string): 'take' | 'skip' | 'leave' {
+		if (name !== CONTROL.denied && name !== CONTROL.subscribed) return 'take';
 		const topic = this.topicOf(data);
-		return this.concerns(topic) && !(name === CONTROL.subscribed && this.#carries(topic));
+		if (!this.concerns(topic)) return 'take';
+		if (name === CONTROL.subscribed) return this.#carries(topic) ? 'take' : 'leave';
+		return this.#denied.has(topic) ? 'skip' : 'leave';
 	}
 
 	/** @returns true for an event of a topic that was not opened for this tab */

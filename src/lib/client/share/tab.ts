@@ -1,13 +1,15 @@
 import type { EventSourceConstructor } from '../source.ts';
 import type { Lead } from './lead.ts';
 import type { Message } from './messages.ts';
+import type { Needs } from './needs.ts';
 import type { SharedRequest } from './request.ts';
+import type { Said } from './standing.ts';
 
 /** A source of a tab, as the tab sees it. */
 export interface TabSource {
 	readonly request: SharedRequest;
 	/** What its own stream has sent so far. */
-	readonly now: { position: string; reads: Map<string, string> };
+	readonly now: { position: string; said: readonly Said[] };
 	/** It has a stream of its own that has not caught up. */
 	readonly isCatchingUp: boolean;
 	/** Another tab has said something. */
@@ -40,9 +42,9 @@ export interface Tab {
 	takeTurn(over: AbortSignal): Promise<() => void>;
 	/** @param user null: any */
 	hasLeader(user: string | null): Promise<boolean>;
-	/** Returns the names of a stream that this tab leads. */
-	carriedNames(own: readonly string[]): readonly string[];
-	/** Says which names this tab needs. */
+	/** Returns what a stream that this tab leads carries. */
+	carried(own: Needs): Needs;
+	/** Says what this tab needs. */
 	hello(request: SharedRequest): void;
 	post(message: Message): void;
 	/**
@@ -62,9 +64,9 @@ export interface Tab {
 	seize(group: string): void;
 	/** The broadcast has a hole: every tab goes on by itself. */
 	endLead(): void;
-	/** @param withOthers the real stream of the source carries names of others */
+	/** @param withOthers the real stream of the source carries needs of others */
 	opened(withOthers: boolean): void;
-	/** The server has refused a stream with names of others: another source begins at once, without them. */
+	/** The server has refused a stream with needs of others: another source begins at once, without them. */
 	refused(): void;
 	/** The real stream of the source is lost. */
 	lost(): void;

@@ -42,7 +42,11 @@ describe('tabs that share a connection', () => {
 				}
 				await run.end();
 				for (const tab of run.tabs) expect(tab.run.received()).toEqual(tab.run.expected());
-				if (run.set < 2) ends.push(run.connections);
+				for (const tab of run.tabs) expect(tab.run.shown()).toEqual(tab.run.there());
+				const halls = run.tabs.flatMap((tab) => tab.run.halls);
+				expect(run.present).toEqual([...new Set(halls)].sort());
+				// In a crowded run, a stream has not always room for all that wildcards bring.
+				if (run.isUniform && run.set !== 2) ends.push(run.connections);
 				expect(report.mock.calls).toEqual([]);
 				outdated += run.browser.outdated;
 				await run.stop();
@@ -53,6 +57,65 @@ describe('tabs that share a connection', () => {
 		expect(outdated).toBeGreaterThan(RUNS / 10);
 		expect(ends.filter((n) => n > 1).length).toBeLessThanOrEqual(ends.length / 20);
 	}, 600_000);
+
+	it('are present wherever one of them is, in one stream, and know who else is; a tab that crashes leaves within seconds', async () => {
+		const { run, leader, follower } = await twoTabs(0);
+		leader.run.move(['halls/1']);
+		follower.run.move(['halls/1', 'halls/2']);
+		run.log.halls.toggle('halls/2', 'p1');
+		await run.end();
+		expect(run.connections).toBe(1);
+		expect(run.present).toEqual(['halls/1', 'halls/2']);
+		run.log.halls.toggle('halls/2', 'p2');
+		run.log.halls.toggle('halls/1', 'p3');
+		run.open();
+		await run.end();
+		run.tabs.at(-1)!.run.move(['halls/2']);
+		await run.end();
+		expect(run.connections).toBe(1);
+		for (const tab of run.tabs) expect(tab.run.shown()).toEqual(tab.run.there());
+		expect(follower.run.shown().get('halls/2')).toEqual(['p1', 'p2']);
+		for (const tab of run.tabs.slice(1)) run.crash(tab);
+		await vi.advanceTimersByTimeAsync(5_000);
+		expect(run.present).toEqual(['halls/1']);
+		await run.stop();
+	});
+
+	it('that say different things about themselves keep a stream each', async () => {
+		const { run, leader, follower } = await twoTabs(0);
+		for (const { run: tab } of [leader, follower]) tab.move(['halls/1']);
+		follower.run.client.updatePresence({ state: { status: 'away' } });
+		await run.end();
+		expect(run.connections).toBe(2);
+		for (const tab of run.tabs) expect(tab.run.shown()).toEqual(tab.run.there());
+		follower.run.client.updatePresence({ state: {} });
+		await run.end();
+		expect(run.connections).toBe(1);
+		await run.stop();
+	});
+
+	it('share also when one names a room that wildcards of another bring, and each is told what its own names bring', async () => {
+		const { run, leader, follower } = await twoTabs(1);
+		for (const { run: tab } of [leader, follower]) tab.toggle('a');
+		run.log.grant('rooms/1/x');
+		run.log.grant('rooms/2/x');
+		// In both directions: who names the room leads, or follows.
+		for (const one of [leader, follower]) {
+			for (const { run: tab } of run.tabs) {
+				for (const name of [...tab.seen.keys()]) tab.toggle(name);
+				tab.toggle(tab === one.run ? 'rooms/1/x' : 'rooms/*/x');
+			}
+			await run.end();
+			expect(run.connections).toBe(1);
+			const streams = () => run.tabs.map(({ page }) => page.sources.length);
+			const before = streams();
+			for (const room of ['rooms/1/x', 'rooms/2/x']) run.log.append(room);
+			await run.end();
+			for (const tab of run.tabs) expect(tab.run.received()).toEqual(tab.run.expected());
+			expect(streams(), 'nobody needs a stream of its own').toEqual(before);
+		}
+		await run.stop();
+	});
 
 	it('share without being asked, but not with `share: false`', () => {
 		const options = { eventSource: undefined };
