@@ -2,6 +2,7 @@
 import type { Browser, Page } from 'playwright-core';
 import { expect, it } from 'vitest';
 import type { BuiltApp } from '../support/built-app.ts';
+import { StreamClient } from '../support/stream-client.ts';
 import { until } from '../support/until.ts';
 import { signUp } from './account.ts';
 import { Stage } from './stage.ts';
@@ -126,6 +127,29 @@ it('finds what one looks for, opens an event by its link, and moves by keys', as
 	expect(missing!.status()).toBe(404);
 	expect(await page.goto(`${app.url}/log?where=a..b%3Dx`).then((got) => got!.status())).toBe(200);
 	await page.getByRole('alert').filter({ hasText: '"a..b" is no path' }).waitFor();
+});
+
+it('shows an event and why it came to a reader who has several streams open', async () => {
+	const { app, page, complaints } = await open('/log', { events: 3 });
+	const cookie = (await page.context().cookies()).map(({ name, value }) => `${name}=${value}`);
+	const address = `${app.url}/api/events?topics=notifications&topics=logs`;
+	const devices = ['phone', 'tablet'].map(
+		(client) => new StreamClient(`${address}&client=${client}`, { cookie: cookie.join('; ') })
+	);
+	try {
+		const [event] = await stage.sql<[{ id: string }]>`
+			select min(id) as id from events where topic = 'logs'`;
+		const streams = () => stage.sql`
+			select from users, logline_explain(${event.id}::bigint, users.id) where gate = 'stream' and passes`;
+		await until(async () => (await streams()).length >= 2, { what: 'two streams have the event' });
+		await page.goto(`${app.url}/log/${event.id}`);
+		await page.getByText('A stream of yours that is open has got it.').waitFor();
+		await page.waitForFunction('document.querySelector("#svelte-announcer")');
+		expect(await page.getByRole('heading', { name: 'Why you got this' }).count()).toBe(1);
+		expect(complaints).toEqual([]);
+	} finally {
+		for (const device of devices) device.close();
+	}
 });
 
 it('shows new events at once, lets them wait while one looks at others, and follows again', async () => {

@@ -38,3 +38,12 @@ it('tells why an event is here, and no name of a server, a client or another use
 	]);
 	expect(JSON.stringify(told)).not.toContain('secret');
 });
+
+it('tells once what is true of several streams of the viewer', () => {
+	const stream = (passes: boolean) => ({ gate: 'stream', passes, why: 'An open stream.' });
+	const told = sentencesOf('logs', [stream(true), stream(false), stream(true), stream(true)]);
+	expect(told.map(({ text }) => text)).toEqual([
+		'A stream of yours that is open has got it.',
+		'A stream of yours that is open has not got as far yet.'
+	]);
+});

@@ -7,9 +7,17 @@ export interface Sentence {
 	text: string;
 }
 
-/** Tells the viewer why an event is here, from what `logline_explain` says of its gates. */
+/**
+ * Tells the viewer why an event is here, from what `logline_explain` says of its gates. Each sentence is told once, however many
+ * streams of the viewer it is true of.
+ */
 export function sentencesOf(topic: string, gates: readonly Gate[]): Sentence[] {
-	return gates.map(({ gate, passes, why }) => ({ passes, text: tell(topic, gate, passes, why) }));
+	const sentences = new Map<string, Sentence>();
+	for (const { gate, passes, why } of gates) {
+		const text = tell(topic, gate, passes, why);
+		sentences.set(text, { passes, text });
+	}
+	return [...sentences.values()];
 }
 
 function tell(topic: string, gate: string, passes: boolean | null, why: string): string {
