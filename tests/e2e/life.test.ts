@@ -13,7 +13,7 @@ let front: Front | null = null;
 let profile: BrowserContext | null = null;
 // Playwright turns the back/forward cache off, which real browsers have.
 beforeAll(async () => {
-	browser = await openBrowser({ ignoreDefaultArgs: ['--disable-back-forward-cache'] });
+	browser = await openBrowser({ keepsPages: true });
 });
 afterEach(async () => {
 	await profile?.close();

@@ -230,6 +230,7 @@ it('whoever goes to another room while a message is on its way stays there, and 
 	await ann.open('Two');
 	await ann.shows('ann made this room', 'Slow');
 	await ann.open('One');
+	await heading('One');
 	expect(await ann.message().inputValue(), 'what was not sent yet').toBe('Half a sent');
 
 	await hold((route) => route.abort('internetdisconnected'));

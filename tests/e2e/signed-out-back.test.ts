@@ -11,12 +11,11 @@ let browser: Browser;
 afterEach(() => browser.close());
 
 describe.each([
-	{ name: 'keeps no pages in memory', ignoreDefaultArgs: [] },
-	// Playwright disables this cache, which real browsers have.
-	{ name: 'keeps pages in memory', ignoreDefaultArgs: ['--disable-back-forward-cache'] }
-])('in a browser that $name', ({ ignoreDefaultArgs }) => {
+	{ name: 'keeps no pages in memory', keepsPages: false },
+	{ name: 'keeps pages in memory', keepsPages: true }
+])('in a browser that $name', ({ keepsPages }) => {
 	it('"Back" after a sign-out in another tab shows nothing of who was signed in', async () => {
-		browser = await openBrowser({ ignoreDefaultArgs });
+		browser = await openBrowser({ keepsPages });
 		const app = await stage.start();
 		const ada = await DemoPage.open(await browser.newContext());
 		await ada.signUp(app.url, 'ada');

@@ -62,6 +62,8 @@ export class Stage {
 		if (!this.#browser) throw new Error('The browser has not started');
 		const context = await this.#browser.newContext(options);
 		this.#contexts.push(context);
+		// With a window, the browser allows a page that has the focus to copy. Without one, it would ask.
+		await context.grantPermissions(['clipboard-read', 'clipboard-write']);
 		return context;
 	}
 
