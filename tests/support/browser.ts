@@ -7,14 +7,15 @@ const PLACES = ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/goog
 /** A build of it that has no windows, and needs a third less time. It keeps no page for the way back. */
 const WITHOUT_WINDOWS = '/usr/bin/chromium-headless-shell';
 
-/** Turns off background work of the browser, which would use the network and load the machine. */
+/** Turns off background work of the browser, which would use the network and load the machine: also compiling WebAssembly again. */
 const FLAGS = [
 	'--disable-gpu',
 	'--disable-quic',
 	'--no-first-run',
 	'--disable-background-networking',
 	'--disable-component-update',
-	'--disable-sync'
+	'--disable-sync',
+	'--js-flags=--liftoff-only'
 ];
 
 /**
