@@ -25,16 +25,17 @@ const EXAMPLES = readdirSync('src/routes/(demo)/examples');
 /** The page that shows all other features, and the tests that play it. */
 const SHOWN_BY = [
 	'src/routes/(demo)',
-	'tests/e2e/demo-page.ts',
 	'tests/e2e/stage.ts',
 	...readdirSync('tests/e2e')
-		.filter((name) => name.endsWith('.test.ts'))
+		.filter((name) => /(\.test|-page)\.ts$/.test(name))
 		.map((name) => `tests/e2e/${name}`)
 ];
 
 const exampleOf = (feature: string) => [
 	`src/routes/(demo)/examples/${feature}`,
-	`tests/e2e/${feature}.test.ts`
+	...readdirSync('tests/e2e')
+		.filter((name) => name.startsWith(feature))
+		.map((name) => `tests/e2e/${name}`)
 ];
 
 let project: ProjectCopy;

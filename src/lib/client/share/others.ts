@@ -5,28 +5,34 @@ const FORGET = 180_000;
 
 /** The other tabs, and what they need, as far as this tab has heard. */
 export class Others {
-	/** Tab → what it needs, and when it last said so. Milliseconds since 1970. */
-	readonly #heard = new Map<string, { needs: Needs; at: number }>();
+	/** Tab → whose it is, what it needs, and when it last said so. Milliseconds since 1970. */
+	readonly #heard = new Map<string, { user: string | null; needs: Needs; at: number }>();
 
 	/** How many are remembered. */
 	get size(): number {
 		return this.#heard.size;
 	}
 
-	/** A tab says what it needs. */
-	need(tab: string, needs: Needs): void {
+	/**
+	 * A tab says what it needs.
+	 *
+	 * @param user null: it does not know yet
+	 */
+	need(tab: string, user: string | null, needs: Needs): void {
 		this.#forget();
-		this.#heard.set(tab, { needs, at: Date.now() });
+		this.#heard.set(tab, { user, needs, at: Date.now() });
 	}
 
 	leave(tab: string): void {
 		this.#heard.delete(tab);
 	}
 
-	/** What each tab needs. */
-	get needs(): Needs[] {
+	/** What each tab of a user needs, and each that does not know its user yet. */
+	needsOf(user: string | null): Needs[] {
 		this.#forget();
-		return [...this.#heard.values()].map(({ needs }) => needs);
+		return [...this.#heard.values()]
+			.filter((tab) => tab.user === null || tab.user === user)
+			.map(({ needs }) => needs);
 	}
 
 	/** Tabs whose user would stay present if nobody noticed that they are gone. */

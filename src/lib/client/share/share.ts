@@ -105,8 +105,8 @@ export class Share implements Tab {
 	}
 
 	/** What a stream that this tab leads carries. */
-	carried(own: Needs): Needs {
-		return this.#carriage.isAllowed ? unite(own, this.#others.needs) : own;
+	carried(own: SharedRequest): Needs {
+		return this.#carriage.isAllowed ? unite(own, this.#others.needsOf(own.user)) : own;
 	}
 
 	/** Says what this tab needs. */
@@ -251,7 +251,7 @@ export class Share implements Tab {
 	}
 
 	#greet({ from, user, needs }: Message & { kind: 'hello' }): void {
-		this.#others.need(from, needs);
+		this.#others.need(from, user, needs);
 		const lead = this.#lead;
 		if (lead && needs.presence.length > 0) this.#lives.watch(from);
 		if (!lead || (user !== null && !lead.group.startsWith(JSON.stringify([user]).slice(0, -1))))
@@ -286,7 +286,7 @@ export class Share implements Tab {
 
 	/** What its stream would carry if it began now. */
 	get #carriedNow(): Needs {
-		return this.carried(this.#source?.request ?? NOTHING);
+		return this.#source ? this.carried(this.#source.request) : NOTHING;
 	}
 
 	#leaveTabs(): void {

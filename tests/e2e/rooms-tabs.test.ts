@@ -30,6 +30,9 @@ it('twelve tabs with rooms are live over one connection; their user is one prese
 	for (const tab of tabs) await tab.page.getByText('Here now: ann').waitFor();
 	await ann.say('Hello');
 	for (const tab of tabs) await tab.shows('ann made this room', 'bob joined', 'Hello');
+	const typing = tabs.map((tab) => tab.page.getByText('ann is typing…').waitFor());
+	await ann.message().fill('Well');
+	await Promise.all(typing);
 	await tabs[11]!.say('One of twelve');
 	await ann.shows('ann made this room', 'bob joined', 'Hello', 'One of twelve');
 
