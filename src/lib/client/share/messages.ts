@@ -57,3 +57,7 @@ export interface Block extends Place {
 
 /** Returns the name of all tabs that can share: the events of one user in one log. */
 export const groupOf = (user: string, log: string): string => JSON.stringify([user, log]);
+
+/** Returns the user of a group. */
+export const userOf = (group: string): string =>
+	(JSON.parse(group) as [user: string, log: string])[0];

@@ -28,7 +28,7 @@ export class Others {
 	}
 
 	/** What each tab of a user needs, and each that does not know its user yet. */
-	needsOf(user: string | null): Needs[] {
+	needsOf(user: string): Needs[] {
 		this.#forget();
 		return [...this.#heard.values()]
 			.filter((tab) => tab.user === null || tab.user === user)

@@ -7,7 +7,7 @@ import { Lead } from './lead.ts';
 import { nextLeader } from './leader.ts';
 import { Lives } from './lives.ts';
 import { Bid } from './locks.ts';
-import { groupOf, VERSION, type Message } from './messages.ts';
+import { groupOf, userOf, VERSION, type Message } from './messages.ts';
 import { meets, NOTHING, unite, type Needs } from './needs.ts';
 import { Others } from './others.ts';
 import { listenForPauses } from './pauses.ts';
@@ -105,8 +105,9 @@ export class Share implements Tab {
 	}
 
 	/** What a stream that this tab leads carries. */
-	carried(own: SharedRequest): Needs {
-		return this.#carriage.isAllowed ? unite(own, this.#others.needsOf(own.user)) : own;
+	carried(own: Needs): Needs {
+		if (!this.#lead || !this.#carriage.isAllowed) return own;
+		return unite(own, this.#others.needsOf(userOf(this.#lead.group)));
 	}
 
 	/** Says what this tab needs. */
@@ -254,8 +255,7 @@ export class Share implements Tab {
 		this.#others.need(from, user, needs);
 		const lead = this.#lead;
 		if (lead && needs.presence.length > 0) this.#lives.watch(from);
-		if (!lead || (user !== null && !lead.group.startsWith(JSON.stringify([user]).slice(0, -1))))
-			return;
+		if (!lead || (user !== null && user !== userOf(lead.group))) return;
 		if (!meets(lead.needs, needs) && meets(this.#carriedNow, needs)) this.#owner.restart();
 		else this.#leaveScopes();
 		this.#lead?.welcome(from);
@@ -286,7 +286,7 @@ export class Share implements Tab {
 
 	/** What its stream would carry if it began now. */
 	get #carriedNow(): Needs {
-		return this.#source ? this.carried(this.#source.request) : NOTHING;
+		return this.carried(this.#source?.request ?? NOTHING);
 	}
 
 	#leaveTabs(): void {

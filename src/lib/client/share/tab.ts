@@ -43,7 +43,7 @@ export interface Tab {
 	/** @param user null: any */
 	hasLeader(user: string | null): Promise<boolean>;
 	/** Returns what a stream that this tab leads carries. */
-	carried(own: SharedRequest): Needs;
+	carried(own: Needs): Needs;
 	/** Says what this tab needs. */
 	hello(request: SharedRequest): void;
 	post(message: Message): void;
