@@ -1,22 +1,28 @@
+import { randomID } from '../random-id.ts';
 import { takeLock, type Locks } from './locks.ts';
 
 /**
  * Tells when other tabs are gone, also when they have crashed: each tab holds a lock while it takes part. Who needs to know
  * waits for that lock.
+ *
+ * Whoever has waited may stand still with the lock. So a tab that comes back has another id, and another lock.
  */
 export class Lives {
 	readonly #locks: Locks;
-	readonly #name: string;
 	readonly #onGone: (tab: string) => void;
 	/** The lock of this tab. */
 	#own: { over: AbortController; lock: Promise<(() => void) | null> } | null = null;
 	readonly #watched = new Map<string, AbortController>();
+	#id = randomID();
 
-	/** @param tab this one */
-	constructor(locks: Locks, tab: string, onGone: (tab: string) => void) {
+	constructor(locks: Locks, onGone: (tab: string) => void) {
 		this.#locks = locks;
-		this.#name = nameOf(tab);
 		this.#onGone = onGone;
+	}
+
+	/** The id of this tab, until it takes part no more. */
+	get id(): string {
+		return this.#id;
 	}
 
 	/**
@@ -27,7 +33,7 @@ export class Lives {
 	async begin(): Promise<void> {
 		if (!this.#own) {
 			const over = new AbortController();
-			const lock = takeLock(this.#locks, this.#name, { signal: over.signal });
+			const lock = takeLock(this.#locks, nameOf(this.#id), { signal: over.signal });
 			this.#own = { over, lock };
 		}
 		await this.#own.lock;
@@ -49,7 +55,7 @@ export class Lives {
 		}
 	}
 
-	/** This tab takes part no more. */
+	/** This tab takes part no more, or later as another one. */
 	end(): void {
 		this.forget();
 		this.#own?.over.abort();
@@ -58,6 +64,7 @@ export class Lives {
 			() => {} // `begin` has thrown it.
 		);
 		this.#own = null;
+		this.#id = randomID();
 	}
 
 	async #wait(tab: string, signal: AbortSignal): Promise<void> {

@@ -1,7 +1,6 @@
 import { bareURL } from '../url.ts';
 import type { ShareBrowser } from './browser.ts';
 import type { EventSourceConstructor } from '../source.ts';
-import { randomID } from '../random-id.ts';
 import { Carriage } from './carriage.ts';
 import { Lead } from './lead.ts';
 import { nextLeader } from './leader.ts';
@@ -28,7 +27,6 @@ export interface ShareOwner {
 
 /** The part of one client in the connection that all tabs of a browser share. */
 export class Share implements Tab {
-	readonly id = randomID();
 	readonly RealEventSource: EventSourceConstructor;
 	/** For the client: an EventSource that is shared. */
 	readonly EventSource: EventSourceConstructor;
@@ -54,7 +52,7 @@ export class Share implements Tab {
 		this.#owner = owner;
 		this.debug = (text, ...details) => owner.debug(text, ...details);
 		this.#name = `logline:${VERSION}:${bareURL(new URL(url, browser.page).href)}`;
-		this.#lives = new Lives(browser.locks, this.id, (tab) => this.#miss(tab));
+		this.#lives = new Lives(browser.locks, (tab) => this.#miss(tab));
 		this.RealEventSource = browser.EventSource;
 		// eslint-disable-next-line @typescript-eslint/no-this-alias
 		const share = this;
@@ -63,6 +61,10 @@ export class Share implements Tab {
 				super(share, readRequest(address, browser.page));
 			}
 		};
+	}
+
+	get id(): string {
+		return this.#lives.id;
 	}
 
 	/** The broadcast that this tab leads; null: it does not lead. */
@@ -254,8 +256,8 @@ export class Share implements Tab {
 	#greet({ from, user, needs }: Message & { kind: 'hello' }): void {
 		this.#others.need(from, user, needs);
 		const lead = this.#lead;
-		if (lead && needs.presence.length > 0) this.#lives.watch(from);
 		if (!lead || (user !== null && user !== userOf(lead.group))) return;
+		if (needs.presence.length > 0) this.#lives.watch(from);
 		if (!meets(lead.needs, needs) && meets(this.#carriedNow, needs)) this.#owner.restart();
 		else this.#leaveScopes();
 		this.#lead?.welcome(from);

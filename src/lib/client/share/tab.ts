@@ -20,6 +20,7 @@ export interface TabSource {
 
 /** What a source needs of its tab. A client counts as a tab of its own. */
 export interface Tab {
+	/** Another one when it comes back. */
 	readonly id: string;
 	/** EventSource of the browser. */
 	readonly RealEventSource: EventSourceConstructor;

@@ -208,6 +208,24 @@ describe('tabs that share a connection', () => {
 		await run.stop();
 	});
 
+	it('come back at once even when the leader stands still while it learns that they were gone', async () => {
+		const { run, leader, follower } = await twoTabs(0);
+		for (const { run: tab } of [leader, follower]) tab.move(['halls/1']);
+		await run.end();
+		expect(run.connections).toBe(1);
+		const [still, back] =
+			leader.run.source?.readyState === 1 ? [leader, follower] : [follower, leader];
+		still.page.state = 'frozen';
+		back.run.client.close();
+		await run.settled();
+		const before = back.page.sources.length;
+		back.run.client.connect();
+		// It waits for the welcome of who does not answer.
+		await vi.advanceTimersByTimeAsync(4_000);
+		expect(back.page.sources).toHaveLength(before + 1);
+		await run.stop();
+	});
+
 	it('keep only so much of a broadcast while they catch up, and then catch up again', async () => {
 		for (const [blocks, streams] of [
 			[3, 1],
