@@ -12,7 +12,7 @@ export interface Whims {
 	unknown: (name: string) => boolean;
 	/** It writes down subscriptions even of topics that it does not know. */
 	writesUnknown: boolean;
-	/** Returns a number in [0, n). It chooses between topics and between wildcards. */
+	/** Returns a number in [0, n). It chooses between topics. */
 	pick: (n: number) => number;
 }
 
@@ -76,7 +76,8 @@ export class ModelStream {
 	/** Delivers up to `count` blocks. */
 	deliver(count: number): void {
 		for (let i = 0; i < count; i++) {
-			this.#presence.tell();
+			// The server may not know yet who is there.
+			if (this.#whims.pick(2) === 0) this.#presence.tell();
 			const block = this.#blocks.next().value as Block | null;
 			if (!block) return;
 			if (block.id !== '') this.#cursor = Math.max(this.#cursor, block.id);
@@ -203,10 +204,9 @@ export class ModelStream {
 		return this.#request.wanted.some(({ name }) => name === topic && !this.#whims.unknown(name));
 	}
 
-	/** Returns any of the wildcards that can bring the topic. */
+	/** Returns the wildcard that brings the topic: the first in the request. */
 	#patternOf(topic: string): string | undefined {
-		const fitting = this.#wildcards.filter((wildcard) => fits(wildcard, topic));
-		return fitting[this.#whims.pick(fitting.length)];
+		return this.#wildcards.find((wildcard) => fits(wildcard, topic));
 	}
 }
 

@@ -54,6 +54,8 @@ export class RandomRun {
 	readonly #left = new Set<string>();
 	/** Reasons of `denied` that the client was told. */
 	readonly denials = new Set<string>();
+	/** Topics whose end the client was told. */
+	readonly ends: string[] = [];
 	/** A request of an earlier connection that the server has not read yet. */
 	#late: DrivenEventSource | null = null;
 	readonly #random: () => number;
@@ -93,7 +95,8 @@ export class RandomRun {
 			keepAliveTimeout: 0,
 			...(isRendered && { lastEventID: String(this.log.head), log: String(this.log.epoch) }),
 			onGap: this.#startOver,
-			onDenied: this.#drop
+			onDenied: this.#drop,
+			onEnded: ({ topic }) => this.ends.push(topic)
 		});
 	}
 

@@ -107,6 +107,28 @@ describe('a stream that is open', () => {
 		expect(again.data('desks/1/lines')).toEqual([3, 4, 5, 6, 7, 8, 9]);
 	});
 
+	test('is brought a topic by the first wildcard that fits, with the history that is owed to this one', async () => {
+		const [all, org, log] = [
+			'orgs/*/projects/*/log',
+			'orgs/7/projects/*/log',
+			'orgs/7/projects/1/log'
+		];
+		await scene.grant('orgs/7');
+		await scene.insert(log, 'one');
+		const first = scene.open(`topics=${org}@0&client=me`);
+		const { id: cursor } = await first.caughtUp();
+		first.close();
+		for (const [query, history] of [
+			[`topics=${org}@0&topics=${all}@1`, []],
+			[`topics=${all}@1&topics=${org}@0`, ['one']]
+		] as const) {
+			const client = scene.open(`${query}&client=me`, { lastEventID: cursor });
+			await client.caughtUp();
+			expect(client.data(log)).toEqual(history);
+			client.close();
+		}
+	});
+
 	test('follows a project through the organisation or through the project itself, and new projects appear', async () => {
 		const log = (org: number, project: number) => `orgs/${org}/projects/${project}/log`;
 		await scene.insert(log(7, 1), 'one');

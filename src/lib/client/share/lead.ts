@@ -1,9 +1,8 @@
 import { compareIds, CONTROL } from '../../protocol/index.ts';
-import { isID, readDenied, readSubscribed } from '../control.ts';
-import { isClosed } from '../subscriptions.ts';
+import { isID } from '../control.ts';
 import type { Message, Place } from './messages.ts';
 import { NOTHING, type Needs } from './needs.ts';
-import { Standing, type Said } from './standing.ts';
+import type { Standing } from './standing.ts';
 
 /** Blocks that concern only the leader's own connection. */
 const OWN: ReadonlySet<string> = new Set([CONTROL.caughtUp, CONTROL.timeout]);
@@ -13,8 +12,7 @@ export class Lead {
 	readonly group: string;
 	readonly leader: string;
 	readonly #post: (message: Message) => void;
-	readonly #lacks = new Set<string>();
-	readonly #standing = new Standing();
+	readonly #standing: Standing;
 	#needs: Needs = NOTHING;
 	#position: string;
 	#n = 0;
@@ -27,13 +25,13 @@ export class Lead {
 		group: string,
 		leader: string,
 		post: (message: Message) => void,
-		now: { position: string; said: readonly Said[] }
+		now: { position: string; standing: Standing }
 	) {
 		this.group = group;
 		this.leader = leader;
 		this.#post = post;
 		this.#position = now.position;
-		for (const { name, data } of now.said) this.#standing.take(name, data);
+		this.#standing = now.standing.copy();
 	}
 
 	/** What its stream carries, for this tab and for others. */
@@ -48,9 +46,10 @@ export class Lead {
 	 */
 	start({ names, presence, state }: Needs, position: string | null): void {
 		this.#needs = { names, presence, state };
-		this.#standing.keep(presence);
-		this.#lacks.clear();
-		if (position !== null) this.#position = position;
+		if (position !== null) {
+			this.#position = position;
+			this.#standing.beginAnew(presence);
+		}
 		this.#post({ kind: 'start', ...this.#place, needs: this.#needs, position });
 	}
 
@@ -59,14 +58,13 @@ export class Lead {
 		if (isID(id) && compareIds(id, this.#position) > 0) this.#position = id;
 		if (OWN.has(name)) return;
 		this.#standing.take(name, data);
-		this.#noteLacks(name, data);
 		this.#n += 1;
 		this.#post({ kind: 'block', ...this.#place, name, id, data });
 	}
 
 	welcome(to: string): void {
-		const [needs, lacks, position] = [this.#needs, [...this.#lacks], this.#position];
-		const standing = this.#standing.blocks;
+		const [needs, position] = [this.#needs, this.#position];
+		const { lacks, blocks: standing } = this.#standing;
 		this.#post({ kind: 'welcome', ...this.#place, to, needs, lacks, position, standing });
 	}
 
@@ -81,15 +79,5 @@ export class Lead {
 
 	get #place(): Place {
 		return { group: this.group, leader: this.leader, n: this.#n };
-	}
-
-	/** Remembers for tabs that come later what the server does not carry on this stream. */
-	#noteLacks(name: string, data: string): void {
-		if (name === CONTROL.denied) {
-			const denied = readDenied(JSON.parse(data));
-			if (denied && !isClosed(denied)) this.#lacks.add(denied.topic);
-		} else if (name === CONTROL.subscribed) {
-			this.#lacks.delete(readSubscribed(JSON.parse(data))?.topic ?? '');
-		}
 	}
 }

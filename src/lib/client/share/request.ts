@@ -23,8 +23,9 @@ export function readRequest(url: string, base: string): SharedRequest {
 }
 
 /**
- * Adds needs of others to a request. Their names begin at its cursor: nothing that is older is wanted. The count is 0 because
- * the client itself never uses it again: it counts up when it subscribes anew.
+ * Adds needs of others to a request. Their names begin at its cursor: nothing that is older is wanted. They stand behind its own
+ * names, so its own wildcards bring what they can. The count is 0 because the client itself never uses it again: it counts up
+ * when it subscribes anew.
  */
 export function withNeeds(request: SharedRequest, { names, presence, state }: Needs): string {
 	const { url, cursor } = request;

@@ -6,7 +6,7 @@ import { Invitation } from './invitation.ts';
 import { groupOf, type Message, type Welcome } from './messages.ts';
 import { meets } from './needs.ts';
 import { withNeeds, type SharedRequest } from './request.ts';
-import { Standing, type Said } from './standing.ts';
+import { Standing } from './standing.ts';
 import type { Tab } from './tab.ts';
 import { TabView } from './tab-view.ts';
 
@@ -39,7 +39,7 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 	/** Every event of its names up to this id has been handed over. */
 	#position: string;
 	/** What its own stream has said. */
-	readonly #standing = new Standing();
+	readonly #standing: Standing;
 
 	/** Lets the next tab catch up. */
 	#endTurn: () => void = () => {};
@@ -55,6 +55,7 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 		this.#tab = tab;
 		this.request = request;
 		this.#view = new TabView(request);
+		this.#standing = new Standing(request.presence);
 		this.#position = request.cursor ?? '0';
 		const lead = tab.begin(this);
 		if (lead) {
@@ -73,8 +74,8 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 	}
 
 	/** What its own stream has sent so far. */
-	get now(): { position: string; said: readonly Said[] } {
-		return { position: this.#position, said: this.#standing.blocks };
+	get now(): { position: string; standing: Standing } {
+		return { position: this.#position, standing: this.#standing };
 	}
 
 	get isCatchingUp(): boolean {
@@ -260,7 +261,11 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 			silent: () => this.#tab.seize(welcome.group),
 			changed: () => this.#tab.hello(this.request)
 		});
-		for (const { name, data } of welcome.standing) this.#handOver(name, '', data);
+		for (const { name, data } of welcome.standing) {
+			// What was closed of its topics, its own stream has told.
+			const isClosed = name === CONTROL.denied && this.#view.concerns(this.#view.topicOf(data));
+			if (!isClosed) this.#handOver(name, '', data);
+		}
 		for (const message of kept) this.#follow(message);
 	}
 
@@ -271,11 +276,11 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 		if (judged !== 'take' || message.kind !== 'block') return;
 		const { name, id, data } = message;
 		const { isBehind } = this.#following!;
-		const told = isBehind ? this.#view.judgeOutdated(name, data) : 'take';
-		if (told === 'skip') return;
-		if (told === 'leave') return this.#leave();
-		if (this.#view.isUnexpected(name)) {
-			const missing = this.#following!.isNamed(name) && !isBehind && this.#view.announcement(name);
+		if (isBehind && this.#view.changesTopics(name, data)) return this.#leave();
+		const topic = name === CONTROL.ended ? this.#view.topicOf(data) : name;
+		if (this.#view.isUnexpected(topic)) {
+			const missing =
+				this.#following!.isNamed(topic) && !isBehind && this.#view.announcement(topic);
 			if (!missing) return this.#leave();
 			this.#handOver(CONTROL.subscribed, '', missing);
 			if (this.#isOver) return;

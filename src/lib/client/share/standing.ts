@@ -1,5 +1,5 @@
 import { CONTROL, presentAfter, type PresentUser } from '../../protocol/index.ts';
-import { readDenied, readMarker, readPresence } from '../control.ts';
+import { readDenied, readMarker, readPresence, readSubscribed } from '../control.ts';
 import { isClosed } from '../subscriptions.ts';
 
 /** A block without an id. */
@@ -8,12 +8,33 @@ export interface Said {
 	data: string;
 }
 
-/** What a stream has said that still holds, and that a tab which comes later must know: markers, and who is present. */
+/**
+ * What a stream has said that still holds, and that a tab which comes later must know: markers, who is present, and what the
+ * server does not carry.
+ */
 export class Standing {
+	readonly #lacks = new Set<string>();
 	/** Topic → its last `read`. */
 	readonly #reads = new Map<string, string>();
 	/** Scope → who is present. */
 	readonly #present = new Map<string, readonly PresentUser[]>();
+	/** Scope → the `denied` that said last that the user may not be there. */
+	readonly #closed = new Map<string, string>();
+	#scopes: readonly string[];
+
+	/** @param scopes in which the stream makes its user present */
+	constructor(scopes: readonly string[]) {
+		this.#scopes = scopes;
+	}
+
+	copy(): Standing {
+		const copy = new Standing(this.#scopes);
+		for (const topic of this.#lacks) copy.#lacks.add(topic);
+		for (const [topic, read] of this.#reads) copy.#reads.set(topic, read);
+		for (const [scope, users] of this.#present) copy.#present.set(scope, users);
+		for (const [scope, denied] of this.#closed) copy.#closed.set(scope, denied);
+		return copy;
+	}
 
 	take(name: string, data: string): void {
 		if (name === CONTROL.read) {
@@ -24,27 +45,41 @@ export class Standing {
 			if (!change) return;
 			const before = this.#present.get(change.scope) ?? [];
 			this.#present.set(change.scope, presentAfter(before, change));
+			this.#closed.delete(change.scope);
 		} else if (name === CONTROL.denied) {
 			const denied = readDenied(JSON.parse(data));
 			if (!denied) return;
 			this.#present.delete(denied.topic);
+			if (this.#scopes.includes(denied.topic)) this.#closed.set(denied.topic, data);
 			if (isClosed(denied)) this.#reads.delete(denied.topic);
+			else this.#lacks.add(denied.topic);
+		} else if (name === CONTROL.subscribed) {
+			this.#lacks.delete(readSubscribed(JSON.parse(data))?.topic ?? '');
 		}
 	}
 
-	/** The stream tells no more of other scopes than these. */
-	keep(scopes: readonly string[]): void {
+	/** Another stream begins. It says itself what it does not carry, and tells of these scopes alone. */
+	beginAnew(scopes: readonly string[]): void {
+		this.#scopes = scopes;
+		this.#lacks.clear();
+		this.#closed.clear();
 		for (const scope of this.#present.keys()) {
 			if (!scopes.includes(scope)) this.#present.delete(scope);
 		}
 	}
 
-	/** The blocks that say it again. */
+	/** Topics and wildcards that the server does not carry on the stream. */
+	get lacks(): string[] {
+		return [...this.#lacks];
+	}
+
+	/** The blocks that say the rest again. */
 	get blocks(): Said[] {
 		const lists = [...this.#present].map(([scope, users]) => JSON.stringify({ scope, users }));
 		return [
 			...[...this.#reads.values()].map((data) => ({ name: CONTROL.read, data })),
-			...lists.map((data) => ({ name: CONTROL.presence, data }))
+			...lists.map((data) => ({ name: CONTROL.presence, data })),
+			...[...this.#closed.values()].map((data) => ({ name: CONTROL.denied, data }))
 		];
 	}
 }

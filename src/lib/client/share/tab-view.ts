@@ -1,16 +1,11 @@
-import { CONTROL } from '../../protocol/index.ts';
+import { ANY, CONTROL } from '../../protocol/index.ts';
 import { readCaughtUp, readDenied } from '../control.ts';
 import { isClosed } from '../subscriptions.ts';
 import { overlap } from './names.ts';
 import type { Needs } from './needs.ts';
 
 /** Control events about one topic. */
-const ABOUT_TOPIC: ReadonlySet<string> = new Set([
-	CONTROL.gap,
-	CONTROL.denied,
-	CONTROL.ended,
-	CONTROL.read
-]);
+const ABOUT_TOPIC: ReadonlySet<string> = new Set([CONTROL.gap, CONTROL.ended, CONTROL.read]);
 const CONTROLS: ReadonlySet<string> = new Set(Object.values(CONTROL));
 
 /** What a tab sees of a stream that carries also the topics of others. */
@@ -35,13 +30,26 @@ export class TabView {
 	/** @returns the data of the block as the tab sees it; null: it is not for this tab */
 	show(name: string, data: string): string | null {
 		if (name === CONTROL.subscribed) return this.announcement(this.topicOf(data));
-		if (ABOUT_TOPIC.has(name)) {
-			const topic = this.topicOf(data);
-			// The presence in a scope can be denied, too.
-			return this.concerns(topic) || this.#scopes.includes(topic) ? data : null;
+		if (name === CONTROL.denied) {
+			const isPresence = this.#scopes.includes(this.topicOf(data));
+			return isPresence || this.#isDenied(data) ? data : null;
 		}
+		if (ABOUT_TOPIC.has(name)) return this.concerns(this.topicOf(data)) ? data : null;
 		if (!CONTROLS.has(name)) return this.concerns(name) ? data : null;
 		return name === CONTROL.caughtUp ? this.#caughtUp(data) : data;
+	}
+
+	/**
+	 * @returns true for what a stream of this tab alone would say of its topics. That a name is forbidden or unknown, it says to
+	 *   who asked for that name. Of what a wildcard brings, it says that it was closed, or has no room.
+	 */
+	#isDenied(data: string): boolean {
+		const denied = readDenied(JSON.parse(data));
+		if (!denied) return true;
+		const { topic, reason } = denied;
+		if (this.#names.includes(topic)) return true;
+		const isBrought = !topic.split('/').includes(ANY) && this.concerns(topic);
+		return isBrought && (reason === 'revoked' || reason === 'too_many');
 	}
 
 	/**
@@ -67,18 +75,12 @@ export class TabView {
 		}
 	}
 
-	/**
-	 * Judges a block of a stream that is behind this tab. A topic that it opens or closes may have been closed or opened again
-	 * since.
-	 *
-	 * @returns `skip` for what this tab knows, `leave` for what only its own stream can tell
-	 */
-	judgeOutdated(name: string, data: string): 'take' | 'skip' | 'leave' {
-		if (name !== CONTROL.denied && name !== CONTROL.subscribed) return 'take';
+	/** @returns true for a block that opens or closes a topic of this tab */
+	changesTopics(name: string, data: string): boolean {
+		if (name !== CONTROL.denied && name !== CONTROL.subscribed) return false;
+		if (name === CONTROL.denied) return this.#isDenied(data);
 		const topic = this.topicOf(data);
-		if (!this.concerns(topic)) return 'take';
-		if (name === CONTROL.subscribed) return this.#carries(topic) ? 'take' : 'leave';
-		return this.#denied.has(topic) ? 'skip' : 'leave';
+		return this.concerns(topic) && !this.#carries(topic);
 	}
 
 	/** @returns true for an event of a topic that was not opened for this tab */
@@ -92,9 +94,9 @@ export class TabView {
 
 	/** @returns true for a `denied` that may be about the leader's stream alone */
 	isLacking(name: string, data: string): boolean {
-		if (name !== CONTROL.denied) return false;
+		if (name !== CONTROL.denied || !this.#isDenied(data)) return false;
 		const denied = readDenied(JSON.parse(data));
-		return denied !== null && !isClosed(denied) && this.concerns(denied.topic);
+		return denied !== null && !isClosed(denied);
 	}
 
 	/** The topic of a control event. */

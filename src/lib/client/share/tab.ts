@@ -3,13 +3,13 @@ import type { Lead } from './lead.ts';
 import type { Message } from './messages.ts';
 import type { Needs } from './needs.ts';
 import type { SharedRequest } from './request.ts';
-import type { Said } from './standing.ts';
+import type { Standing } from './standing.ts';
 
 /** A source of a tab, as the tab sees it. */
 export interface TabSource {
 	readonly request: SharedRequest;
 	/** What its own stream has sent so far. */
-	readonly now: { position: string; said: readonly Said[] };
+	readonly now: { position: string; standing: Standing };
 	/** It has a stream of its own that has not caught up. */
 	readonly isCatchingUp: boolean;
 	/** Another tab has said something. */
