@@ -10,7 +10,7 @@ import {
 } from '../../src/lib/protocol/index.ts';
 import { startApp, type App } from '../../src/app/app.ts';
 import { loadConfig, type Config } from '../../src/app/config.ts';
-import { openClient } from '../../src/app/driver-client.ts';
+import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { answerStream } from '../../src/http/door.ts';
 
 /** An application with its stream endpoint on a real socket, in this process. */
@@ -113,31 +113,36 @@ export interface TestUser {
 
 /** Creates a user with a session. */
 export async function createUser(
-	url: string,
+	database: string | Sql,
 	username = `user-${randomUUID().slice(0, 8)}`
 ): Promise<TestUser> {
-	const sql = openClient(url, { max: 1, name: 'test users' });
-	try {
+	return over(database, async (sql) => {
 		const [row] = await sql<{ id: string }[]>`
 			insert into users (id, username, password_hash) values (${randomUUID()}, ${username}, '') returning id`;
-		return { id: row!.id, name: username, ...(await createSession(url, row!.id)) };
-	} finally {
-		await sql.end();
-	}
+		return { id: row!.id, name: username, ...(await createSession(sql, row!.id)) };
+	});
 }
 
 /** Creates another session of the user. */
 export async function createSession(
-	url: string,
+	database: string | Sql,
 	userId: string
 ): Promise<Pick<TestUser, 'cookie' | 'sessionID'>> {
-	const sql = openClient(url, { max: 1, name: 'test users' });
-	try {
+	return over(database, async (sql) => {
 		const token = randomUUID();
 		const sessionID = createHash('sha256').update(token).digest('hex');
 		await sql`
 			insert into sessions (id, user_id, expires_at) values (${sessionID}, ${userId}, now() + interval '30 days')`;
 		return { sessionID, cookie: `auth_session=${token}` };
+	});
+}
+
+/** @param database its address, or a client of it */
+async function over<T>(database: string | Sql, work: (sql: Sql) => Promise<T>): Promise<T> {
+	if (typeof database !== 'string') return work(database);
+	const sql = openClient(database, { max: 1, name: 'test users' });
+	try {
+		return await work(sql);
 	} finally {
 		await sql.end();
 	}

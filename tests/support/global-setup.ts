@@ -86,7 +86,7 @@ async function chooseServer(): Promise<Server> {
 		}
 	}
 	// The data is deleted after the run, so it need not be synced to disk.
-	const embedded = await startServer({ fsync: 'off' });
+	const embedded = await startServer({ fsync: 'off' }, { inMemory: true });
 	return { url: embedded.url, what: 'an embedded PostgreSQL 18', stop: () => embedded.remove() };
 }
 

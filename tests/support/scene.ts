@@ -35,7 +35,7 @@ export async function openScene(
 	const sql = openClient(database.url, { max: 4, name: 'test sql' });
 	const servers = [await startAppServer(database.url, config)];
 	const clients: StreamClient[] = [];
-	const user = await createUser(database.url);
+	const user = await createUser(sql);
 	const server = servers[0]!;
 	return {
 		database,
