@@ -34,7 +34,7 @@ export default defineConfig({
 	plugins: [tailwindcss(), sveltekit(), restartAtEdits],
 	test: {
 		reporters: ['default', './tests/support/reporter.ts'],
-		// Each worker may start its own Postgres, server and browser.
+		// Each worker may start its own Postgres, server and browser. It loads what its files share only once (`isolate: false`).
 		maxWorkers: 2,
 		sequence: { sequencer: LongestFirst },
 		projects: [
@@ -47,6 +47,7 @@ export default defineConfig({
 					exclude: [...CLIENT_TESTS, ...BROWSER_TESTS],
 					globalSetup: ['./tests/support/global-setup.ts'],
 					setupFiles: ['./tests/support/setup.ts'],
+					isolate: false,
 					testTimeout: 60_000,
 					hookTimeout: 120_000
 				}
@@ -74,6 +75,7 @@ export default defineConfig({
 					setupFiles: ['./tests/support/setup.ts'],
 					// After the other projects: browser tests have timeouts and should not share the machine with them.
 					sequence: { groupOrder: 1 },
+					isolate: false,
 					testTimeout: 120_000,
 					hookTimeout: 120_000
 				}

@@ -4,7 +4,9 @@ import { describe, expect, test } from 'vitest';
 import { createRegistry } from '../../src/lib/protocol/index.ts';
 import { acceptEvents, encodeEvent } from '../../src/lib/server/log/accept.ts';
 import type { NewEvent } from '../../src/lib/server/log/types.ts';
-import { sql, topics } from './emptied-log.ts';
+import { sql, topics, useEmptiedLog } from './emptied-log.ts';
+
+useEmptiedLog();
 
 const nested = (depth: number) => '['.repeat(depth) + '1' + ']'.repeat(depth);
 

@@ -22,29 +22,32 @@ export const REGISTRY = createRegistry([
 	{ 'rooms/[room]/messages': { schema, access: 'granted' } }
 ]);
 
-/** A client for the test file's own log, whose topics are declared. A file that imports this module gets both. */
+/** A client for the test file's own log, see {@link useDeclaredLog}. */
 export let sql: Sql;
 let database: TestDatabase;
 const writers: Writer[] = [];
 const relays: Relay[] = [];
 const children = new Set<ChildProcess>();
 
-beforeAll(async () => {
-	database = await createTestDatabase();
-	sql = openClient(database.url, { max: 12, name: 'test sql' });
-	const connection = new SoleConnection(database.url, { name: 'declare' });
-	await declareTopics(connection, REGISTRY);
-	await connection.end();
-});
-afterAll(async () => {
-	await sql.end();
-	await database.drop();
-});
-afterEach(async () => {
-	for (const child of children) await kill(child);
-	for (const relay of relays.splice(0)) await relay.stop();
-	for (const writer of writers.splice(0)) await writer.close();
-});
+/** Gives the test file that calls it a log of its own, whose topics are declared. */
+export function useDeclaredLog(): void {
+	beforeAll(async () => {
+		database = await createTestDatabase();
+		sql = openClient(database.url, { max: 12, name: 'test sql' });
+		const connection = new SoleConnection(database.url, { name: 'declare' });
+		await declareTopics(connection, REGISTRY);
+		await connection.end();
+	});
+	afterAll(async () => {
+		await sql.end();
+		await database.drop();
+	});
+	afterEach(async () => {
+		for (const child of children) await kill(child);
+		for (const relay of relays.splice(0)) await relay.stop();
+		for (const writer of writers.splice(0)) await writer.close();
+	});
+}
 
 /** Returns the URL, for connections of the test's own. */
 export const databaseUrl = (): string => database.url;

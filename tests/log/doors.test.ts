@@ -1,7 +1,9 @@
 import { randomUUID } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { until } from '../support/until.ts';
-import { sql, topics } from './emptied-log.ts';
+import { sql, topics, useEmptiedLog } from './emptied-log.ts';
+
+useEmptiedLog();
 
 describe('INSERT INTO events', () => {
 	test('publishes from any program, whatever form it has', async () => {

@@ -18,9 +18,12 @@ import {
 	sql,
 	startProcess,
 	startRelay,
-	told
+	told,
+	useDeclaredLog
 } from './declared-log.ts';
 import type { Written } from './writing-process.ts';
+
+useDeclaredLog();
 
 const insert = (topic: string, data: unknown, on: typeof sql = sql) =>
 	on<

@@ -13,9 +13,12 @@ import {
 	sql,
 	startProcess,
 	startRelay,
-	told
+	told,
+	useDeclaredLog
 } from './declared-log.ts';
 import type { Written } from './writing-process.ts';
+
+useDeclaredLog();
 
 const by = (topic: string, epoch: number, data: unknown, key?: string) =>
 	encodeEvent({ topic, data, key, producer: { name: topic, epoch } });

@@ -3,7 +3,9 @@ import type postgres from 'postgres';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Sql } from '../../src/app/driver-client.ts';
 import { openSteady } from '../support/steady-sql.ts';
-import { databaseUrl, sql, topics } from './emptied-log.ts';
+import { databaseUrl, sql, topics, useEmptiedLog } from './emptied-log.ts';
+
+useEmptiedLog();
 
 /** It sets none of the time limits itself. */
 const NO_BOUNDS = { statement_timeout: 0, lock_timeout: 0 };

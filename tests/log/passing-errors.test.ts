@@ -1,7 +1,9 @@
 /** Which errors of Postgres are passing. Tested with a real Postgres, because two of them share a code. */
 import { expect, test } from 'vitest';
 import { isTransient } from '../../src/lib/server/database/transient.ts';
-import { sql } from './emptied-log.ts';
+import { sql, useEmptiedLog } from './emptied-log.ts';
+
+useEmptiedLog();
 
 /** Returns the error of the statements of one transaction. */
 const answer = (...statements: string[]): Promise<unknown> =>

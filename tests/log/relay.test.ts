@@ -4,7 +4,9 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { SoleConnection } from '../../src/lib/server/database/sole-connection.ts';
 import { Relay, type RelayOptions } from '../../src/lib/server/log/relay.ts';
 import { until } from '../support/until.ts';
-import { databaseUrl, sql, topics } from './emptied-log.ts';
+import { databaseUrl, sql, topics, useEmptiedLog } from './emptied-log.ts';
+
+useEmptiedLog();
 
 const relays: Relay[] = [];
 let lines: string[] = [];

@@ -1,7 +1,9 @@
 /** While the lock of the log is held, no plan may depend on what the planner believes of the tables. */
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openClient, type Sql } from '../../src/app/driver-client.ts';
-import { databaseUrl } from './declared-log.ts';
+import { databaseUrl, useDeclaredLog } from './declared-log.ts';
+
+useDeclaredLog();
 
 const GRANTS = 20_000;
 const TABLES = ['grants', 'grant_history', 'grant_losses', 'outbox'];

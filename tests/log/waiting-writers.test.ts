@@ -2,7 +2,9 @@
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
 import { until } from '../support/until.ts';
-import { sql, topics } from './emptied-log.ts';
+import { sql, topics, useEmptiedLog } from './emptied-log.ts';
+
+useEmptiedLog();
 
 const append = async (topic: string, key: string | null, batch: string = randomUUID()) => {
 	const [row] = await sql<{ ids: string[]; appended: boolean[] }[]>`
