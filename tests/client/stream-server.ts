@@ -84,7 +84,8 @@ export class StreamServer {
 				return;
 			}
 			response.writeHead(200, { 'content-type': 'text/event-stream', 'cache-control': 'no-cache' });
-			response.write('retry: 3000\n\n');
+			// The package `eventsource` keeps a timer of this length when its stream is closed in the handler of its error.
+			response.write('retry: 500\n\n');
 		});
 		await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 		return self;

@@ -65,7 +65,8 @@ export async function openScene(
 		close: async () => {
 			for (const client of clients) client.close();
 			for (const started of servers) await started.stop();
-			await sql.end();
+			// A test may have made its connections deaf.
+			await sql.end({ timeout: 1 });
 			await database.drop();
 		}
 	};
