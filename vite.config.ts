@@ -15,7 +15,7 @@ const MEASURED_TESTS = ['tests/e2e/flood.test.ts'];
 
 /** These take about a minute each. One that began last would leave the other worker without work. */
 const LONG_TESTS =
-	/tests\/(docs\/(add-a|without)|package|commands\/start|presence|faults|e2e\/(sql-console|tabs|rooms|disasters|database-away|shutdown|calm|keyboard|long))/;
+	/tests\/(docs\/add-a|package|commands\/start|presence|faults|e2e\/(sql-console|tabs|rooms|disasters|database-away|shutdown|calm|keyboard|long))/;
 
 /** Vitest's own order knows how long the tests took only where they have run before. */
 class LongestFirst implements TestSequencer {

@@ -11,13 +11,13 @@ import { copyProject, type ProjectCopy } from '../support/project-copy.ts';
 const TIMEOUT_MS = 600_000;
 
 /**
- * LOGLINE_FEATURE_TESTS=all deletes them one by one, and also lints and builds what remains and runs its unit tests. That takes
- * minutes for each. Without it, all are deleted at once; that none needs another is seen by what they import.
+ * LOGLINE_FEATURE_TESTS=all deletes them one by one, checks, lints and builds what remains and runs its unit tests. That takes
+ * minutes for each. Without it, that nothing needs a feature is seen by what it imports; add-a-topic.test.ts deletes most of
+ * them, and checks, builds and tests what remains.
  */
 const ALL = process.env.LOGLINE_FEATURE_TESTS === 'all';
 
 const FEATURES = readdirSync('src/features');
-const CASES = ALL ? FEATURES.map((feature) => [feature]) : [FEATURES];
 
 /** Features that have a page of their own, which goes with them alone. */
 const EXAMPLES = readdirSync('src/routes/(demo)/examples');
@@ -38,14 +38,6 @@ const exampleOf = (feature: string) => [
 		.map((name) => `tests/e2e/${name}`)
 ];
 
-let project: ProjectCopy;
-
-beforeAll(async () => {
-	project = await copyProject('features');
-});
-
-afterAll(() => project.remove());
-
 test.each(FEATURES)('%s needs no other feature', async (feature) => {
 	const folder = join('src/features', feature);
 	for (const name of readdirSync(folder)) {
@@ -56,41 +48,61 @@ test.each(FEATURES)('%s needs no other feature', async (feature) => {
 	}
 });
 
-test.each(CASES.map((features) => [features.join(', '), features] as const))(
-	'without %s, the rest is as sound as before',
-	async (_names, features) => {
-		const shown = features.every((feature) => EXAMPLES.includes(feature))
-			? features.flatMap(exampleOf)
-			: SHOWN_BY;
-		const deleted = [...features.map((feature) => join('src/features', feature)), ...shown];
-		for (const path of deleted) await rm(project.path(path), { recursive: true, force: true });
-		try {
-			await program('@sveltejs/kit/svelte-kit.js', 'sync');
-			await program('svelte-check/bin/svelte-check', '--threshold', 'error', '--output', 'human');
-			if (!ALL) return;
-			await program('eslint/bin/eslint.js', '.');
-			await program('vite/bin/vite.js', 'build');
-			const tested = await program('vitest/vitest.mjs', 'run', 'src/');
-			expect(tested).toMatch(/^[1-9]\d* passed, 0 failed/m);
-		} finally {
-			for (const path of deleted) await cp(path, project.path(path), { recursive: true });
+test('nothing but what shows the features needs one', async () => {
+	const shown = [...SHOWN_BY, 'src/features'];
+	for (const folder of ['src', 'tests']) {
+		for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
+			const path = join(folder, name);
+			if (!/\.(ts|js|svelte)$/.test(name) || shown.some((one) => path.startsWith(one))) continue;
+			const needed = /(from|import\() ?'[^']*features\/[a-z]/.exec(await readFile(path, 'utf8'));
+			expect([path, needed?.[0]]).toEqual([path, undefined]);
 		}
-	},
-	TIMEOUT_MS
-);
-
-/** Runs a program of node_modules and returns its output. An error contains the output, too. */
-async function program(name: string, ...args: string[]): Promise<string> {
-	const built = name.startsWith('vitest/') ? undefined : 'production';
-	const env = { ...process.env, NODE_ENV: built, VITEST: undefined };
-	try {
-		const options = { cwd: project.folder, env, maxBuffer: 1 << 24 };
-		const entry = join('node_modules', name);
-		return (await promisify(execFile)(process.execPath, [entry, ...args], options)).stdout;
-	} catch (error) {
-		const { stdout, stderr } = error as { stdout?: string; stderr?: string };
-		throw new Error(`${name} ${args.join(' ')} fails:\n${stdout ?? ''}${stderr ?? ''}`, {
-			cause: error
-		});
 	}
+});
+
+if (ALL) {
+	let project: ProjectCopy;
+	beforeAll(async () => {
+		project = await copyProject('features');
+	});
+	afterAll(() => project.remove());
+
+	test.each(FEATURES)(
+		'without %s is as sound as before',
+		async (feature) => {
+			const shown = EXAMPLES.includes(feature) ? exampleOf(feature) : SHOWN_BY;
+			const deleted = [join('src/features', feature), ...shown];
+			for (const path of deleted) await rm(project.path(path), { recursive: true, force: true });
+			try {
+				const program = programsOf(project);
+				await program('@sveltejs/kit/svelte-kit.js', 'sync');
+				await program('svelte-check/bin/svelte-check', '--threshold', 'error', '--output', 'human');
+				await program('eslint/bin/eslint.js', '.');
+				await program('vite/bin/vite.js', 'build');
+				const tested = await program('vitest/vitest.mjs', 'run', 'src/');
+				expect(tested).toMatch(/^[1-9]\d* passed, 0 failed/m);
+			} finally {
+				for (const path of deleted) await cp(path, project.path(path), { recursive: true });
+			}
+		},
+		TIMEOUT_MS
+	);
 }
+
+/** Returns a function that runs a program of node_modules and returns its output. An error contains the output, too. */
+const programsOf =
+	(project: ProjectCopy) =>
+	async (name: string, ...args: string[]): Promise<string> => {
+		const built = name.startsWith('vitest/') ? undefined : 'production';
+		const env = { ...process.env, NODE_ENV: built, VITEST: undefined };
+		try {
+			const options = { cwd: project.folder, env, maxBuffer: 1 << 24 };
+			const entry = join('node_modules', name);
+			return (await promisify(execFile)(process.execPath, [entry, ...args], options)).stdout;
+		} catch (error) {
+			const { stdout, stderr } = error as { stdout?: string; stderr?: string };
+			throw new Error(`${name} ${args.join(' ')} fails:\n${stdout ?? ''}${stderr ?? ''}`, {
+				cause: error
+			});
+		}
+	};
