@@ -85,6 +85,8 @@ test('a user whom the database refuses to write is not seen, an operator is told
 	const all = [...others.slice(0, 20), 'zoe', ...others.slice(20)];
 	await Promise.all(all.map((name) => visit(name, { name })));
 	await are(others);
+	// The others are written before it is known whose row it was.
+	await until(() => errors.length > 0, { what: 'an operator is told' });
 	expect(errors).toEqual([expect.objectContaining({ scope: LOBBY, userId: 'zoe' })]);
 	// It is not tried again at each heartbeat.
 	for (let beat = 0; beat < 2; beat++) await nextBeat();
