@@ -1,5 +1,17 @@
-import { expect, vi } from 'vitest';
+import { afterEach, beforeEach, expect, vi } from 'vitest';
 import { TabsRun, type ModelTab } from './tabs-run.ts';
+
+/** In the test file that calls it, time passes only when a test says so, and no test leaves its model of a browser behind. */
+export function useModelTime(): void {
+	beforeEach(() => {
+		vi.useFakeTimers();
+	});
+	afterEach(() => {
+		vi.useRealTimers();
+		vi.restoreAllMocks();
+		vi.unstubAllGlobals();
+	});
+}
 
 /** Begins a run with two tabs: the first leads, the second follows. */
 export async function twoTabs(

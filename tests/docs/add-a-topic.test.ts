@@ -1,8 +1,7 @@
 /** Follows the steps of README.md in a copy of the tree, with the code taken from the page. */
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rm, symlink, writeFile } from 'node:fs/promises';
-import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { mkdir, writeFile } from 'node:fs/promises';
+import { dirname } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { asUser } from '../../src/lib/protocol/index.ts';
@@ -10,6 +9,7 @@ import { startBuiltApp, type BuiltApp } from '../support/built-app.ts';
 import { createTestDatabase } from '../support/database.ts';
 import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { StreamClient } from '../support/stream-client.ts';
+import { copyProject, type ProjectCopy } from '../support/project-copy.ts';
 import { readBlocks, type CodeBlock } from '../support/blocks.ts';
 
 /** For type check and build on a busy machine. */
@@ -23,21 +23,11 @@ const TIMEOUT_MS = 600_000;
 const ALL = process.env.LOGLINE_README_TESTS === 'all';
 const TESTED = ALL ? [] : ['src/app/', 'src/features/', 'src/routes/'];
 
-const LEFT_OUT = [
-	'node_modules',
-	'.git',
-	'.svelte-kit',
-	'.data',
-	'build',
-	'dist',
-	'bench',
-	'coverage'
-];
 const OWN_APP = 'Use it in your own app';
 const PASSWORD = 'correct horse battery';
 const run = promisify(execFile);
 
-let copy: string;
+let copy: ProjectCopy;
 let blocks: CodeBlock[];
 /** Paths of the files taken from the page. */
 const pasted: string[] = [];
@@ -46,10 +36,7 @@ let removed = false;
 beforeAll(async () => {
 	// Those for other people's apps are for tests/package.
 	blocks = (await readBlocks('README.md')).filter(({ section }) => section !== OWN_APP);
-	copy = await mkdtemp(join(tmpdir(), 'logline-readme-'));
-	const left = new Set(LEFT_OUT.map((name) => resolve(name)));
-	await cp('.', copy, { recursive: true, filter: (path) => !left.has(resolve(path)) });
-	await symlink(resolve('node_modules'), join(copy, 'node_modules'));
+	copy = await copyProject('readme');
 	for (const [n, { language, file, code }] of blocks.entries()) {
 		if (language === 'ts' || language === 'svelte') {
 			// Examples without a file name get one, so that they are checked and built, too.
@@ -60,14 +47,14 @@ beforeAll(async () => {
 	}
 });
 
-afterAll(() => rm(copy, { recursive: true, force: true }));
+afterAll(() => copy.remove());
 
 test(
 	'what is pasted from the README passes the lint and the formatter',
 	async () => {
-		await program('@sveltejs/kit/svelte-kit.js', 'sync');
-		await program('prettier/bin/prettier.cjs', '--check', ...pasted);
-		await program('eslint/bin/eslint.js', ...pasted);
+		await copy.program('@sveltejs/kit/svelte-kit.js', 'sync');
+		await copy.program('prettier/bin/prettier.cjs', '--check', ...pasted);
+		await copy.program('eslint/bin/eslint.js', ...pasted);
 	},
 	TIMEOUT_MS
 );
@@ -88,11 +75,17 @@ test(
 	async () => {
 		const removal = blocks.find(({ code }) => code.startsWith('rm -r'));
 		expect(removal).toBeDefined();
-		await run('sh', ['-e', '-c', removal!.code], { cwd: copy });
+		await run('sh', ['-e', '-c', removal!.code], { cwd: copy.folder });
 		removed = true;
-		await program('@sveltejs/kit/svelte-kit.js', 'sync');
+		await copy.program('@sveltejs/kit/svelte-kit.js', 'sync');
 		// What is pasted is still there, and is checked with the rest.
-		await program('svelte-check/bin/svelte-check', '--threshold', 'error', '--output', 'human');
+		await copy.program(
+			'svelte-check/bin/svelte-check',
+			'--threshold',
+			'error',
+			'--output',
+			'human'
+		);
 		await build();
 		await withApp(async (app, cookie, sql) => {
 			const chat = await fetch(`${app.url}/api/events?topics=message`, { headers: { cookie } });
@@ -108,8 +101,8 @@ test(
 	'without the demo, the lint and the tests are as green as before',
 	async () => {
 		expect(removed, 'the test before this one removes it').toBe(true);
-		if (ALL) await program('eslint/bin/eslint.js', '.');
-		const said = await program('vitest/vitest.mjs', 'run', '--maxWorkers=2', ...TESTED);
+		if (ALL) await copy.program('eslint/bin/eslint.js', '.');
+		const said = await copy.program('vitest/vitest.mjs', 'run', '--maxWorkers=2', ...TESTED);
 		expect(said).toMatch(/^[1-9]\d* passed, 0 failed/m);
 	},
 	TIMEOUT_MS
@@ -158,28 +151,12 @@ interface Message {
 const exampleSuffix = (language: string) => (language === 'ts' ? 'server.ts' : 'svelte');
 
 async function write(file: string, code: string): Promise<void> {
-	const path = join(copy, file);
+	const path = copy.path(file);
 	await mkdir(dirname(path), { recursive: true });
 	await writeFile(path, code);
 }
 
-/** Runs a program of node_modules and returns its output. An error contains the output, too. */
-async function program(name: string, ...args: string[]): Promise<string> {
-	const built = name.startsWith('vitest/') ? undefined : 'production';
-	const env = { ...process.env, NODE_ENV: built, VITEST: undefined };
-	const entry = join('node_modules', name);
-	try {
-		const options = { cwd: copy, env, maxBuffer: 1 << 24 };
-		return (await run(process.execPath, [entry, ...args], options)).stdout;
-	} catch (error) {
-		const { stdout, stderr } = error as { stdout?: string; stderr?: string };
-		throw new Error(`${name} ${args.join(' ')} fails:\n${stdout ?? ''}${stderr ?? ''}`, {
-			cause: error
-		});
-	}
-}
-
-const build = () => program('tsx/dist/cli.mjs', 'src/commands/build.ts');
+const build = () => copy.program('tsx/dist/cli.mjs', 'src/commands/build.ts');
 
 /** Serves the build of the copy on its own database, for a user who has just signed up. */
 async function withApp(
@@ -191,8 +168,8 @@ async function withApp(
 	try {
 		app = await startBuiltApp({
 			databaseUrl: database.url,
-			cwd: copy,
-			command: () => [join(copy, 'build', 'index.js')]
+			cwd: copy.folder,
+			command: () => [copy.path('build', 'index.js')]
 		});
 		await work(app, await signUp(app), sql);
 	} finally {

@@ -1,9 +1,7 @@
 /** Each feature is an example: deleted together with what shows it, it leaves a project that is as sound as before. */
-import { execFile } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 import { cp, readFile, rm } from 'node:fs/promises';
 import { join } from 'node:path';
-import { promisify } from 'node:util';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { copyProject, type ProjectCopy } from '../support/project-copy.ts';
 
@@ -54,7 +52,9 @@ test('nothing but what shows the features needs one', async () => {
 		for (const name of readdirSync(folder, { recursive: true, encoding: 'utf8' })) {
 			const path = join(folder, name);
 			if (!/\.(ts|js|svelte)$/.test(name) || shown.some((one) => path.startsWith(one))) continue;
-			const needed = /(from|import\() ?'[^']*features\/[a-z]/.exec(await readFile(path, 'utf8'));
+			const needed = /(from|import|import\() ?'[^']*features\/[a-z]/.exec(
+				await readFile(path, 'utf8')
+			);
 			expect([path, needed?.[0]]).toEqual([path, undefined]);
 		}
 	}
@@ -74,7 +74,7 @@ if (ALL) {
 			const deleted = [join('src/features', feature), ...shown];
 			for (const path of deleted) await rm(project.path(path), { recursive: true, force: true });
 			try {
-				const program = programsOf(project);
+				const { program } = project;
 				await program('@sveltejs/kit/svelte-kit.js', 'sync');
 				await program('svelte-check/bin/svelte-check', '--threshold', 'error', '--output', 'human');
 				await program('eslint/bin/eslint.js', '.');
@@ -88,21 +88,3 @@ if (ALL) {
 		TIMEOUT_MS
 	);
 }
-
-/** Returns a function that runs a program of node_modules and returns its output. An error contains the output, too. */
-const programsOf =
-	(project: ProjectCopy) =>
-	async (name: string, ...args: string[]): Promise<string> => {
-		const built = name.startsWith('vitest/') ? undefined : 'production';
-		const env = { ...process.env, NODE_ENV: built, VITEST: undefined };
-		try {
-			const options = { cwd: project.folder, env, maxBuffer: 1 << 24 };
-			const entry = join('node_modules', name);
-			return (await promisify(execFile)(process.execPath, [entry, ...args], options)).stdout;
-		} catch (error) {
-			const { stdout, stderr } = error as { stdout?: string; stderr?: string };
-			throw new Error(`${name} ${args.join(' ')} fails:\n${stdout ?? ''}${stderr ?? ''}`, {
-				cause: error
-			});
-		}
-	};

@@ -46,8 +46,8 @@ const LEAST_MEMORY = 4e9;
  * Starts a private server. The caller must call `remove()` in the end.
  *
  * @param settings lines for postgresql.conf, in addition to those of the embedded server
- * @param options.inMemory keep the data in memory if the system has room for it. Databases are created and dropped there several
- *   times as fast: ext4 looks for a long time for names of files while many have just been deleted.
+ * @param options.inMemory keep the data in memory if the system has room for it. A database is a few hundred files, and ext4
+ *   creates files slowly while it remembers many that were just deleted.
  */
 export function startServer(
 	settings: Settings = {},

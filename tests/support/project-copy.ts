@@ -1,6 +1,8 @@
+import { execFile } from 'node:child_process';
 import { cp, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
 
 /** Folders that are not needed to build, serve and check the copy, or that are linked. */
 const LEFT_OUT = [
@@ -19,6 +21,13 @@ export interface ProjectCopy {
 	folder: string;
 	/** Returns the path of a file in the copy. */
 	path(...parts: string[]): string;
+	/**
+	 * Runs a program of node_modules in the copy.
+	 *
+	 * @returns its standard output
+	 * @throws Error with all of its output
+	 */
+	program(name: string, ...args: string[]): Promise<string>;
 	remove(): Promise<void>;
 }
 
@@ -33,6 +42,18 @@ export async function copyProject(name: string): Promise<ProjectCopy> {
 	return {
 		folder,
 		path: (...parts) => join(folder, ...parts),
+		program: async (name, ...args) => {
+			const built = name.startsWith('vitest/') ? undefined : 'production';
+			const env = { ...process.env, NODE_ENV: built, VITEST: undefined };
+			const command = [join('node_modules', name), ...args];
+			try {
+				const options = { cwd: folder, env, maxBuffer: 1 << 24 };
+				return (await promisify(execFile)(process.execPath, command, options)).stdout;
+			} catch (cause) {
+				const { stdout = '', stderr = '' } = cause as { stdout?: string; stderr?: string };
+				throw new Error(`${name} ${args.join(' ')} fails:\n${stdout}${stderr}`, { cause });
+			}
+		},
 		remove: () => rm(folder, { recursive: true, force: true })
 	};
 }

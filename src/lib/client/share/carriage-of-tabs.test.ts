@@ -1,15 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import type { TabsRun } from '../../../../tests/client/tabs-run.ts';
-import { pass, twoTabs } from '../../../../tests/client/two-tabs.ts';
+import { pass, twoTabs, useModelTime } from '../../../../tests/client/two-tabs.ts';
 
-beforeEach(() => {
-	vi.useFakeTimers();
-});
-afterEach(() => {
-	vi.useRealTimers();
-	vi.restoreAllMocks();
-	vi.unstubAllGlobals();
-});
+useModelTime();
 
 /**
  * Begins a run with two tabs that need different topics, and have told each other. The leader has just asked the server for

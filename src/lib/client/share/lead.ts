@@ -2,7 +2,7 @@ import { compareIds, CONTROL } from '../../protocol/index.ts';
 import { isID } from '../control.ts';
 import type { Message, Place } from './messages.ts';
 import { NOTHING, type Needs } from './needs.ts';
-import type { Standing } from './standing.ts';
+import { Standing } from './standing.ts';
 
 /** Blocks that concern only the leader's own connection. */
 const OWN: ReadonlySet<string> = new Set([CONTROL.caughtUp, CONTROL.timeout]);
@@ -12,7 +12,7 @@ export class Lead {
 	readonly group: string;
 	readonly leader: string;
 	readonly #post: (message: Message) => void;
-	readonly #standing: Standing;
+	#standing: Standing;
 	#needs: Needs = NOTHING;
 	#position: string;
 	#n = 0;
@@ -48,7 +48,8 @@ export class Lead {
 		this.#needs = { names, presence, state };
 		if (position !== null) {
 			this.#position = position;
-			this.#standing.beginAnew(presence);
+			// The new stream says all of it itself.
+			this.#standing = new Standing(presence);
 		}
 		this.#post({ kind: 'start', ...this.#place, needs: this.#needs, position });
 	}

@@ -1,15 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { TabsRun } from '../../../../tests/client/tabs-run.ts';
-import { pass } from '../../../../tests/client/two-tabs.ts';
+import { pass, useModelTime } from '../../../../tests/client/two-tabs.ts';
 
-beforeEach(() => {
-	vi.useFakeTimers();
-});
-afterEach(() => {
-	vi.useRealTimers();
-	vi.restoreAllMocks();
-	vi.unstubAllGlobals();
-});
+useModelTime();
 
 describe('tabs that share a connection', () => {
 	it.each([

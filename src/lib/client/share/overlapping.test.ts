@@ -1,15 +1,8 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it } from 'vitest';
 import { TabsRun, type ModelTab } from '../../../../tests/client/tabs-run.ts';
-import { pass, twoTabs } from '../../../../tests/client/two-tabs.ts';
+import { pass, twoTabs, useModelTime } from '../../../../tests/client/two-tabs.ts';
 
-beforeEach(() => {
-	vi.useFakeTimers();
-});
-afterEach(() => {
-	vi.useRealTimers();
-	vi.restoreAllMocks();
-	vi.unstubAllGlobals();
-});
+useModelTime();
 
 /** A tab that names the room leads, and one that has the wildcard follows. */
 async function leaderNames(
@@ -71,6 +64,30 @@ describe('tabs that share a connection', () => {
 		await run.stop();
 	});
 
+	it('are not shown a room that the leader had got, and that was closed while they caught up', async () => {
+		const { run, names } = await leaderNames('rooms/3/x');
+		run.open();
+		const brings = run.tabs.at(-1)!;
+		// It has asked where the leader is, and waits for its own stream.
+		for (let i = 0; i < 50 && brings.page.sources.length === 0; i++) {
+			run.browser.deliver(run.pick);
+			await run.settled();
+		}
+		expect(brings.run.source?.readyState).toBe(0);
+		run.log.grant('rooms/3/x');
+		run.log.append('rooms/3/x');
+		await pass(run, names);
+		expect(names.run.seen.get('rooms/3/x')!.size).toBe(1);
+		run.log.revoke('rooms/3/x');
+		// Only its own stream has come to the revoke. What the leader has told is older.
+		run.serve(brings);
+		brings.run.server.deliver(Infinity);
+		await run.settled();
+		await run.end();
+		for (const tab of run.tabs) expect(tab.run.received()).toEqual(tab.run.expected());
+		await run.stop();
+	});
+
 	it('do not rely on a stream that had no room for a topic before it began to lead', async () => {
 		const run = new TabsRun(1, 1);
 		const [one, two] = run.tabs;
@@ -89,6 +106,35 @@ describe('tabs that share a connection', () => {
 		for (const room of ['rooms/1/x', 'rooms/2/x']) run.log.append(room);
 		await run.deliverAll();
 		expect(other.run.received()).toEqual(other.run.expected());
+		expect(run.connections).toBe(2);
+
+		// Now there is room, and the leader begins another stream.
+		one!.run.server.whims.places = Infinity;
+		one!.run.move(['halls/1']);
+		await run.deliverAll();
+		run.open();
+		await run.deliverAll();
+		expect(run.tabs.at(-1)!.page.sources.map(({ readyState }) => readyState)).toEqual([2]);
+		await run.stop();
+	});
+
+	it('each get the whole history of a room by a wildcard that they ask for anew, whatever others ask for', async () => {
+		const { run, leader, follower } = await twoTabs(1);
+		run.log.grant('rooms/1/x');
+		run.log.append('rooms/1/x');
+		follower.run.toggle('rooms/*/x');
+		follower.run.toggle('rooms/1/*');
+		leader.run.toggle('rooms/*/x');
+		await run.end();
+		expect(run.connections).toBe(1);
+		leader.run.toggle('rooms/*/x');
+		await run.end();
+		expect(leader.run.source!.topics.map((topic) => topic.split('@')[0])).toEqual([
+			'a',
+			'rooms/*/x',
+			'rooms/1/*'
+		]);
+		for (const tab of run.tabs) expect(tab.run.received()).toEqual(tab.run.expected());
 		await run.stop();
 	});
 });

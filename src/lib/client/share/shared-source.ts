@@ -262,9 +262,9 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 			changed: () => this.#tab.hello(this.request)
 		});
 		for (const { name, data } of welcome.standing) {
-			// What was closed of its topics, its own stream has told.
-			const isClosed = name === CONTROL.denied && this.#view.concerns(this.#view.topicOf(data));
-			if (!isClosed) this.#handOver(name, '', data);
+			// What is denied of its topics, its own stream has told.
+			const isTold = name === CONTROL.denied && this.#view.concerns(this.#view.topicOf(data));
+			if (!isTold) this.#handOver(name, '', data);
 		}
 		for (const message of kept) this.#follow(message);
 	}

@@ -20,7 +20,7 @@ export class Standing {
 	readonly #present = new Map<string, readonly PresentUser[]>();
 	/** Scope → the `denied` that said last that the user may not be there. */
 	readonly #closed = new Map<string, string>();
-	#scopes: readonly string[];
+	readonly #scopes: readonly string[];
 
 	/** @param scopes in which the stream makes its user present */
 	constructor(scopes: readonly string[]) {
@@ -55,16 +55,6 @@ export class Standing {
 			else this.#lacks.add(denied.topic);
 		} else if (name === CONTROL.subscribed) {
 			this.#lacks.delete(readSubscribed(JSON.parse(data))?.topic ?? '');
-		}
-	}
-
-	/** Another stream begins. It says itself what it does not carry, and tells of these scopes alone. */
-	beginAnew(scopes: readonly string[]): void {
-		this.#scopes = scopes;
-		this.#lacks.clear();
-		this.#closed.clear();
-		for (const scope of this.#present.keys()) {
-			if (!scopes.includes(scope)) this.#present.delete(scope);
 		}
 	}
 

@@ -1,4 +1,4 @@
-import { ANY, CONTROL } from '../../protocol/index.ts';
+import { CONTROL } from '../../protocol/index.ts';
 import { readCaughtUp, readDenied } from '../control.ts';
 import { isClosed } from '../subscriptions.ts';
 import { overlap } from './names.ts';
@@ -48,8 +48,7 @@ export class TabView {
 		if (!denied) return true;
 		const { topic, reason } = denied;
 		if (this.#names.includes(topic)) return true;
-		const isBrought = !topic.split('/').includes(ANY) && this.concerns(topic);
-		return isBrought && (reason === 'revoked' || reason === 'too_many');
+		return this.concerns(topic) && (reason === 'revoked' || reason === 'too_many');
 	}
 
 	/**

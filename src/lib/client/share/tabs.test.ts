@@ -1,21 +1,14 @@
-import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { randomFrom } from '../../../../tests/client/random-run.ts';
 import { browserFor } from './browser.ts';
 import { TabsRun } from '../../../../tests/client/tabs-run.ts';
-import { pass, twoTabs } from '../../../../tests/client/two-tabs.ts';
+import { pass, twoTabs, useModelTime } from '../../../../tests/client/two-tabs.ts';
 
 const RUNS = Number(process.env.LOGLINE_TABS_RUNS ?? 500);
 /** The first seed, to repeat a run. */
 const FIRST = Number(process.env.LOGLINE_TABS_SEED ?? 1);
 
-beforeEach(() => {
-	vi.useFakeTimers();
-});
-afterEach(() => {
-	vi.useRealTimers();
-	vi.restoreAllMocks();
-	vi.unstubAllGlobals();
-});
+useModelTime();
 
 describe('tabs that share a connection', () => {
 	it('each get every event exactly once, in order, whatever is opened, closed, frozen, crashed, toggled, cut and delayed, in 500 random runs', async () => {
