@@ -39,6 +39,9 @@ const SEGMENT = /^[A-Za-z0-9][A-Za-z0-9._-]*$/;
 /** The text of a wildcard's parameter. */
 export const ANY = '*';
 
+/** @returns true for a value that a parameter can have */
+export const isParamValue = (text: string): boolean => PARAM_VALUE.test(text);
+
 /** @returns true when a requested name is a wildcard */
 export const isWildcard = (name: string): boolean => name.includes(ANY);
 

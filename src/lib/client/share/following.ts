@@ -63,9 +63,9 @@ export class Following {
 		return compareIds(this.#reached, this.#own) < 0;
 	}
 
-	/** True for a topic that the leader's stream names. No wildcard brings it there, so the stream does not announce it. */
-	isNamed(topic: string): boolean {
-		return this.#carried.names.includes(topic);
+	/** What the leader's stream names. No wildcard brings a topic that is named there, so the stream does not announce it. */
+	get names(): readonly string[] {
+		return this.#carried.names;
 	}
 
 	/** The leader's stream has come to an id. */

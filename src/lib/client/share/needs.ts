@@ -1,5 +1,5 @@
 import { MAX_PRESENCE_SCOPES } from '../../protocol/index.ts';
-import { carries, covers } from './names.ts';
+import { carries, covers, overlap } from './names.ts';
 
 /** What a tab needs of a stream. */
 export interface Needs {
@@ -18,8 +18,21 @@ const MOST_NAMES = 32;
 
 /** @returns true when a stream for `carried` does for `wanted` what a stream for `wanted` alone would do */
 export function meets(carried: Needs, wanted: Needs): boolean {
-	return covers(carried.names, wanted.names) && makesPresent(carried, wanted);
+	return (
+		covers(carried.names, wanted.names) &&
+		makesPresent(carried, wanted) &&
+		!isMixed(carried, wanted)
+	);
 }
+
+/** A `denied` does not say whether it is about a topic or about the presence in a scope of the same name. */
+const isMixed = (carried: Needs, wanted: Needs): boolean =>
+	carried.presence.some(
+		(scope) => !wanted.presence.includes(scope) && wanted.names.some((name) => overlap(name, scope))
+	) ||
+	carried.names.some(
+		(name) => !wanted.names.includes(name) && wanted.presence.some((scope) => overlap(name, scope))
+	);
 
 function makesPresent(carried: Needs, { presence, state }: Needs): boolean {
 	return (

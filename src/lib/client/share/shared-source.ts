@@ -1,9 +1,10 @@
 import { compareIds, CONTROL } from '../../protocol/index.ts';
-import { isID, readCaughtUp } from '../control.ts';
+import { isID, readCaughtUp, readDenied } from '../control.ts';
 import { isMessage, type EventSourceLike } from '../source.ts';
 import { Following } from './following.ts';
 import { Invitation } from './invitation.ts';
 import { groupOf, type Message, type Welcome } from './messages.ts';
+import { mayLack } from './names.ts';
 import { meets } from './needs.ts';
 import { withNeeds, type SharedRequest } from './request.ts';
 import { Standing } from './standing.ts';
@@ -36,6 +37,8 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 	readonly #heard = new Set<string>();
 	/** Its own stream makes its user present where only other tabs are. */
 	#isForOthers = false;
+	/** Its own stream names what only other tabs need. */
+	#namesOthers = false;
 	/** Every event of its names up to this id has been handed over. */
 	#position: string;
 	/** What its own stream has said. */
@@ -149,13 +152,14 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 
 	#open(url: string, others: readonly string[] = []): void {
 		const withOthers = url !== this.request.url;
+		this.#namesOthers = others.length > this.request.names.length;
 		const stream = new this.#tab.RealEventSource(url);
 		this.#stream = stream;
 		this.#boundTurn(TURN.opening);
 		stream.addEventListener('open', (event) => {
 			if (isMessage(event) || stream !== this.#stream) return;
 			this.readyState = OPEN;
-			this.#tab.opened(withOthers);
+			if (!this.#namesOthers) this.#tab.opened(withOthers);
 			this.#boundTurn(TURN.silent);
 			this.dispatchEvent(new Event('open'));
 		});
@@ -191,6 +195,12 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 		}
 		if (name === CONTROL.subscribed) this.#listen(this.#view.topicOf(data));
 		if (name === CONTROL.gap) this.#tab.endLead();
+		if (this.#namesOthers) {
+			// Alone, there may be room.
+			if (name === CONTROL.denied && readDenied(JSON.parse(data))?.reason === 'too_many')
+				return this.#tab.refused();
+			if (name === CONTROL.caughtUp) this.#tab.opened(true);
+		}
 		this.#standing.take(name, data);
 		// First the others: what the client does with it may replace this source.
 		this.#tab.lead?.pass(name, id, data);
@@ -198,7 +208,8 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 		if (this.#isOver) return;
 		if (this.#isForOthers && !this.#tab.lead) this.#leave();
 		else if (name === CONTROL.caughtUp) void this.#settle(data);
-		else if (this.#isSettled && this.#invitation) this.#join(this.#invitation);
+		else if (this.#isSettled && this.#invitation)
+			this.#join(this.#invitation, name === CONTROL.keepAlive);
 	}
 
 	#moveTo(id: string): void {
@@ -239,13 +250,21 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 	}
 
 	#fits({ needs, lacks }: Welcome): boolean {
-		return meets(needs, this.request) && !lacks.some((name) => this.#view.concerns(name));
+		const { names } = this.request;
+		return meets(needs, this.request) && !lacks.some((lack) => mayLack(needs.names, lack, names));
 	}
 
-	/** Goes on with the leader's broadcast, if its own stream is as far as the leader's was. */
-	#join({ welcome, kept }: Invitation): void {
+	/**
+	 * Goes on with the leader's broadcast, if its own stream is as far as the leader's was, and has told the markers that the
+	 * leader knows. Those of the leader were counted long ago.
+	 *
+	 * @param isLate its own stream has told all markers that there are
+	 */
+	#join({ welcome, kept }: Invitation, isLate = false): void {
 		const isNext = this.#tab.hasWon(welcome.group);
-		if (!isNext && compareIds(this.#position, welcome.position) < 0) return;
+		const isBehind = compareIds(this.#position, welcome.position) < 0;
+		const isWaiting = !isLate && this.#view.awaitsMarker(welcome.standing);
+		if (!isNext && (isBehind || isWaiting)) return;
 		this.#invitation = null;
 		// The leader has gone meanwhile.
 		if (isNext) {
@@ -261,15 +280,14 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 			silent: () => this.#tab.seize(welcome.group),
 			changed: () => this.#tab.hello(this.request)
 		});
-		for (const { name, data } of welcome.standing) {
-			// What is denied of its topics, its own stream has told.
-			const isTold = name === CONTROL.denied && this.#view.concerns(this.#view.topicOf(data));
-			if (!isTold) this.#handOver(name, '', data);
+		for (const { name, data } of this.#view.untold(welcome.standing)) {
+			this.#handOver(name, '', data);
 		}
-		for (const message of kept) this.#follow(message);
+		for (const message of kept) this.#follow(message, true);
 	}
 
-	#follow(message: Message): void {
+	/** @param isKept it is older than the moment in which this tab has joined */
+	#follow(message: Message, isKept = false): void {
 		if (this.#isOver) return;
 		const judged = this.#following?.judge(message, this.#position);
 		if (judged === 'broken') return this.#leave();
@@ -277,22 +295,23 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 		const { name, id, data } = message;
 		const { isBehind } = this.#following!;
 		if (isBehind && this.#view.changesTopics(name, data)) return this.#leave();
+		if (this.#view.isLacking(name, data, this.#following!.names)) return this.#leave();
+		if (isKept && this.#view.isTold(name, data)) return;
 		const topic = name === CONTROL.ended ? this.#view.topicOf(data) : name;
 		if (this.#view.isUnexpected(topic)) {
 			const missing =
-				this.#following!.isNamed(topic) && !isBehind && this.#view.announcement(topic);
+				this.#following!.names.includes(topic) && !isBehind && this.#view.announcement(topic);
 			if (!missing) return this.#leave();
 			this.#handOver(CONTROL.subscribed, '', missing);
 			if (this.#isOver) return;
 		}
+		const isHandled = isBehind && this.#view.isEvent(name) && compareIds(id, this.#position) <= 0;
 		if (isID(id)) {
 			this.#following?.reach(id);
 			this.#moveTo(id);
 		}
 		if (name === CONTROL.keepAlive) this.#tab.hello(this.request);
-		this.#handOver(name, id, data);
-		// There may be no room for it only on the leader's stream.
-		if (this.#view.isLacking(name, data)) this.#leave();
+		if (!isHandled) this.#handOver(name, id, data);
 	}
 
 	/** Ends, like a connection that is too old: the client continues at once, with a stream of its own. */

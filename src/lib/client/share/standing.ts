@@ -1,4 +1,4 @@
-import { CONTROL, presentAfter, type PresentUser } from '../../protocol/index.ts';
+import { CONTROL, isWildcard, presentAfter, type PresentUser } from '../../protocol/index.ts';
 import { readDenied, readMarker, readPresence, readSubscribed } from '../control.ts';
 import { isClosed } from '../subscriptions.ts';
 
@@ -52,7 +52,7 @@ export class Standing {
 			this.#present.delete(denied.topic);
 			if (this.#scopes.includes(denied.topic)) this.#closed.set(denied.topic, data);
 			if (isClosed(denied)) this.#reads.delete(denied.topic);
-			else this.#lacks.add(denied.topic);
+			if (!isClosed(denied) || isWildcard(denied.topic)) this.#lacks.add(denied.topic);
 		} else if (name === CONTROL.subscribed) {
 			this.#lacks.delete(readSubscribed(JSON.parse(data))?.topic ?? '');
 		}
