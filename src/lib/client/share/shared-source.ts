@@ -305,13 +305,13 @@ export class SharedSource extends EventTarget implements EventSourceLike {
 			this.#handOver(CONTROL.subscribed, '', missing);
 			if (this.#isOver) return;
 		}
-		const isHandled = isBehind && this.#view.isEvent(name) && compareIds(id, this.#position) <= 0;
 		if (isID(id)) {
 			this.#following?.reach(id);
 			this.#moveTo(id);
 		}
 		if (name === CONTROL.keepAlive) this.#tab.hello(this.request);
-		if (!isHandled) this.#handOver(name, id, data);
+		// Also an old event while the leader is behind: it may be of the history of a grant that neither has come to.
+		this.#handOver(name, id, data);
 	}
 
 	/** Ends, like a connection that is too old: the client continues at once, with a stream of its own. */

@@ -121,11 +121,6 @@ export class TabView {
 		return mayLack(carried, denied.topic, this.#names);
 	}
 
-	/** @returns true for an event of the log */
-	isEvent(name: string): boolean {
-		return !CONTROLS.has(name) && !this.#isSignal(name);
-	}
-
 	/**
 	 * @returns true for what the server tells every stream that is open, not in its place in the log, if the tab's own stream has
 	 *   told it

@@ -118,20 +118,6 @@ it('a signal arrives once, also when it came to the leader and to the tab itself
 	expect(other.ids('typing')).toHaveLength(2);
 });
 
-it('a tab gets nothing of before its replay window because the leader got it while the tab caught up', async () => {
-	const leader = run.open(['a']);
-	await run.serve(leader, 10);
-	const other = run.open(['a'], { lastEventID: undefined, log: undefined });
-	await run.settle();
-	leader.say('a', 11);
-	await run.settle();
-	await run.serve(other, 11, undefined, { topics: ['a'] });
-	leader.say('a', 12);
-	await run.settle();
-	expect(other.isFollowing).toBe(true);
-	expect(other.ids('a')).toEqual(['12']);
-});
-
 it('a leader is caught up with its own topics and signals', async () => {
 	const told: unknown[] = [];
 	const leader = run.open(['a'], { onCaughtUp: (info) => told.push(info) });
