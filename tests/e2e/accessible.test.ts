@@ -93,7 +93,7 @@ it.each([
 	['light', 360],
 	['dark', 1440]
 ] as const)('axe finds nothing in any state of any page (%s, %d px)', async (theme, width) => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const { page } = await stage.openPage({
 		colorScheme: theme,
 		viewport: { width, height: 900 },

@@ -9,7 +9,7 @@ const FOCUS = `document.activeElement.textContent.trim() === document.body.textC
 	? 'BODY' : document.activeElement.getAttribute('name') ?? document.activeElement.textContent.trim()`;
 
 it('the button of the form keeps the focus while somebody is signed in, and is not pressed twice', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	await signUp(app, 'ada');
 	const { page } = await stage.openPage();
 	await page.goto(`${app.url}/login`);

@@ -32,7 +32,7 @@ async function enter(page: Page, app: BuiltApp, path: string, username: string):
 }
 
 it('without JavaScript a user changes the password, ends sessions and deletes the account, and an error gets the focus', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const context = await stage.profile({ javaScriptEnabled: false });
 	const page = await context.newPage();
 	await enter(page, app, '/signup', 'ada');
@@ -91,7 +91,7 @@ it('without JavaScript a user changes the password, ends sessions and deletes th
 });
 
 it('a guest tries it, takes a name, and keeps id and history', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const started = await fetch(`${app.url}/guest?redirectTo=/account`, {
 		method: 'POST',
 		redirect: 'manual'
@@ -158,7 +158,7 @@ it('guests are made for people on this site only, as many as sign-ups, and one f
 });
 
 it('nothing of it is shown or done without a session, and nothing of it is kept by a cache', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const ask = (path: string, init: RequestInit = {}) =>
 		fetch(`${app.url}${path}`, { redirect: 'manual', ...init });
 	for (const path of ['/account', '/account/export']) {
@@ -211,7 +211,7 @@ async function readLines(response: IncomingMessage, read: (n: number) => void): 
 }
 
 it('20,000 events of 80 MB are exported once each, no faster than the client reads, and not beyond the end of the session', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const cookie = await signUp(app, 'ada');
 	await stage.sql`
 		insert into events (topic, user_id, data)

@@ -63,7 +63,7 @@ it('a tab that was offline while somebody else signed in shows nothing of theirs
 });
 
 it('a tab beside which somebody else has signed in shows nothing of theirs, and changes nothing of theirs', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	await signUp(app, 'bob');
 	// What is for Bob is older than all that Ada's tabs show at first.
 	await write('notifications', 5200, 'For all', null);
@@ -129,7 +129,7 @@ it('a tab beside which somebody else has signed in shows nothing of theirs, and 
 });
 
 it('the forms and numbers of a tab do not become those of who has signed in beside it', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	await signUp(app, 'bob');
 	const ada = await stage.openPage();
 	await ada.signUp(app.url, 'ada');
@@ -176,7 +176,7 @@ const WAYS: [from: string, act: (page: Page) => Promise<unknown>][] = [
 ];
 
 it('a link in a tab beside which somebody else has signed in leads to their page as a whole, and the tab itself shows nothing of it', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	await signUp(app, 'bob');
 	await write('logs', 3, 'For all', null);
 	await write('notifications', 1, SECRET, 'bob');
@@ -242,7 +242,7 @@ const REQUESTS: [path: string, init?: RequestInit][] = [
 ];
 
 it('a request for another user than the one who is signed in is refused on every route, and one that names nobody goes on', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	await signUp(app, 'ada');
 	await signUp(app, 'bob');
 	const signedIn = await fetch(`${app.url}/login`, form({ username: 'bob', password: PASSWORD }));
@@ -280,7 +280,7 @@ it('a request for another user than the one who is signed in is refused on every
 });
 
 it('what a form of the account says when it is done is said to its user alone, whoever has signed in before the page comes', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const ada = await signUp(app, 'ada');
 	const bob = await signUp(app, 'bob');
 	const headers = { cookie: ada };
@@ -297,7 +297,7 @@ it('what a form of the account says when it is done is said to its user alone, w
 });
 
 it('a request of a session that has ended is answered as nobody’s, and its answer leaves the cookie of who has signed in meanwhile', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const cookie = await signUp(app, 'ada');
 	await stage.sql`delete from sessions`;
 	const ask = async (path: string) => {

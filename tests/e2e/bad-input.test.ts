@@ -11,7 +11,7 @@ describe('input that is wrong is answered with what to do, and changes nothing',
 		{ who: 'somebody who is signed in', refusals: SIGNED_IN },
 		{ who: 'somebody who is not', refusals: SIGNED_OUT }
 	])('from $who', async ({ who, refusals }) => {
-		const app = await stage.start();
+		const app = await stage.app();
 		const cookie = await signUp(app, 'ada');
 		const before = await contents();
 		for (const { name, path, init = {}, status, code, text } of refusals) {
@@ -54,7 +54,7 @@ describe('input that is wrong is answered with what to do, and changes nothing',
 });
 
 it('a HEAD request for the stream is answered at once, and opens none', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const cookie = await signUp(app, 'ada');
 	const before = await contents();
 	const response = await fetch(`${app.url}/api/events?topics=logs`, {
@@ -68,7 +68,7 @@ it('a HEAD request for the stream is answered at once, and opens none', async ()
 });
 
 it('who does not exist and who has another password get the same answer', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	await signUp(app, 'ada');
 	const answer = async (username: string, password: string) => {
 		const response = await fetch(`${app.url}/login`, form({ username, password }));
@@ -81,7 +81,7 @@ it('who does not exist and who has another password get the same answer', async 
 });
 
 it('a form that is sent by a program, not by a browser, is answered with the redirect', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	// `Accept: */*`, as curl and fetch send it.
 	const response = await fetch(
 		`${app.url}/signup`,

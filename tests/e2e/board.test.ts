@@ -9,7 +9,7 @@ const stage = Stage.forEachTest();
 const KILLS = Number(process.env.LOGLINE_KILLS ?? 3);
 
 it('twenty live queries of a page, on one connection, equal their SQL whenever servers are killed', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const profile = await stage.profile();
 	const pairs = (await signUp(app, 'ada')).split('; ').map((pair) => pair.split('='));
 	await profile.addCookies(pairs.map(([name = '', value = '']) => ({ name, value, url: app.url })));

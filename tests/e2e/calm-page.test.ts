@@ -23,7 +23,7 @@ describe('a page whose lists are full', () => {
 		{ width: 360, height: 740 },
 		{ width: 1440, height: 900 }
 	])('ends where its content ends, at $width px', async (viewport) => {
-		const app = await stage.start();
+		const app = await stage.app();
 		await stage.sql`
 			insert into events (topic, data) select topic, jsonb_build_object('id', n, 'type', 'info', 'level', 'info',
 				'source', 'test', 'message', 'line ' || n, 'timestamp', now())
@@ -55,7 +55,7 @@ describe('a page whose lists are full', () => {
 	});
 
 	it('comes compressed, with each icon once', async () => {
-		const app = await stage.start();
+		const app = await stage.app();
 		await stage.publish('logs', ...Array.from({ length: 60 }, (_, n) => `line ${n}`));
 		const profile = await stage.profile();
 		const reader = await stage.openPage();
@@ -75,7 +75,7 @@ describe('a page whose lists are full', () => {
 
 describe('somebody who uses the keyboard', () => {
 	it('never loses the place: after every button, the focus is on something', async () => {
-		const app = await stage.start();
+		const app = await stage.app();
 		const reader = await stage.openPage();
 		await reader.signUp(app.url, 'ada');
 		await stage.publish('notifications', 'n1');
@@ -124,7 +124,7 @@ describe('somebody who uses the keyboard', () => {
 	});
 
 	it('keeps the place when a message with a button goes away', async () => {
-		const app = await stage.start();
+		const app = await stage.app();
 		const reader = await stage.openPage();
 		await reader.signUp(app.url, 'ada');
 		const { page } = reader;
@@ -142,7 +142,7 @@ describe('somebody who uses the keyboard', () => {
 
 describe('somebody whose connection is lost', () => {
 	it('sees when it is tried again, can try at once, and is live within seconds of the server', async () => {
-		const app = await stage.start();
+		const app = await stage.app();
 		const reader = await stage.openPage();
 		await reader.signUp(app.url, 'ada');
 		const { page, status } = reader;

@@ -20,7 +20,7 @@ function dial(port: number) {
 }
 
 test('a stream goes out without chunks, with the headers that protect it, and a page after it is served', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const { cookie } = await createUser(stage.databaseUrl);
 	const { socket, received } = dial(app.port);
 	socket.write(
@@ -41,7 +41,7 @@ test('a stream goes out without chunks, with the headers that protect it, and a 
 });
 
 test('streams that are refused, one behind the other on a connection, are each told why in JSON', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const { cookie } = await createUser(stage.databaseUrl);
 	const { socket, received } = dial(app.port);
 	const ask = (query: string, headers = '') =>
@@ -150,7 +150,7 @@ test('a connection on which nobody has asked for anything does not hold up the e
 });
 
 test('a request that was sent before the end begins is answered, though nobody has accepted its connection', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	// A process that stands still accepts nothing; the kernel does.
 	process.kill(app.pid, 'SIGSTOP');
 	const dialled = dial(app.port);
@@ -163,7 +163,7 @@ test('a request that was sent before the end begins is answered, though nobody h
 });
 
 test('a range of bytes that ends before it begins is none: the whole file is sent', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	for (const range of ['bytes=5-1', 'bytes=a-b', 'bytes=0-1,3-4', 'lines=1-2']) {
 		const file = await fetch(`${app.url}/favicon.svg`, { headers: { range } });
 		expect(file.status, range).toBe(200);

@@ -27,7 +27,7 @@ async function open(
 	options: Parameters<Browser['newContext']>[0] & { events?: number } = {}
 ): Promise<Opened> {
 	const { events = 300, ...profileOptions } = options;
-	const app = await stage.start();
+	const app = await stage.app();
 	const cookie = (await signUp(app, 'ada')).split('; ').map((pair) => pair.split('='));
 	await write(events);
 	const profile = await stage.profile({
@@ -281,7 +281,7 @@ it('works without JavaScript: a table, its pages, a search and an event', async 
 });
 
 it('the address waits for the sign-in, and the data of the page are for who is signed in', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const asked = await fetch(`${app.url}/log/7?topic=logs`, { redirect: 'manual' });
 	expect(asked.status).toBe(303);
 	expect(asked.headers.get('location')).toBe(

@@ -92,7 +92,7 @@ async function ask(app: BuiltApp, path: string, init: RequestInit = {}) {
 }
 
 it('every response says how a browser has to treat it', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const cookie = await signUp(app, 'ada');
 	for (const { name, path, init, status, signedOut, headers } of ROUTES) {
 		const sent = new Headers(init?.headers);
@@ -112,7 +112,7 @@ it('every response says how a browser has to treat it', async () => {
 
 describe('the policy of a page', () => {
 	it('lets no script run but ours', async () => {
-		const app = await stage.start();
+		const app = await stage.app();
 		const { headers } = await ask(app, '/login');
 		const policy = new Map(
 			headers['content-security-policy']!.split('; ').map((directive) => {
@@ -144,7 +144,7 @@ it('on https, browsers are told to stay there', async () => {
 });
 
 it('what is no HTTP is refused without a word about us', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const socket = connect(app.port, '127.0.0.1');
 	socket.end('nonsense\r\n\r\n');
 	let answer = '';
@@ -153,7 +153,7 @@ it('what is no HTTP is refused without a word about us', async () => {
 });
 
 it('a sign-out empties what the browser has kept of the site, and keeps its device known', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const cookie = await signUp(app, 'ada');
 	const response = await fetch(`${app.url}/logout`, {
 		method: 'POST',

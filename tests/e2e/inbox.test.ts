@@ -30,7 +30,7 @@ const focused = (page: Page) =>
 
 /** Two devices of one user, live. */
 async function twoDevices(): Promise<{ desk: DemoPage; phone: DemoPage; url: string }> {
-	const { url } = await stage.start();
+	const { url } = await stage.app();
 	const desk = await stage.openPage();
 	await desk.signUp(url, 'ada');
 	const phone = await stage.openPage({ viewport: { width: 360, height: 740 } });
@@ -56,7 +56,7 @@ it('what is read on one device is read on the other, without a reload', async ()
 });
 
 it('the server renders the unread count, and the scripts do not change it', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const ada = await stage.openPage();
 	await ada.signUp(app.url, 'ada');
 	await stage.publish('notifications', 'read');
@@ -136,7 +136,7 @@ it('what is cleared goes on every device and can be undone, with the keyboard, t
 });
 
 it('a reset of the chat asks for nothing, and the story that was there comes back', async () => {
-	const { url } = await stage.start();
+	const { url } = await stage.app();
 	const ada = await stage.openPage();
 	await ada.signUp(url, 'ada');
 	await ada.playTo(8);

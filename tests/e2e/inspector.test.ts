@@ -6,7 +6,7 @@ import { Stage } from './stage.ts';
 const stage = Stage.forEachTest();
 
 it('the inspector is loaded when it is opened, by a button or a key, and shows what the stream does', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const reader = await stage.openPage();
 	const { page } = reader;
 	const scripts: string[] = [];
@@ -60,7 +60,7 @@ it('the inspector is loaded when it is opened, by a button or a key, and shows w
 });
 
 it('a page that goes with an inspector that cuts it leaves no stream open', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const reader = await stage.openPage();
 	const { page } = reader;
 	await reader.signUp(app.url, 'ada');

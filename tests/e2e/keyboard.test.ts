@@ -29,7 +29,7 @@ async function begin(url: string, width: number): Promise<{ reader: DemoPage; ke
 }
 
 it.each(WIDTHS)('the story, %d px wide', async (width) => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const { reader, keys } = await begin(app.url, width);
 	const { page } = reader;
 	await stage.publish('notifications', 'a notice');
@@ -86,7 +86,7 @@ it.each(WIDTHS)('the story, %d px wide', async (width) => {
 });
 
 it.each([1440])('the log, %d px wide', async (width) => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const { reader, keys } = await begin(app.url, width);
 	const { page } = reader;
 	await stage.publish('notifications', 'one', 'two', 'three');
@@ -139,7 +139,7 @@ it.each([1440])('the log, %d px wide', async (width) => {
 });
 
 it.each([360])('the account, %d px wide', async (width) => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const { reader, keys } = await begin(app.url, width);
 	const { page } = reader;
 	await fetch(`${app.url}/login`, form({ username: 'ada', password: PASSWORD }));

@@ -63,7 +63,7 @@ describe('a visitor without an account', () => {
 	});
 
 	it('sees no event where the demo is off: there, all events are for users', async () => {
-		const app = await stage.start();
+		const app = await stage.app();
 		await stage.publish('notifications', 'For users');
 		const { page } = await stage.openPage();
 		await page.goto(app.url);

@@ -48,7 +48,7 @@ const UPLOAD = {
 };
 
 it('a body that is too large is answered with 413 and the limit, and the connection is not cut', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const cookie = await signUp(app, 'ada');
 	for (const bytes of [600_000, 5_000_000]) {
 		const chat = await sendChunked(`${app.url}/api/chat`, { ...JSON_BODY, bytes }, { cookie });
@@ -76,7 +76,7 @@ it('a body that is too large is answered with 413 and the limit, and the connect
 });
 
 it('a body that says at once that it is too large gets the same answer', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const cookie = await signUp(app, 'ada');
 	const send = (path: string, type: string, bytes: number) =>
 		fetch(app.url + path, {

@@ -40,7 +40,7 @@ it(
 	'a reader scrolls back through three thousand events to the first: nothing jumps, nothing is missing or there twice',
 	{ timeout: 120_000 },
 	async () => {
-		const app = await stage.start();
+		const app = await stage.app();
 		await stage.sql`
 			insert into events (topic, data) select 'notifications', jsonb_build_object('id', n::text, 'type', 'info',
 				'message', 'note ' || n || repeat(' and more', n % 30), 'timestamp', now())
@@ -107,7 +107,7 @@ it(
 );
 
 it('a reader far up in a long conversation stays there while it goes on', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const reader = await stage.openPage({ viewport: { width: 1280, height: 900 } });
 	await reader.signUp(app.url, 'ada');
 	const say = (from: number, to: number) => stage.sql`
@@ -144,7 +144,7 @@ it('a reader far up in a long conversation stays there while it goes on', async 
 });
 
 it('what came while the reader was away is below a line that says so, in every list', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const reader = await stage.openPage();
 	await reader.signUp(app.url, 'ada');
 	// The story waits, so the chat has nothing new later.

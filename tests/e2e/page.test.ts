@@ -9,7 +9,7 @@ const stage = Stage.forEachTest();
 
 describe('the page that the server renders', () => {
 	it('shows the history before any script runs, and goes on from there without a hole or a double', async () => {
-		const app = await stage.start();
+		const app = await stage.app();
 		const writer = await stage.openPage();
 		await writer.signUp(app.url, 'ada');
 		await writer.playToEnd();
@@ -57,7 +57,7 @@ describe('the page that the server renders', () => {
 	});
 
 	it('serves people without JavaScript: sign up, read, sign out, sign in', async () => {
-		const app = await stage.start();
+		const app = await stage.app();
 		const reader = await stage.openPage({ javaScriptEnabled: false });
 		const { page } = reader;
 		const submit = async (button: string) => {
@@ -105,7 +105,7 @@ describe.each([
 	{ name: 'a desktop', viewport: { width: 1440, height: 900 } }
 ])('on $name', ({ viewport }) => {
 	it('no page has to be scrolled sideways', async () => {
-		const app = await stage.start();
+		const app = await stage.app();
 		const reader = await stage.openPage({ viewport });
 		const { page } = reader;
 		await reader.signUp(app.url, 'ada');
@@ -125,7 +125,7 @@ describe.each([
 	});
 
 	it('all that can be done can be done with the keyboard', async () => {
-		const app = await stage.start();
+		const app = await stage.app();
 		const reader = await stage.openPage({ viewport });
 		await reader.signUp(app.url, 'ada');
 		await reader.button('Send').and(reader.page.locator(':not([aria-disabled])')).waitFor();

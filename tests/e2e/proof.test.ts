@@ -35,7 +35,7 @@ async function owed(username: string, after: string | null, upTo: string | null)
 
 describe('the proof', () => {
 	it('of a cut: what waits is counted, and all of it comes back once, as SQL says', async () => {
-		const app = await stage.start();
+		const app = await stage.app();
 		const reader = await stage.openPage();
 		const { page } = reader;
 		const shifts = await watchShifts(page);
@@ -115,7 +115,7 @@ describe('the proof', () => {
 	});
 
 	it('names the process only to who runs the demo at home', async () => {
-		const app = await stage.start();
+		const app = await stage.app();
 		const reader = await stage.openPage();
 		await reader.signUp(app.url, 'ada');
 		await reader.button('Cut the connection').waitFor();

@@ -6,7 +6,7 @@ import { Stage } from './stage.ts';
 const stage = Stage.forEachTest();
 
 it('twelve tabs with rooms are live over one connection; their user is one presence, which ends with the last of them', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const ann = await RoomsPage.join(stage, app, 'ann');
 	const bob = await RoomsPage.join(stage, app, 'bob');
 	await ann.make('Plans', 'Open');

@@ -6,7 +6,7 @@ import { Stage } from './stage.ts';
 const stage = Stage.forEachTest();
 
 it('who is invited sees the room at once with its history, and nothing more after leaving', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const ann = await RoomsPage.join(stage, app, 'ann');
 	const bob = await RoomsPage.join(stage, app, 'bob');
 	await ann.make('Plans', 'Open');
@@ -56,7 +56,7 @@ it('who is invited sees the room at once with its history, and nothing more afte
 });
 
 it('a confidential room shows a new member only what is said from then on', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const ann = await RoomsPage.join(stage, app, 'ann');
 	const bob = await RoomsPage.join(stage, app, 'bob');
 	await ann.make('Salaries', 'Confidential');
@@ -83,7 +83,7 @@ it('a confidential room shows a new member only what is said from then on', asyn
 });
 
 it('members see who is here, who types, and what they have not read, on every device', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const ann = await RoomsPage.join(stage, app, 'ann');
 	const bob = await RoomsPage.join(stage, app, 'bob');
 	await ann.make('Plans', 'Open');
@@ -122,7 +122,7 @@ it('members see who is here, who types, and what they have not read, on every de
 });
 
 it('what is refused is said beside the form, and what was typed stays', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const ann = await RoomsPage.join(stage, app, 'ann');
 	await ann.make('Plans', 'Open');
 	await ann.invite('nobody');
@@ -140,7 +140,7 @@ it('what is refused is said beside the form, and what was typed stays', async ()
 });
 
 it('serves people without JavaScript: make, invite, say, leave', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const ann = await RoomsPage.join(stage, app, 'ann', { javaScriptEnabled: false });
 	const bob = await RoomsPage.join(stage, app, 'bob', { javaScriptEnabled: false });
 	await ann.make('Plans', 'Open');
@@ -164,7 +164,7 @@ it('serves people without JavaScript: make, invite, say, leave', async () => {
 });
 
 it('the top bar leads to the rooms, and the address of a room waits for the sign-in', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const ada = await stage.openPage();
 	await ada.signUp(app.url, 'ada');
 	await ada.page.getByRole('link', { name: 'Rooms' }).click();
@@ -202,7 +202,7 @@ it('what stays unread is mailed, and the list of rooms says so until it is read 
 });
 
 it('whoever goes to another room while a message is on its way stays there, and no text is lost', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const ann = await RoomsPage.join(stage, app, 'ann');
 	await ann.make('One', 'Open');
 	await ann.make('Two', 'Open');
@@ -254,7 +254,7 @@ it('whoever goes to another room while a message is on its way stays there, and 
 });
 
 it('an invitation moves nobody who writes, new lines scroll no page, and what nobody sees stays unread', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const ann = await RoomsPage.join(stage, app, 'ann');
 	const bob = await RoomsPage.join(stage, app, 'bob', { viewport: { width: 360, height: 640 } });
 	await bob.make('Own', 'Open');

@@ -16,7 +16,7 @@ describe.each([
 ])('in a browser that $name', ({ keepsPages }) => {
 	it('"Back" after a sign-out in another tab shows nothing of who was signed in', async () => {
 		browser = await openBrowser({ keepsPages });
-		const app = await stage.start();
+		const app = await stage.app();
 		const ada = await DemoPage.open(await browser.newContext());
 		await ada.signUp(app.url, 'ada');
 		await stage.publish('notifications', 'For Ada to read');

@@ -67,7 +67,7 @@ const JSON_TYPE = 'application/json';
 const FORM_TYPE = 'application/x-www-form-urlencoded';
 
 it('a request whose body comes after the end of its session is refused', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const slow = await signUp(app, 'ada');
 	const login = await fetch(`${app.url}/login`, form({ username: 'ada', password: PASSWORD }));
 	const other = login.headers.getSetCookie().join(';');
@@ -87,7 +87,7 @@ it('a request whose body comes after the end of its session is refused', async (
 });
 
 it('what is found for a session that has ended meanwhile is not given out', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const cookie = await signUp(app, 'ada');
 	await stage.publish('notifications', 'one');
 	const search = (method = 'GET') =>

@@ -94,7 +94,7 @@ async function write(count: number, topic: string, user: string | null = null): 
 }
 
 it('a question reaches every event that one may see, and no other', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const [ada, bob] = [await signUp(app, 'ada'), await signUp(app, 'bob')];
 	await write(450, 'logs');
 	await write(3, 'notifications', 'ada');
@@ -135,7 +135,7 @@ it('a question reaches every event that one may see, and no other', async () => 
 });
 
 it('a question is asked by keyboard, drawn, exported, corrected, and there again after a reload', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const cookie = await signUp(app, 'ada');
 	await write(30, 'logs');
 	await write(10, 'notifications');
@@ -213,7 +213,7 @@ it('a question is asked by keyboard, drawn, exported, corrected, and there again
 });
 
 it('a question that never ends is stopped, and the next one finds the same events', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const cookie = await signUp(app, 'ada');
 	await write(7, 'logs');
 	const { page, complaints } = await open(
@@ -230,7 +230,7 @@ it('a question that never ends is stopped, and the next one finds the same event
 });
 
 it('says how far the table and an answer reach, and reads further back when one wants it', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const cookie = await signUp(app, 'ada');
 	// A topic that keeps more than this.
 	await write(5100, 'notifications');
@@ -271,7 +271,7 @@ it('says how far the table and an answer reach, and reads further back when one 
 });
 
 it('only the worker of the console may compile WebAssembly, and the page of the log loads none of it', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const cookie = await signUp(app, 'ada');
 	const { page } = await open(app, cookie, '/log/sql', { javaScriptEnabled: false });
 	await page.locator('noscript').getByRole('link', { name: 'the log' }).waitFor();

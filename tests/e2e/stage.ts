@@ -9,11 +9,31 @@ import { DemoPage } from './demo-page.ts';
 /** Speed of the story: the whole story takes about four seconds. */
 export const SPEED = '20';
 
-/** A database, and the servers and browser profiles of a test. All of them are ended after each test. */
+/** What accounts, their rooms and their events leave. A user of the next test may have the same name. */
+const LEFT = [
+	'users',
+	'deleted_users',
+	'devices',
+	'rooms',
+	'grants',
+	'read_markers',
+	'topic_subscriptions',
+	'rate_limits',
+	'outbox',
+	'dead_letters',
+	'events'
+];
+
+/**
+ * A database, and the servers and browser profiles of a test. The tests of a file share the database, which is emptied after
+ * each, and the server that has no settings of its own: to start one takes longer than many a test. They are new after a test
+ * that has failed, or has published something for everyone.
+ */
 export class Stage {
-	sql!: Sql;
+	#sql: Sql | undefined;
 	#browser: Browser | undefined;
-	#database!: TestDatabase;
+	#database: TestDatabase | undefined;
+	#shared: BuiltApp | undefined;
 	readonly #apps: BuiltApp[] = [];
 	readonly #contexts: BrowserContext[] = [];
 
@@ -28,33 +48,73 @@ export class Stage {
 			if (options.browser !== false) stage.#browser = await openBrowser();
 		});
 		beforeEach(async () => {
+			if (stage.#database) return;
 			stage.#database = await createTestDatabase();
-			stage.sql = openClient(stage.#database.url, { max: 2, name: 'e2e test' });
+			stage.#sql = openClient(stage.#database.url, { max: 2, name: 'e2e test' });
 		});
-		afterEach(async () => {
+		afterEach(async ({ task }) => {
 			for (const context of stage.#contexts.splice(0)) await context.close();
 			for (const app of stage.#apps.splice(0)) await app.stop();
-			await stage.sql.end();
-			await stage.#database.drop();
+			if (task.result?.state === 'fail' || (await stage.#hasTold())) await stage.#clear();
+			else await stage.#empty();
 		});
-		afterAll(() => stage.#browser?.close());
+		afterAll(async () => {
+			await stage.#clear();
+			await stage.#browser?.close();
+		});
 		return stage;
+	}
+
+	/** True: something was published for everyone. A server keeps the newest in memory for those who come back. */
+	async #hasTold(): Promise<boolean> {
+		const [row] = await this.sql<{ told: boolean }[]>`
+			select exists (select from events where user_id is null and topic not like '%/%') as told`;
+		return row!.told;
+	}
+
+	async #empty(): Promise<void> {
+		for (const table of LEFT) await this.sql.unsafe(`delete from ${table}`);
+	}
+
+	async #clear(): Promise<void> {
+		await this.#shared?.stop();
+		await this.#sql?.end();
+		await this.#database?.drop();
+		this.#shared = this.#sql = this.#database = undefined;
+	}
+
+	get sql(): Sql {
+		if (!this.#sql) throw new Error('The test has not begun');
+		return this.#sql;
 	}
 
 	/** The database of the test. */
 	get databaseUrl(): string {
+		if (!this.#database) throw new Error('The test has not begun');
 		return this.#database.url;
 	}
 
-	/** Starts a server, on the database of the test unless the options contain another. */
-	async start({ env, ...options }: Partial<BuiltAppOptions> = {}): Promise<BuiltApp> {
-		const app = await startBuiltApp({
-			databaseUrl: this.#database.url,
+	/** Returns a server on the database of the file. A test that ends it leaves the start of another to the next. */
+	async app(): Promise<BuiltApp> {
+		if (!this.#shared?.runs) this.#shared = await this.#start({});
+		return this.#shared;
+	}
+
+	/** Starts a server of the test's own, on the database of the file unless the options contain another. */
+	async start(options: Partial<BuiltAppOptions> = {}): Promise<BuiltApp> {
+		// It would do some of the work of the other.
+		await this.#shared?.stop();
+		const app = await this.#start(options);
+		this.#apps.push(app);
+		return app;
+	}
+
+	#start({ env, ...options }: Partial<BuiltAppOptions>): Promise<BuiltApp> {
+		return startBuiltApp({
+			databaseUrl: this.databaseUrl,
 			env: { LOGLINE_STORY_SPEED: SPEED, ...env },
 			...options
 		});
-		this.#apps.push(app);
-		return app;
 	}
 
 	/** Creates a separate browser profile, without the cookies of the others. */

@@ -17,7 +17,7 @@ it.each([
 	{ width: 360, height: 740 },
 	{ width: 1440, height: 900 }
 ])('with a minute of live data, at $width px', async (viewport) => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const reader = await stage.openPage({ viewport });
 	const { page } = reader;
 	const shifts = await watchShifts(page);
@@ -42,7 +42,7 @@ it.each([
 });
 
 it('a shift is seen by this test', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const { page } = await stage.openPage();
 	const shifts = await watchShifts(page);
 	await page.goto(`${app.url}/login`);
@@ -73,7 +73,7 @@ const WATCH = `globalThis.looks = [];
 	};`;
 
 it('a row of a short list in the log only goes down while new ones come', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const reader = await stage.openPage({ viewport: { width: 1440, height: 900 } });
 	const { page } = reader;
 	await page.addInitScript(WATCH);
@@ -100,7 +100,7 @@ it('a row of a short list in the log only goes down while new ones come', async 
 });
 
 it('many events at once leave no empty strip at the end of the log', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const reader = await stage.openPage({ viewport: { width: 1440, height: 900 } });
 	const { page } = reader;
 	await page.addInitScript(WATCH);
@@ -137,7 +137,7 @@ const atRest = (page: Page) =>
 	);
 
 it('a reader who scrolled before the page was alive stays there', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const reader = await stage.openPage();
 	const { page } = reader;
 	await reader.signUp(app.url, 'ada');
@@ -165,7 +165,7 @@ it('a reader who scrolled before the page was alive stays there', async () => {
 });
 
 it('the way to the newest line arrives while new lines come', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const reader = await stage.openPage();
 	const { page } = reader;
 	await reader.signUp(app.url, 'ada');

@@ -65,7 +65,7 @@ async function expectEverywhere(
 
 describe('twelve tabs of one browser, over HTTP/1.1', () => {
 	it('are all live over one connection, each with its own topics, and each can still send', async () => {
-		const app = await stage.start();
+		const app = await stage.app();
 		const tabs = await openTabs(app, 12);
 		await areShared(app);
 		await expectEverywhere(tabs, ['n1']);
@@ -105,7 +105,7 @@ describe('twelve tabs of one browser, over HTTP/1.1', () => {
 		['is frozen by the browser', freeze],
 		['stands still', standStill]
 	])('go on when the tab with the connection %s', async (_, stop) => {
-		const app = await stage.start();
+		const app = await stage.app();
 		const tabs = await openTabs(app, 5);
 		await areShared(app);
 		await expectEverywhere(tabs, ['n1']);
@@ -121,7 +121,7 @@ describe('twelve tabs of one browser, over HTTP/1.1', () => {
 	});
 
 	it('go on when the tab that stood still goes on itself, and it has missed nothing', async () => {
-		const app = await stage.start();
+		const app = await stage.app();
 		const tabs = await openTabs(app, 3);
 		await areShared(app);
 		const leader = await leaderOf(tabs);
@@ -136,7 +136,7 @@ describe('twelve tabs of one browser, over HTTP/1.1', () => {
 	});
 
 	it('are all told when their session ends, and show nothing of the user who signs in next', async () => {
-		const app = await stage.start();
+		const app = await stage.app();
 		const [one, other, bob] = await openTabs(app, 3);
 		await areShared(app);
 		await bob!.button('Sign out').click();

@@ -5,7 +5,7 @@ import { Stage } from './stage.ts';
 const stage = Stage.forEachTest();
 
 it('a row that is inserted with psql appears in the browser at once', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const reader = await stage.openPage();
 	await reader.signUp(app.url, 'ada');
 
@@ -23,7 +23,7 @@ it('a row that is inserted with psql appears in the browser at once', async () =
 });
 
 it('a payload that no page expects does not stop what comes after it', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const reader = await stage.openPage();
 	await reader.signUp(app.url, 'ada');
 	for (const data of ['null', '7', '"text"', '[]', '{}', '{"message": {"deep": 1}, "type": []}']) {
@@ -39,7 +39,7 @@ it('a payload that no page expects does not stop what comes after it', async () 
 });
 
 it('two tabs with different topics do not disturb each other', async () => {
-	const app = await stage.start();
+	const app = await stage.app();
 	const one = await stage.openPage();
 	await one.signUp(app.url, 'ada');
 	const other = await DemoPage.open(one.page.context());

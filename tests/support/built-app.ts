@@ -12,6 +12,8 @@ export interface BuiltApp {
 	readonly port: number;
 	/** Id of the process that runs, or ran last. */
 	readonly pid: number;
+	/** False after its end, until the next start. */
+	readonly runs: boolean;
 	/** Returns how many streams it has. */
 	connections(): Promise<number>;
 	/** Returns everything that the processes have written to standard output and standard error. */
@@ -96,6 +98,9 @@ export async function startBuiltApp(options: BuiltAppOptions): Promise<BuiltApp>
 		port,
 		get pid() {
 			return child.pid!;
+		},
+		get runs() {
+			return runs();
 		},
 		connections: async () => {
 			const response = await fetch(`http://127.0.0.1:${port}/api/health`);
