@@ -27,12 +27,6 @@ const ALL = process.env.LOGLINE_README_TESTS === 'all';
  */
 const TESTED = ALL ? [] : ['--project=server', 'src/app/', 'src/features/', 'src/routes/'];
 
-/**
- * The rule reads whatever a file needs, however far away: half the time of the lint. What stays needs nothing of what is pasted,
- * so a cycle consists of pasted files: with this limit, of two or three.
- */
-const CYCLES = ['--rule', 'import-x/no-cycle: [error, { ignoreExternal: true, maxDepth: 2 }]'];
-
 const OWN_APP = 'Use it in your own app';
 const PASSWORD = 'correct horse battery';
 const run = promisify(execFile);
@@ -105,7 +99,7 @@ test(
 	async () => {
 		expect(synced, 'the test before this one makes the types of routes').toBe(true);
 		await copy.program('prettier/bin/prettier.cjs', '--check', ...pasted);
-		await copy.program('eslint/bin/eslint.js', ...CYCLES, ...pasted);
+		await copy.program('eslint/bin/eslint.js', ...pasted);
 	},
 	TIMEOUT_MS
 );
