@@ -1,5 +1,5 @@
 /** The explorer looks through the whole log. It must not show what a stream would not give. */
-import { afterEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { LoglineError, type Viewer } from '../../src/lib/protocol/index.ts';
 import type { ExploreFilter } from '../../src/lib/server/index.ts';
 import { whileWanted } from '../../src/lib/server/database/wanted.ts';
@@ -9,7 +9,15 @@ import { openGrantedScene, type GrantedScene } from '../support/granted-scene.ts
 import { until } from '../support/until.ts';
 
 let scene: GrantedScene;
-afterEach(() => scene.close());
+/** Scenes that several tests share. The others have their own. */
+const shared = new Set<GrantedScene>();
+afterEach(async () => {
+	if (!shared.has(scene)) await scene.close();
+});
+async function closeShared(): Promise<void> {
+	for (const one of shared) await one.close();
+	shared.clear();
+}
 
 const SEED = Number(process.env.LOGLINE_SEED ?? 7);
 
@@ -104,9 +112,13 @@ async function write(random: Random, count: number): Promise<void> {
  * Writes events of a megabyte of numbers each. A search that looks at each number takes up to a second for one of them: for all of
  * them, longer than a search may take, on any machine.
  */
-const fillWithNumbers = () => scene.sql`
-	insert into events (topic, data)
-	select 'a', ('[1' || repeat(',1', 340000) || ']')::jsonb from generate_series(1, 40)`;
+async function fillWithNumbers(): Promise<void> {
+	await scene.sql`
+		insert into events (topic, data) values ('a', ('[1' || repeat(',1', 340000) || ']')::jsonb)`;
+	// A stored value is copied as it is. A new one would be compressed for each row.
+	await scene.sql`
+		insert into events (topic, data) select topic, data from events, generate_series(1, 39)`;
+}
 
 const WORDS = ["it's", '50%', 'under_score', 'back\\slash', 'Grün', '"quoted"', 'plain', '$text'];
 
@@ -275,6 +287,36 @@ describe('the explorer', () => {
 		);
 	});
 
+	it('counts the newest ten thousand events for each topic and time, and says that there are more', async () => {
+		scene = await openGrantedScene();
+		await scene.sql`
+			insert into events (topic, data, created_at)
+			select case when i % 4 = 0 then 'b' else 'a' end, '1', timestamptz '2026-01-01' + i * interval '1 minute'
+			from generate_series(1, 12000) as i`;
+		// Older versions accepted such times.
+		const checks = await scene.sql<{ name: string }[]>`
+			select conname as name from pg_constraint where conrelid = 'events'::regclass and contype = 'c'`;
+		for (const { name } of checks)
+			await scene.sql`alter table events drop constraint ${scene.sql(name)}`;
+		await scene.sql`insert into events (topic, data, created_at) values ('a', '1', 'infinity')`;
+		const { buckets, step, counted, complete } = await explorer().exploreCounts(viewer());
+		expect({ step, counted, complete }).toEqual({
+			step: 10_800_000,
+			counted: 10_000,
+			complete: false
+		});
+		const of = (topic: string) => buckets.filter((bucket) => bucket.topic === topic);
+		const sum = (topic: string) => of(topic).reduce((total, { count }) => total + count, 0);
+		expect([sum('a'), sum('b')]).toEqual([7499, 2500]);
+		expect(Math.max(...of('b').map(({ count }) => count))).toBe(45);
+		expect(of('a').every(({ at }) => at % step === 0)).toBe(true);
+	});
+});
+
+describe('a filter', () => {
+	beforeAll(async () => shared.add((scene = await openGrantedScene())));
+	afterAll(closeShared);
+
 	it.each<[string, ExploreFilter, string]>([
 		['a topic that cannot be one', { topics: ["a' or true"] }, 'invalid_filter'],
 		['a topic of the log itself', { topics: ['$granted'] }, 'invalid_filter'],
@@ -299,7 +341,6 @@ describe('the explorer', () => {
 		['a negative id', { after: -1n }, 'invalid_filter'],
 		['too many topics', { topics: Array<string>(33).fill('a') }, 'invalid_filter']
 	])('%s gets a clear refusal', async (_what, filter, code) => {
-		scene = await openGrantedScene();
 		const refused = await explorer()
 			.explore(viewer(), filter)
 			.catch((error: unknown) => error);
@@ -308,7 +349,6 @@ describe('the explorer', () => {
 	});
 
 	it('every time that it accepts is one that Postgres understands', async () => {
-		scene = await openGrantedScene();
 		// Without an event, Postgres reads no condition.
 		await scene.insert('a', 1);
 		const random = new Random(SEED);
@@ -329,11 +369,17 @@ describe('the explorer', () => {
 		}
 		expect(searched).toBeGreaterThan(30);
 	});
+});
 
-	it('a search that takes too long is ended and says so, and nobody who reads history waits for it', async () => {
-		scene = await openGrantedScene();
+describe('a slow search', () => {
+	beforeAll(async () => {
+		shared.add((scene = await openGrantedScene()));
 		await fillWithNumbers();
 		await scene.insert('b', 'short');
+	});
+	afterAll(closeShared);
+
+	it('a search that takes too long is ended and says so, and nobody who reads history waits for it', async () => {
 		const where = [{ path: '$.**', value: 'x' }];
 		const searches = Array.from({ length: 2 }, () =>
 			explorer()
@@ -357,9 +403,6 @@ describe('the explorer', () => {
 	});
 
 	it('one user who floods it with slow searches does not keep another from an answer', async () => {
-		scene = await openGrantedScene();
-		await fillWithNumbers();
-		await scene.insert('b', 'short');
 		const where = [{ path: '$.**', value: 'x' }];
 		const codes: unknown[] = [];
 		const flood = (signal?: AbortSignal) =>
@@ -387,30 +430,5 @@ describe('the explorer', () => {
 		expect(codes.slice(1).length).toBeLessThanOrEqual(1);
 		await until(() => codes.length >= 3, { what: 'the next of the flood has its turn' });
 		expect(codes.slice(1, 3)).toEqual(['search_too_slow', 'search_too_slow']);
-	});
-
-	it('counts the newest ten thousand events for each topic and time, and says that there are more', async () => {
-		scene = await openGrantedScene();
-		await scene.sql`
-			insert into events (topic, data, created_at)
-			select case when i % 4 = 0 then 'b' else 'a' end, '1', timestamptz '2026-01-01' + i * interval '1 minute'
-			from generate_series(1, 12000) as i`;
-		// Older versions accepted such times.
-		const checks = await scene.sql<{ name: string }[]>`
-			select conname as name from pg_constraint where conrelid = 'events'::regclass and contype = 'c'`;
-		for (const { name } of checks)
-			await scene.sql`alter table events drop constraint ${scene.sql(name)}`;
-		await scene.sql`insert into events (topic, data, created_at) values ('a', '1', 'infinity')`;
-		const { buckets, step, counted, complete } = await explorer().exploreCounts(viewer());
-		expect({ step, counted, complete }).toEqual({
-			step: 10_800_000,
-			counted: 10_000,
-			complete: false
-		});
-		const of = (topic: string) => buckets.filter((bucket) => bucket.topic === topic);
-		const sum = (topic: string) => of(topic).reduce((total, { count }) => total + count, 0);
-		expect([sum('a'), sum('b')]).toEqual([7499, 2500]);
-		expect(Math.max(...of('b').map(({ count }) => count))).toBe(45);
-		expect(of('a').every(({ at }) => at % step === 0)).toBe(true);
 	});
 });

@@ -23,7 +23,7 @@ const readers: ReturningClient[] = [];
 const clients: Sql[] = [];
 
 beforeEach(async () => {
-	primary = target = await startServer({ fsync: 'off' });
+	primary = target = await startServer({ fsync: 'off' }, { inMemory: true });
 	await migrate(primary.url);
 	replica = await startReplica(primary);
 	proxy = await startProxy(() => target.port);

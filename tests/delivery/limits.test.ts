@@ -1,4 +1,4 @@
-import { afterEach, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
 import { forgetClients } from '../../src/lib/server/streams/subscriptions.ts';
 import { createSession, createUser } from '../support/app-server.ts';
 import { openScene, type Scene } from '../support/scene.ts';
@@ -6,7 +6,11 @@ import { StreamClient } from '../support/stream-client.ts';
 import { until } from '../support/until.ts';
 
 let scene: Scene;
-afterEach(() => scene.close());
+/** A scene that several tests share. The others have their own. */
+let shared: Scene | null = null;
+afterEach(async () => {
+	if (scene !== shared) await scene.close();
+});
 
 async function refused(query: string, headers: Record<string, string> = {}) {
 	const client = new StreamClient(scene.server.stream(query), {
@@ -18,6 +22,9 @@ async function refused(query: string, headers: Record<string, string> = {}) {
 }
 
 describe('a request that cannot be served is told why', () => {
+	beforeAll(async () => (scene = shared = await openScene({ maxTopics: 2 })));
+	afterAll(() => shared!.close());
+
 	test.each([
 		['', 400, 'invalid_topics'],
 		['topics=', 400, 'invalid_topics'],
@@ -43,20 +50,17 @@ describe('a request that cannot be served is told why', () => {
 		[`topics=a&user=${'x'.repeat(201)}`, 400, 'invalid_client'],
 		['topics=staff', 403, 'forbidden_topic']
 	])('%s', async (query, status, code) => {
-		scene = await openScene({ maxTopics: 2 });
 		expect(await refused(query)).toMatchObject({ status, code });
 		expect(await scene.sql`select 1 from topic_subscriptions`).toHaveLength(0);
 		expect(scene.server.app.logline.parts.streams.connections.size).toBe(0);
 	});
 
 	test('a header that is not a cursor, also when the query has one', async () => {
-		scene = await openScene();
 		const answer = await refused('topics=a&lastEventID=1', { 'last-event-id': 'abc' });
 		expect(answer).toMatchObject({ status: 400, code: 'invalid_cursor' });
 	});
 
 	test('without a session, or with one that is over', async () => {
-		scene = await openScene();
 		expect(await refused('topics=a', { cookie: '' })).toMatchObject({ status: 401 });
 		expect(await refused('topics=a', { cookie: 'auth_session=wrong' })).toMatchObject({
 			status: 401,
@@ -134,10 +138,11 @@ describe('a user who opens streams without end', () => {
 		const answers: number[] = [];
 		for (let i = 0; i < count; i++) {
 			const client = scene.open(query(i));
-			await until(() => client.status !== 0);
+			await until(() => client.status !== 0, { everyMs: 1 });
 			answers.push(client.status);
 			client.close();
-			await until(() => scene.server.app.logline.parts.streams.connections.size === 0);
+			const { connections } = scene.server.app.logline.parts.streams;
+			await until(() => connections.size === 0, { everyMs: 1 });
 		}
 		return answers;
 	}

@@ -2,6 +2,7 @@ import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { setTimeout as pause } from 'node:timers/promises';
 import { freePort } from '../../src/embedded-postgres/cluster.ts';
+import { bundled } from '../support/bundled-program.ts';
 import { until } from '../support/until.ts';
 import { ask } from './http.ts';
 import { GRACE_MS, within } from './timing.ts';
@@ -103,7 +104,7 @@ export class AppProcess {
 	/** @returns true when it serves */
 	async #attempt(): Promise<boolean> {
 		this.#expectEnd = false;
-		const child = spawn(process.execPath, ['--import', 'tsx', 'tests/faults/app-process.ts'], {
+		const child = spawn(process.execPath, [await bundled('tests/faults/app-process.ts')], {
 			env: { ...process.env, DATABASE_URL: this.#url, PORT: String(this.port), VITEST: undefined },
 			stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
 			// Not in our process group: the checker itself must pass on a Ctrl-C.

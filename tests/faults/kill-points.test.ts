@@ -26,7 +26,8 @@ let reader: ReturningReader;
 let count = 0;
 
 beforeAll(async () => {
-	database = await startServer();
+	// Only processes are killed here, not machines.
+	database = await startServer({ fsync: 'off' }, { inMemory: true });
 	await migrate(database.url);
 	sql = openSteady(database.url, { size: 4, name: 'test sql' });
 	await sql`create table checker_business (tag text primary key)`;

@@ -1,6 +1,7 @@
 import type { PresenceChange, PresentUser } from '../../src/lib/protocol/index.ts';
 import type { TestUser } from '../support/app-server.ts';
 import { StreamClient } from '../support/stream-client.ts';
+import { until } from '../support/until.ts';
 
 /** A server on which streams can be opened. */
 interface Streams {
@@ -49,3 +50,21 @@ export class Visit {
 		this.client.close();
 	}
 }
+
+/** Resolves when it sees exactly these people. */
+export const sees = (one: Visit, names: string, timeoutMs = 3000): Promise<true> =>
+	until(() => one.names === names, { what: `it sees "${names}"`, timeoutMs }).catch(
+		(error: unknown) => {
+			throw new Error(`${String(error)}; it saw ${JSON.stringify(one.told)}`);
+		}
+	);
+
+/** How often it was told that a user has joined, or was there at the beginning. */
+export function joins(one: Visit, name: string): number {
+	const all = one.told.flatMap((told) => ('users' in told ? told.users : told.joined));
+	return all.filter((user) => user.name === name).length;
+}
+
+/** The users of whom it was told that they have left. */
+export const leavers = (one: Visit): string[] =>
+	one.told.flatMap((told) => ('left' in told ? told.left : []));

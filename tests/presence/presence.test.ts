@@ -1,58 +1,67 @@
-import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { createSession, createUser, type TestUser } from '../support/app-server.ts';
+import { afterAll, beforeAll, beforeEach, describe, expect, test } from 'vitest';
+import { createSession, createUser, type AppServer, type TestUser } from '../support/app-server.ts';
 import { openScene, type Scene } from '../support/scene.ts';
-import { startServer, type PrivateServer } from '../support/private-server.ts';
+import { startServer } from '../support/private-server.ts';
 import { StreamClient } from '../support/stream-client.ts';
 import { until } from '../support/until.ts';
 import { migrate } from '../../drizzle/migrate.ts';
-import { Visit } from './people.ts';
+import { joins, leavers, sees, Visit } from './people.ts';
 import { RoomServer } from './room-server.ts';
 
-const LOBBY = 'lobbies/1';
-
+/** All tests share it. Each has a lobby and a room of its own, which nobody has been in before. */
 let scene: Scene;
+/** The scene's second server. */
+let other: AppServer;
 let ann: TestUser;
 let bob: TestUser;
+let cat: TestUser;
+let dan: TestUser;
 const visits: Visit[] = [];
 const servers: RoomServer[] = [];
+let count = 0;
+/** Of the test that runs. A test that runs beside others takes it before it waits for anything. */
+let lobby: string;
+let room: string;
 
-beforeEach(async () => {
-	scene = await openScene();
-	[ann, bob] = await people(scene.database.url);
+beforeAll(async () => {
+	// The streams of all tests stay open until the end.
+	scene = await openScene({ maxConnectionsPerUser: 100 });
+	other = await scene.addServer();
+	[ann, bob] = await people(scene.sql);
+	cat = await createUser(scene.sql, 'cat');
+	dan = await createUser(scene.sql, 'dan');
 });
-afterEach(async () => {
-	for (const visit of visits.splice(0)) visit.close();
-	for (const server of servers.splice(0)) await server.kill9();
+afterAll(async () => {
+	for (const visit of visits) visit.close();
+	for (const server of servers) await server.kill9();
 	await scene.close();
 });
+beforeEach(nextPlaces);
 
-const people = (url: string) => Promise.all([createUser(url, 'ann'), createUser(url, 'bob')]);
+function nextPlaces(): void {
+	lobby = `lobbies/${++count}`;
+	room = `rooms/${count}`;
+}
 
-function visit(at: { stream(query: string): string }, user: TestUser, scope = LOBBY, more = '') {
+const people = (sql: Scene['sql']) => Promise.all([createUser(sql, 'ann'), createUser(sql, 'bob')]);
+
+function visit(at: { stream(query: string): string }, user: TestUser, scope = lobby, more = '') {
 	const opened = new Visit(at, user, scope, more);
 	visits.push(opened);
 	return opened;
 }
 
-async function start(url = scene.database.url): Promise<RoomServer> {
-	const server = await RoomServer.start(url);
+async function start(): Promise<RoomServer> {
+	const server = await RoomServer.start(scene.database.url);
 	servers.push(server);
 	return server;
 }
 
-const sees = (one: Visit, names: string, timeoutMs = 3000) =>
-	until(() => one.names === names, { what: `it sees "${names}"`, timeoutMs }).catch(
-		(error: unknown) => {
-			throw new Error(`${String(error)}; it saw ${JSON.stringify(one.told)}`);
-		}
-	);
-
 describe('who is in a room', () => {
 	test('is known at once on every server, and who leaves is gone after three seconds', async () => {
-		const other = await scene.addServer();
 		const first = visit(scene.server, ann);
 		await sees(first, 'ann');
-		const second = visit(other, bob, LOBBY, '&state={"status":"away"}');
+		const second = visit(other, bob, lobby, '&state={"status":"away"}');
 		await sees(first, 'ann bob', 1000);
 		await sees(second, 'ann bob', 1000);
 		expect(first.users.find(({ name }) => name === 'bob')).toEqual({
@@ -60,17 +69,16 @@ describe('who is in a room', () => {
 			name: 'bob',
 			state: { status: 'away' }
 		});
-		const present = await scene.server.app.logline.presence(LOBBY);
+		const present = await scene.server.app.logline.presence(lobby);
 		expect(present.map(({ name }) => name).sort()).toEqual(['ann', 'bob']);
 		second.close();
 		const closedAt = Date.now();
 		await sees(first, 'ann', 5000);
 		expect(Date.now() - closedAt).toBeGreaterThan(2800);
-		expect(await scene.server.app.logline.presence(LOBBY)).toHaveLength(1);
+		expect(await scene.server.app.logline.presence(lobby)).toHaveLength(1);
 	});
 
 	test('does not change when a page is reloaded, on the same or on another server', async () => {
-		const other = await scene.addServer();
 		const first = visit(scene.server, ann);
 		let second = visit(scene.server, bob);
 		await sees(first, 'ann bob');
@@ -81,15 +89,14 @@ describe('who is in a room', () => {
 		}
 		// Until every row that lingered is deleted.
 		await until(async () => (await rowsOf(bob)) === 1, { what: 'one row is left' });
-		const cat = visit(scene.server, await createUser(scene.database.url, 'cat'));
-		await sees(cat, 'ann bob cat');
+		const third = visit(scene.server, cat);
+		await sees(third, 'ann bob cat');
 		await sees(first, 'ann bob cat');
-		expect(first.told.filter((change) => 'left' in change && change.left.length > 0)).toEqual([]);
+		expect(leavers(first)).toEqual([]);
 		expect(joins(first, 'bob')).toBe(1);
 	});
 
 	test('is one person with two tabs, until the last one closes', async () => {
-		const other = await scene.addServer();
 		const first = visit(scene.server, ann);
 		const tabs = [visit(scene.server, bob), visit(scene.server, bob), visit(other, bob)];
 		await sees(first, 'ann bob');
@@ -107,31 +114,29 @@ describe('who is in a room', () => {
 		const first = visit(scene.server, ann);
 		visit(scene.server, bob);
 		await sees(first, 'ann bob');
-		visit(scene.server, bob, LOBBY, '&state={"status":"away"}');
+		visit(scene.server, bob, lobby, '&state={"status":"away"}');
 		const away = () => first.users.find(({ id }) => id === bob.id)?.state.status === 'away';
 		await until(away, { what: 'bob is away' });
 	});
 });
 
 describe('with grants', () => {
-	const ROOM = 'rooms/1';
-	const grant = (user: TestUser) => scene.server.app.logline.grant(ROOM, user.id);
-	const revoke = (user: TestUser) => scene.server.app.logline.revoke(ROOM, user.id);
+	const grant = (user: TestUser) => scene.server.app.logline.grant(room, user.id);
+	const revoke = (user: TestUser) => scene.server.app.logline.revoke(room, user.id);
 
 	test('a revoke removes the user at once, everywhere, and shows the user nothing more', async () => {
-		const other = await scene.addServer();
 		await grant(ann);
 		await grant(bob);
-		const first = visit(scene.server, ann, ROOM);
-		const second = visit(other, bob, ROOM);
+		const first = visit(scene.server, ann, room);
+		const second = visit(other, bob, room);
 		await sees(first, 'ann bob');
 		await sees(second, 'ann bob');
 		await revoke(bob);
 		await sees(first, 'ann', 1500);
 		await until(() => second.client.of('denied').length === 1, { what: 'bob is told' });
-		expect(second.client.data('denied')).toEqual([{ topic: ROOM, reason: 'revoked' }]);
+		expect(second.client.data('denied')).toEqual([{ topic: room, reason: 'revoked' }]);
 		const told = second.told.length;
-		visit(scene.server, ann, ROOM, '&state={"status":"away"}');
+		visit(scene.server, ann, room, '&state={"status":"away"}');
 		await until(() => first.users[0]?.state.status === 'away', { what: 'ann is away' });
 		expect(second.told).toHaveLength(told);
 		await grant(bob);
@@ -143,8 +148,8 @@ describe('with grants', () => {
 		const server = await start();
 		await grant(ann);
 		await grant(bob);
-		const first = visit(scene.server, ann, ROOM);
-		visit(server, bob, ROOM);
+		const first = visit(scene.server, ann, room);
+		visit(server, bob, room);
 		await sees(first, 'ann bob');
 		await server.kill9();
 		await revoke(bob);
@@ -152,43 +157,55 @@ describe('with grants', () => {
 	});
 
 	test('nobody is present in a room without a grant, and the stream says so', async () => {
-		const first = visit(scene.server, ann, ROOM);
+		const first = visit(scene.server, ann, room);
 		await first.client.caughtUp();
-		expect(first.client.data('denied')).toEqual([{ topic: ROOM, reason: 'forbidden' }]);
+		expect(first.client.data('denied')).toEqual([{ topic: room, reason: 'forbidden' }]);
 		expect(first.told).toEqual([]);
-		expect(await scene.server.app.logline.presence(ROOM)).toEqual([]);
+		expect(await scene.server.app.logline.presence(room)).toEqual([]);
 		await grant(ann);
 		await sees(first, 'ann');
 	});
 });
 
 describe('a server', () => {
-	test('that is killed takes its people along within ten seconds', async () => {
-		const server = await start();
-		const first = visit(scene.server, ann);
-		visit(server, bob);
-		await sees(first, 'ann bob');
-		await server.kill9();
-		await sees(first, 'ann', 10_000);
-	}, 30_000);
+	// These two wait for long, so they wait at the same time.
+	test.concurrent(
+		'that is killed takes its people along within ten seconds',
+		async () => {
+			nextPlaces();
+			const here = lobby;
+			const server = await start();
+			const first = visit(scene.server, ann, here);
+			visit(server, bob, here);
+			await sees(first, 'ann bob');
+			await server.kill9();
+			await sees(first, 'ann', 10_000);
+		},
+		30_000
+	);
 
-	test('that stands still for 15 seconds loses its people, and has them again within ten', async () => {
-		const server = await start();
-		const first = visit(scene.server, ann);
-		const second = visit(server, bob);
-		await sees(first, 'ann bob');
-		await sees(second, 'ann bob');
-		server.suspend();
-		const stopped = Date.now();
-		await sees(first, 'ann', 10_000);
-		// A new visitor, so that the list of the stopped server is out of date.
-		const cat = await createUser(scene.database.url, 'cat');
-		visit(scene.server, cat);
-		await until(() => Date.now() - stopped > 15_000, { what: 'the time', timeoutMs: 20_000 });
-		server.resume();
-		await sees(first, 'ann bob cat', 10_000);
-		await sees(second, 'ann bob cat', 10_000);
-	}, 60_000);
+	test.concurrent(
+		'that stands still for 15 seconds loses its people, and has them again within ten',
+		async () => {
+			nextPlaces();
+			const here = lobby;
+			const server = await start();
+			const first = visit(scene.server, ann, here);
+			const second = visit(server, bob, here);
+			await sees(first, 'ann bob');
+			await sees(second, 'ann bob');
+			server.suspend();
+			const stopped = Date.now();
+			await sees(first, 'ann', 10_000);
+			// A new visitor, so that the list of the stopped server is out of date.
+			visit(scene.server, cat, here);
+			await until(() => Date.now() - stopped > 15_000, { what: 'the time', timeoutMs: 20_000 });
+			server.resume();
+			await sees(first, 'ann bob cat', 10_000);
+			await sees(second, 'ann bob cat', 10_000);
+		},
+		60_000
+	);
 
 	test('that is told to end keeps its people present until they are on another one', async () => {
 		const leaving = await scene.addServer();
@@ -197,7 +214,7 @@ describe('a server', () => {
 		await sees(first, 'ann bob');
 		await leaving.stop();
 		// The first server reads its list now.
-		visit(scene.server, await createUser(scene.database.url, 'cat'));
+		visit(scene.server, cat);
 		await until(() => first.names.includes('cat'), { what: 'it sees cat' });
 		expect(first.names).toBe('ann bob cat');
 		const again = visit(scene.server, bob);
@@ -213,14 +230,13 @@ describe('the tables', () => {
 		'are written again after "%s"',
 		async (statement) => {
 			const first = visit(scene.server, ann);
-			visit(await scene.addServer(), bob);
+			visit(other, bob);
 			await sees(first, 'ann bob');
 			await scene.sql.unsafe(statement);
-			await until(async () => (await rowsOf(ann)) + (await rowsOf(bob)) === 2, {
-				what: 'the rows are there again'
-			});
-			const cat = visit(scene.server, await createUser(scene.database.url, 'cat'));
-			await sees(cat, 'ann bob cat');
+			const rows = async () => (await rowsOf(ann)) + (await rowsOf(bob));
+			await until(async () => (await rows()) === 2, { what: 'the rows are there again' });
+			const third = visit(scene.server, cat);
+			await sees(third, 'ann bob cat');
 		}
 	);
 
@@ -233,33 +249,41 @@ describe('the tables', () => {
 		await scene.sql`truncate presence, presence_servers`;
 		await until(async () => (await rowsOf(ann)) === 1, { what: 'one server is back' });
 		// It has read its list since then: it knows of somebody new.
-		visit(scene.server, await createUser(scene.database.url, 'cat'));
+		visit(scene.server, cat);
 		await sees(first, 'ann bob cat');
 		server.resume();
 		await until(async () => (await rowsOf(bob)) === 1, { what: 'the other one is back' });
-		visit(scene.server, await createUser(scene.database.url, 'dan'));
+		visit(scene.server, dan);
 		await sees(first, 'ann bob cat dan');
-		expect(first.told.filter((told) => 'left' in told && told.left.length > 0)).toEqual([]);
+		expect(leavers(first)).toEqual([]);
 	}, 30_000);
 
 	test('are empty after a crash of the database: everybody is present again within ten seconds', async () => {
-		await withOwnDatabase(async (database) => {
-			const [one, two] = [await start(database.url), await start(database.url)];
-			const [ann, bob] = await people(database.url);
-			const first = visit(one, ann);
-			const second = visit(two, bob);
-			await sees(first, 'ann bob');
-			await database.kill9();
-			const third = createUserLater();
-			await database.start();
-			const cat = visit(one, await third());
-			for (const each of [first, second, cat]) await sees(each, 'ann bob cat', 10_000);
-			expect(first.told.filter((told) => 'left' in told && told.left.length > 0)).toEqual([]);
-
-			function createUserLater() {
-				return () => until(() => createUser(database.url, 'cat'), { what: 'the database is back' });
+		const database = await startServer({ fsync: 'off' }, { inMemory: true });
+		try {
+			await migrate(database.url);
+			const own = await openScene({}, { url: database.url });
+			try {
+				const two = await own.addServer();
+				const [ann, bob] = await people(own.sql);
+				const first = visit(own.server, ann);
+				const second = visit(two, bob);
+				await sees(first, 'ann bob');
+				await database.kill9();
+				await database.start();
+				const cat = await until(() => createUser(database.url, 'cat'), {
+					what: 'the database is back'
+				});
+				const third = visit(own.server, cat);
+				for (const each of [first, second, third]) await sees(each, 'ann bob cat', 10_000);
+				expect(leavers(first)).toEqual([]);
+			} finally {
+				for (const one of visits.splice(0)) one.close();
+				await own.close();
 			}
-		});
+		} finally {
+			await database.remove();
+		}
 	}, 90_000);
 });
 
@@ -282,7 +306,7 @@ describe('a request', () => {
 		['a long state', `presence=lobbies/1&state={"x":"${'x'.repeat(1000)}"}`, '1000 octets']
 	])('that asks for %s is refused with what to do', async (_, query, what) => {
 		const client = new StreamClient(scene.server.stream(`topics=a&${query}`), {
-			cookie: (await createSession(scene.database.url, ann.id)).cookie
+			cookie: (await createSession(scene.sql, ann.id)).cookie
 		});
 		await until(() => client.ended, { what: 'the refusal' });
 		expect(client.status).toBe(400);
@@ -300,25 +324,8 @@ describe('a request', () => {
 	});
 });
 
-async function rowsOf(user: TestUser): Promise<number> {
-	const rows = await scene.sql`select from presence where user_id = ${user.id}`;
+async function rowsOf(user: TestUser, scope = lobby): Promise<number> {
+	const rows =
+		await scene.sql`select from presence where user_id = ${user.id} and scope = ${scope}`;
 	return rows.length;
-}
-
-/** How often a stream was told that a user has joined, or was there at the beginning. */
-function joins(one: Visit, name: string): number {
-	const all = one.told.flatMap((told) => ('users' in told ? told.users : told.joined));
-	return all.filter((user) => user.name === name).length;
-}
-
-async function withOwnDatabase(work: (database: PrivateServer) => Promise<void>): Promise<void> {
-	const database = await startServer();
-	try {
-		await migrate(database.url);
-		await work(database);
-	} finally {
-		for (const one of visits.splice(0)) one.close();
-		for (const server of servers.splice(0)) await server.kill9();
-		await database.remove();
-	}
 }

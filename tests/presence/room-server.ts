@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
+import { bundled } from '../support/bundled-program.ts';
 
 /** A server in a process of its own. */
 export class RoomServer {
@@ -29,7 +30,8 @@ export class RoomServer {
 
 	async restart(): Promise<void> {
 		await this.kill9();
-		const child = spawn(process.execPath, ['--import', 'tsx', 'tests/presence/room-process.ts'], {
+		const program = await bundled('tests/presence/room-process.ts');
+		const child = spawn(process.execPath, [program], {
 			env: { ...process.env, DATABASE_URL: this.#url, VITEST: undefined },
 			stdio: ['ignore', 'ignore', 'inherit', 'ipc']
 		});

@@ -5,7 +5,7 @@ import type { TestProject } from 'vitest/node';
 import { migrate } from '../../drizzle/migrate.ts';
 import { openClient } from '../../src/app/driver-client.ts';
 import { describe } from '../../src/lib/server/database/address.ts';
-import { startServer, sweepServers } from './private-server.ts';
+import { prepareServers, startServer, sweepServers } from './private-server.ts';
 
 declare module 'vitest' {
 	interface ProvidedContext {
@@ -22,6 +22,8 @@ interface Server {
 
 interface Run {
 	server: Server;
+	/** Removes what the private servers of tests are copied from. */
+	forget(): Promise<void>;
 	provided: { url: string; template: string; run: string };
 }
 
@@ -32,18 +34,20 @@ const shared = globalThis as { loglineTestRun?: { run: Promise<Run>; users: numb
 export default async function setup(project: TestProject): Promise<() => Promise<void>> {
 	const holder = (shared.loglineTestRun ??= { run: begin(), users: 0 });
 	holder.users++;
-	const { server, provided } = await holder.run;
+	const { server, forget, provided } = await holder.run;
 	project.provide('testServer', provided);
 	return async () => {
 		holder.users--;
 		if (holder.users > 0) return;
 		delete shared.loglineTestRun;
 		await end(server, provided.run);
+		await forget();
 	};
 }
 
 async function begin(): Promise<Run> {
 	await sweepServers();
+	const forget = await prepareServers();
 	const server = await chooseServer();
 	const run = `logline_test_${randomBytes(4).toString('hex')}`;
 	const template = `${run}_template`;
@@ -52,9 +56,10 @@ async function begin(): Promise<Run> {
 		await makeTemplate(server.url, template);
 	} catch (error) {
 		await end(server, run);
+		await forget();
 		throw error;
 	}
-	return { server, provided: { url: server.url, template, run } };
+	return { server, forget, provided: { url: server.url, template, run } };
 }
 
 async function end(server: Server, run: string): Promise<void> {

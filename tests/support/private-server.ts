@@ -1,4 +1,4 @@
-import { chown, mkdir, mkdtemp, readdir, readFile, rm, statfs } from 'node:fs/promises';
+import { chown, mkdir, mkdtemp, readdir, readFile, rm, statfs, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { canEnter, serverAccount } from '../../src/embedded-postgres/account.ts';
@@ -37,6 +37,9 @@ export interface PrivateServer {
 
 const PREFIX = 'logline-test-';
 
+/** Environment variable: where the folder is that `startServer` copies. */
+const TEMPLATE = 'LOGLINE_TEST_SERVER_TEMPLATE';
+
 /** A file system in memory, on Linux. */
 const MEMORY = '/dev/shm';
 /** The WAL of a busy server and a few databases. Bytes. */
@@ -49,11 +52,38 @@ const LEAST_MEMORY = 4e9;
  * @param options.inMemory keep the data in memory if the system has room for it. A database is a few hundred files, and ext4
  *   creates files slowly while it remembers many that were just deleted.
  */
-export function startServer(
+export async function startServer(
 	settings: Settings = {},
 	options: { inMemory?: boolean } = {}
 ): Promise<PrivateServer> {
-	return makeServer({ settings, password: generatePassword(), ...options });
+	const template = process.env[TEMPLATE];
+	if (!template) return makeServer({ settings, password: generatePassword(), ...options });
+	const password = await readFile(join(template, 'password'), 'utf8');
+	const fill = async (data: string, account: Account | null) => {
+		await run('cp', ['-pR', join(template, 'postgres'), data], account);
+	};
+	return makeServer({ settings, password, fill, ...options });
+}
+
+/**
+ * From now on, this process and those that it starts copy the folder of an empty server. To create one anew takes six times the
+ * work.
+ *
+ * @returns ends that, and removes the folder
+ */
+export async function prepareServers(): Promise<() => Promise<void>> {
+	const account = await serverAccount('');
+	const binaries = await locateBinaries(account, () => {});
+	const home = await makeHome(account, true);
+	const data = join(home, 'postgres');
+	const password = generatePassword();
+	await writeFile(join(home, 'password'), password, { mode: 0o600 });
+	await initCluster({ binaries, account, data, log: `${data}.log` }, password);
+	process.env[TEMPLATE] = home;
+	return async () => {
+		delete process.env[TEMPLATE];
+		await rm(home, { recursive: true, force: true });
+	};
 }
 
 /** @param options.fill creates the data folder; absent: the folder of an empty server */
@@ -67,7 +97,6 @@ export async function makeServer(options: {
 	const account = await serverAccount('');
 	const binaries = await locateBinaries(account, () => {});
 	const home = await makeHome(account, inMemory);
-	if (account) await chown(home, account.uid, account.gid);
 	const data = join(home, 'postgres');
 	const cluster: Cluster = { binaries, account, data, log: `${data}.log` };
 	const start = () => startCluster(cluster, port, settings);
@@ -112,11 +141,18 @@ export async function sweepServers(): Promise<void> {
 
 async function makeHome(account: Account | null, inMemory: boolean): Promise<string> {
 	// The process id tells `sweepServers` whether the folder is still used.
-	const prefix = `${PREFIX}${process.pid}-`;
-	if (inMemory && (await hasMemory())) return mkdtemp(join(MEMORY, prefix));
-	if (await canEnter(tmpdir(), account)) return mkdtemp(join(tmpdir(), prefix));
+	const home = await mkdtemp(
+		join(await parentOfHome(account, inMemory), `${PREFIX}${process.pid}-`)
+	);
+	if (account) await chown(home, account.uid, account.gid);
+	return home;
+}
+
+async function parentOfHome(account: Account | null, inMemory: boolean): Promise<string> {
+	if (inMemory && (await hasMemory())) return MEMORY;
+	if (await canEnter(tmpdir(), account)) return tmpdir();
 	await mkdir(SHARED_FOLDER, { recursive: true, mode: 0o755 });
-	return mkdtemp(join(SHARED_FOLDER, prefix));
+	return SHARED_FOLDER;
 }
 
 /** @returns false where there is no such folder, or little room, as in most containers */

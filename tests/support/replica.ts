@@ -45,7 +45,7 @@ export async function startReplica(primary: PrivateServer): Promise<Replica> {
 		});
 	let server: PrivateServer;
 	try {
-		server = await makeServer({ settings, password, fill });
+		server = await makeServer({ settings, password, fill, inMemory: true });
 	} catch (error) {
 		await stream.close();
 		throw error;
