@@ -36,6 +36,18 @@ const drawn = (page: Page) =>
 			new Promise<void>((done) => requestAnimationFrame(() => requestAnimationFrame(() => done())))
 	);
 
+/** Waits until the rows that came into view have their heights: what was far has only a place. Returns what is looked at. */
+const settled = (page: Page, list: string) =>
+	until(
+		async () => {
+			const before = await look(page, list);
+			await drawn(page);
+			const now = await look(page, list);
+			return now.text === before.text && now.top === before.top && now;
+		},
+		{ what: 'the rows stand still' }
+	);
+
 it(
 	'a reader scrolls back through three thousand events to the first: nothing jumps, nothing is missing or there twice',
 	{ timeout: 120_000 },
@@ -127,9 +139,7 @@ it('a reader far up in a long conversation stays there while it goes on', async 
 		await page.locator(list).evaluate((viewport, share) => {
 			viewport.scrollTop = -viewport.scrollHeight * share;
 		}, part);
-		await drawn(page);
-		await drawn(page);
-		const seen = await look(page, list);
+		const seen = await settled(page, list);
 		await say(LINES + 10 * part, LINES + 10 * part);
 		await reader.button(told).waitFor();
 		await drawn(page);
