@@ -34,8 +34,8 @@ export default defineConfig({
 	plugins: [tailwindcss(), sveltekit(), restartAtEdits],
 	test: {
 		reporters: ['default', './tests/support/reporter.ts'],
-		// Many tests wait for a lease or a timeout. A worker loads what its files share only once (`isolate: false`).
-		maxWorkers: 3,
+		// Each worker may start its own Postgres, server and browser. It loads what its files share only once (`isolate: false`).
+		maxWorkers: 2,
 		sequence: { sequencer: LongestFirst },
 		projects: [
 			{
