@@ -24,15 +24,35 @@ const SIZES = [
 	[2560, 1440]
 ] as const;
 
-const PAGES = {
-	log: '/log',
-	console: '/log/sql',
-	account: '/account',
-	rooms: '/examples/rooms',
-	board: '/examples/board'
+/** Pages of a guest, and what each waits for, or does, before its picture. */
+const PAGES: Record<string, { path: string; ready: (page: Page) => Promise<void> }> = {
+	log: { path: '/log', ready: live },
+	event: { path: '/log/9', ready: (page) => page.getByText('Why you got this').waitFor() },
+	console: {
+		path: '/log/sql',
+		ready: (page) => page.getByRole('img', { name: /^events by/ }).waitFor({ timeout: 100_000 })
+	},
+	account: { path: '/account', ready: (page) => page.waitForLoadState('load') },
+	board: { path: '/examples/board', ready: live },
+	rooms: { path: '/examples/rooms', ready: talk }
 };
 
-const LIVE = new Set(['log', 'rooms', 'board']);
+function live(page: Page): Promise<void> {
+	return page
+		.getByText(/\bLive\b/)
+		.first()
+		.waitFor();
+}
+
+/** Makes a room, and says something in it. */
+async function talk(page: Page): Promise<void> {
+	await live(page);
+	await page.getByLabel('Name', { exact: true }).fill('Harbour watch');
+	await page.getByRole('button', { name: 'Make the room' }).click();
+	await page.getByLabel('Message', { exact: true }).fill('The fog lifts at six.');
+	await page.getByRole('button', { name: 'Send', exact: true }).click();
+	await page.getByRole('log').getByText('The fog lifts at six.').waitFor();
+}
 
 /** Starts the built application with the demo's sources. */
 async function serve(): Promise<{ url: string; stop: () => Promise<void> }> {
@@ -121,16 +141,14 @@ async function main(folder: string | undefined): Promise<void> {
 				const keep = (name: string) =>
 					page.screenshot({ path: join(folder, `${name}-${size[0]}-${theme}.png`) });
 				await keep('start');
+				await page.goto('/signup');
+				await keep('signup');
+				await page.goto('/');
 				await tryIt(page);
 				await keep('demo');
-				for (const [name, path] of Object.entries(PAGES)) {
+				for (const [name, { path, ready }] of Object.entries(PAGES)) {
 					await page.goto(path);
-					await page.waitForLoadState('load');
-					if (LIVE.has(name))
-						await page
-							.getByText(/\bLive\b/)
-							.first()
-							.waitFor();
+					await ready(page);
 					await keep(name);
 				}
 				await page.context().close();
