@@ -1,6 +1,4 @@
-/**
- * Runs the nginx.conf of docs/operations.md in a real nginx, in front of two servers that are restarted one after the other.
- */
+/** Runs the nginx.conf of docs/operations.md in a real nginx, in front of servers that are restarted. */
 import { spawn, spawnSync, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtemp, rm, writeFile } from 'node:fs/promises';
@@ -22,7 +20,7 @@ const EVENTS_PER_SECOND = 200;
 const LONGEST_SILENCE = 5000;
 
 const installed = spawnSync('nginx', ['-v']).status === 0;
-const stage = Stage.forEachTest({ browser: false });
+const stage = Stage.forEachTest();
 const readers: Reader[] = [];
 let nginx: ChildProcess | null = null;
 let folder = '';
@@ -92,10 +90,10 @@ class Reader {
 	}
 }
 
-async function startNginx(ports: readonly number[]): Promise<number> {
+/** @param port the port to listen on */
+async function startNginx(ports: readonly number[], port: number): Promise<void> {
 	const blocks = await readBlocks('docs/operations.md');
 	const documented = blocks.find(({ language }) => language === 'nginx')!.code;
-	const port = await freePort();
 	// Replaces what needs the certificate and the host name. Everything else is as documented.
 	const config = documented
 		.replace('listen 443 ssl;', `listen 127.0.0.1:${port};`)
@@ -111,7 +109,6 @@ async function startNginx(ports: readonly number[]): Promise<number> {
 	await until(async () => (await fetch(`http://127.0.0.1:${port}/api/health`)).ok, {
 		what: 'nginx answers'
 	});
-	return port;
 }
 
 it.skipIf(!installed)(
@@ -120,7 +117,11 @@ it.skipIf(!installed)(
 	async () => {
 		const env = { SSE_MAX_CONNECTIONS_PER_USER: '1000', SHUTDOWN_GRACE_MS: '3000' };
 		const apps = [await stage.start({ env }), await stage.start({ env })];
-		const port = await startNginx(apps.map((app) => app.port));
+		const port = await freePort();
+		await startNginx(
+			apps.map((app) => app.port),
+			port
+		);
 		const users = await Promise.all(
 			Array.from({ length: Math.ceil(STREAMS / 5) }, (_, n) =>
 				createUser(stage.databaseUrl, `user-${n}`)
@@ -162,5 +163,41 @@ it.skipIf(!installed)(
 		for (const { ids } of readers) expect(ids).toEqual(log);
 		const silence = Math.max(...readers.map(({ longestSilence }) => longestSilence));
 		expect(silence, 'milliseconds without an event').toBeLessThan(LONGEST_SILENCE);
+	}
+);
+
+it.skipIf(!installed)(
+	'the only server is replaced while the proxy answers 502: the page says so, and then shows what was missed, once',
+	async () => {
+		const port = await freePort();
+		const app = await stage.start({ publicPort: port });
+		await startNginx([app.port, app.port], port);
+		const reader = await stage.openPage();
+		await reader.signUp(app.url, 'ada');
+		await stage.publish('notifications', 'before');
+		await reader.shows('Notifications', 'before');
+		const refused: number[] = [];
+		reader.page.on('response', (response) => {
+			if (new URL(response.url()).pathname === '/api/events') refused.push(response.status());
+		});
+
+		await app.kill9();
+		await reader.page
+			.getByTestId('stream-banner')
+			.filter({ hasText: 'The server does not serve at the moment.' })
+			.waitFor();
+		expect(refused).toContain(502);
+		await stage.publish('notifications', 'during 1', 'during 2');
+		await app.restart();
+		await reader.live();
+		await stage.publish('notifications', 'after');
+		await reader.shows('Notifications', 'after');
+		expect(await reader.entries('Notifications')).toEqual([
+			'after',
+			'during 2',
+			'during 1',
+			'before'
+		]);
+		expect(await reader.counter('Notifications')).toBe(4);
 	}
 );
