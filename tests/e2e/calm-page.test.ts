@@ -7,6 +7,9 @@ import { Stage } from './stage.ts';
 
 const stage = Stage.forEachTest();
 
+/** The most that the page may load, in octets of compressed script. */
+const MOST_SCRIPT = 90_000;
+
 /** Returns the focused element: its accessible name, or BODY. */
 const focus = (page: Page) =>
 	page.evaluate(() => {
@@ -54,7 +57,7 @@ describe('a page whose lists are full', () => {
 		expect(await look()).toEqual({ beyond: 0, strays: 0 });
 	});
 
-	it('comes compressed, with each icon once', async () => {
+	it('comes compressed, with each icon once, and with less than 90 kB of scripts', async () => {
 		const app = await stage.app();
 		await stage.publish('logs', ...Array.from({ length: 60 }, (_, n) => `line ${n}`));
 		const profile = await stage.profile();
@@ -70,6 +73,19 @@ describe('a page whose lists are full', () => {
 		expect(html.match(/<path/g)!.length).toBeLessThan(50);
 		expect(html.match(/line \d+<\/span>/g)!.length, 'lines that the server draws').toBe(30);
 		await until(async () => (await reader.entries('Logs')).length === 60);
+
+		// In a profile that has nothing of it yet.
+		const other = await DemoPage.open(profile);
+		const scripts: Promise<number>[] = [];
+		other.page.on('requestfinished', (request) => {
+			if (!new URL(request.url()).pathname.endsWith('.js')) return;
+			scripts.push(request.sizes().then(({ responseBodySize }) => responseBodySize));
+		});
+		await other.visit(app.url);
+		await other.page.waitForLoadState('load');
+		const octets = (await Promise.all(scripts)).reduce((sum, size) => sum + size, 0);
+		expect(octets).toBeGreaterThan(30_000);
+		expect(octets).toBeLessThan(MOST_SCRIPT);
 	});
 });
 
