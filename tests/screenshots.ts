@@ -27,7 +27,7 @@ const SIZES = [
 /** Pages of a guest, and what each waits for, or does, before its picture. */
 const PAGES: Record<string, { path: string; ready: (page: Page) => Promise<void> }> = {
 	log: { path: '/log', ready: live },
-	event: { path: '/log/9', ready: (page) => page.getByText('Why you got this').waitFor() },
+	event: { path: '/log', ready: openEvent },
 	console: {
 		path: '/log/sql',
 		ready: (page) => page.getByRole('img', { name: /^events by/ }).waitFor({ timeout: 100_000 })
@@ -42,6 +42,13 @@ function live(page: Page): Promise<void> {
 		.getByText(/\bLive\b/)
 		.first()
 		.waitFor();
+}
+
+/** Opens the newest event that is there. */
+async function openEvent(page: Page): Promise<void> {
+	await live(page);
+	await page.getByRole('link', { name: /^\d+$/ }).first().click();
+	await page.getByText('Why you got this').waitFor();
 }
 
 /** Makes a room, and says something in it. */
