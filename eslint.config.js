@@ -111,6 +111,17 @@ const NO_TABLES = ['Literal[value=', 'TemplateElement[value.raw='].map((node) =>
 	message:
 		'The log knows viewers and sessions by what authenticate() returns; tables of accounts are the app’s.'
 }));
+/** Tests share one Postgres: these tables show what other tests do in their databases, too. */
+const OWN_DATABASE = [
+	{
+		selector: 'TemplateElement[value.raw=/pg_locks/]',
+		message: 'Ask lockWaits() of tests/support: pg_locks shows the waits of all databases.'
+	},
+	{
+		selector: 'TemplateElement[value.raw=/pg_stat_activity(?!.*(datname|usename))/s]',
+		message: 'Name the database: pg_stat_activity shows the sessions of all of them.'
+	}
+];
 const IN_BROWSERS = {
 	regex: '^(\\$schema|node:|postgres$|drizzle-orm)',
 	message: 'This runs in browsers.'
@@ -284,6 +295,11 @@ export default defineConfig(
 		files: [`${SERVER}/**/*.ts`],
 		ignores: [...TESTS, `${STREAMS}/{connections,sessions}.ts`],
 		rules: { 'no-restricted-properties': ['error', { object: 'Date', property: 'now' }] }
+	},
+	{
+		files: TESTS,
+		ignores: ['tests/support/lock-waits.ts'],
+		rules: { 'no-restricted-syntax': ['error', ...OWN_DATABASE] }
 	},
 	{
 		files: ['src/lib/{client,inspector,protocol}/**/*.ts'],

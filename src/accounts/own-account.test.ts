@@ -2,6 +2,7 @@
 import { describe, expect, it } from 'vitest';
 import { newBrowser, PASSWORD, startAuth } from '../../tests/auth/accounts.ts';
 import { endsStreams, People, type Person } from '../../tests/auth/people.ts';
+import { lockWaits } from '../../tests/support/lock-waits.ts';
 import { until } from '../../tests/support/until.ts';
 import type { Auth } from './auth.ts';
 import { exportEvents } from './export-events.ts';
@@ -237,9 +238,7 @@ it.each(waits)(
 		const acted = await sql.begin(async (held) => {
 			await held`select from users where id = ${me.user.id} for update`;
 			const code = act(me).catch((error: unknown) => (error as { code: unknown }).code);
-			await until(async () => (await sql`select from pg_locks where not granted`).length > 0, {
-				what: 'it waits'
-			});
+			await until(() => lockWaits(sql), { what: 'it waits' });
 			await people.auth.endSession(me.user, me.session);
 			return { code };
 		});

@@ -141,7 +141,7 @@ describe('npm run sql', () => {
 			onStart: (child) =>
 				void until(
 					() =>
-						sql`select from pg_stat_activity where query = 'select pg_sleep(600);' and state = 'active'`.then(
+						sql`select from pg_stat_activity where datname = current_database() and query = 'select pg_sleep(600);' and state = 'active'`.then(
 							({ length }) => length
 						),
 					{ what: 'it runs', timeoutMs: 30_000 }

@@ -389,7 +389,7 @@ describe('a slow search', () => {
 		const running = async () => {
 			const [row] = await scene.sql`
 				select count(*)::int as count from pg_stat_activity
-				where state = 'active' and query like '%jsonb_path_exists%' and pid <> pg_backend_pid()`;
+				where datname = current_database() and state = 'active' and query like '%jsonb_path_exists%' and pid <> pg_backend_pid()`;
 			return row!.count >= 1;
 		};
 		await until(running, { what: 'a search runs' });

@@ -1,5 +1,6 @@
 import { afterEach, describe, expect, test } from 'vitest';
 import { openScene, type Scene } from '../support/scene.ts';
+import { lockWaits } from '../support/lock-waits.ts';
 import { until } from '../support/until.ts';
 
 let scene: Scene;
@@ -15,9 +16,8 @@ async function interleave(): Promise<void> {
 		second = sql`insert into events (topic, data) values ('a', '"second"')`.execute();
 		await until(
 			async () => {
-				const [row] = await sql`select 1 from pg_stat_activity where wait_event_type = 'Lock'`;
 				const committed = await sql`select 1 from events where data = '"second"'`;
-				return row !== undefined || committed.length > 0;
+				return committed.length > 0 || (await lockWaits(sql)) > 0;
 			},
 			{ what: 'the second writer waits or has committed' }
 		);

@@ -2,6 +2,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Viewer } from '../../src/lib/protocol/index.ts';
 import { createUser } from '../support/app-server.ts';
+import { lockWaits } from '../support/lock-waits.ts';
 import { openScene, type Scene } from '../support/scene.ts';
 import { StreamClient } from '../support/stream-client.ts';
 import { until } from '../support/until.ts';
@@ -140,9 +141,7 @@ describe('a stream', () => {
 			// The stream has asked whether there are markers; then it waits to record its subscription.
 			await sql`lock table topic_subscriptions in share mode`;
 			const client = scene.open('topics=a&client=second');
-			const waiting = () => sql`select from pg_locks
-				where relation = 'topic_subscriptions'::regclass and not granted`;
-			await until(async () => (await waiting()).length > 0, { what: 'the stream waits' });
+			await until(() => lockWaits(sql, 'topic_subscriptions'), { what: 'the stream waits' });
 			await logline().markRead(me, 'a', id);
 			await reads(witness, { topic: 'a', id, unread: 0 });
 			expect(client.of('caught-up')).toEqual([]);

@@ -1,5 +1,6 @@
 /** Topics of which a new client gets the last events only. */
 import { afterEach, expect, test } from 'vitest';
+import { lockWaits } from '../support/lock-waits.ts';
 import { numbers } from '../support/numbers.ts';
 import { startProxy } from '../support/proxy.ts';
 import { openScene, type Scene } from '../support/scene.ts';
@@ -28,13 +29,7 @@ test('a replay window is the one of the moment when the server reads the request
 	const client = await scene.sql.begin(async (sql) => {
 		await sql`lock table topic_subscriptions`;
 		const asking = scene.open('topics=recent');
-		await until(
-			async () =>
-				(
-					await sql`select from pg_locks where relation = 'topic_subscriptions'::regclass and not granted`
-				).length > 0,
-			{ what: 'the request waits' }
-		);
+		await until(() => lockWaits(sql, 'topic_subscriptions'), { what: 'the request waits' });
 		await scene.insert('recent', 4, 5, 6, 7, 8);
 		return asking;
 	});

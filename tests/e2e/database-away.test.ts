@@ -1,6 +1,7 @@
 /** The responses for people and programs while Postgres is away, silent, read-only or locked. */
 import { afterEach, describe, expect, it } from 'vitest';
 import type { BuiltApp } from '../support/built-app.ts';
+import { lockWaits } from '../support/lock-waits.ts';
 import { startProxy, type Proxy } from '../support/proxy.ts';
 import { until } from '../support/until.ts';
 import { Stage } from './stage.ts';
@@ -100,11 +101,7 @@ async function expectAllRefused(app: BuiltApp, cookie: string, writesOnly = fals
 
 it('makes no guest of who is signed in, when the session could not be read for a moment', async () => {
 	const { app, cookie } = await open();
-	const waits = async () =>
-		(
-			await stage.sql`
-				select from pg_locks where relation = 'sessions'::regclass and not granted`
-		).length > 0;
+	const waits = async () => (await lockWaits(stage.sql, 'sessions')) > 0;
 	const { answer } = await stage.sql.begin(async (sql) => {
 		await sql`lock table sessions`;
 		const asked = post(app, '/guest', {}, { cookie });

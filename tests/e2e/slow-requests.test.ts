@@ -3,6 +3,7 @@ import { connect, type Socket } from 'node:net';
 import type { ISql } from 'postgres';
 import { afterEach, expect, it } from 'vitest';
 import type { BuiltApp } from '../support/built-app.ts';
+import { lockWaits } from '../support/lock-waits.ts';
 import { until } from '../support/until.ts';
 import { form, PASSWORD, signUp } from './account.ts';
 import { Stage } from './stage.ts';
@@ -52,16 +53,9 @@ async function sendSlowly(app: BuiltApp, cookie: string, path: string, type: str
 
 /** Resolves when so many statements of the test's database wait to read a table. */
 const readers = (sql: ISql, table: string, count: number) =>
-	until(
-		async () =>
-			(
-				await sql`
-					select from pg_locks join pg_database on pg_database.oid = database
-					where datname = current_database() and relation = ${table}::regclass
-						and mode = 'AccessShareLock' and not granted`
-			).length === count,
-		{ what: `${count} wait to read ${table}` }
-	);
+	until(async () => (await lockWaits(sql, table, 'AccessShareLock')) === count, {
+		what: `${count} wait to read ${table}`
+	});
 
 const JSON_TYPE = 'application/json';
 const FORM_TYPE = 'application/x-www-form-urlencoded';

@@ -5,6 +5,7 @@ import type { Topic } from '../../src/lib/protocol/index.ts';
 import { createUser, type TestUser } from '../support/app-server.ts';
 import { numbers } from '../support/numbers.ts';
 import { openScene, type Scene } from '../support/scene.ts';
+import { lockWaits } from '../support/lock-waits.ts';
 import { until } from '../support/until.ts';
 
 let scene: Scene;
@@ -293,12 +294,7 @@ describe('forgetting a user', () => {
 			await held`begin`;
 			await held`select from events where user_id = ${scene.user.id} order by id limit 1 for update`;
 			forgetting = logline.forgetUser(scene.user.id).catch((error: unknown) => error);
-			const deletes = async () => {
-				const [row] = await held`select count(*)::int as count from pg_stat_activity
-					where wait_event_type = 'Lock' and datname = current_database()`;
-				return row!.count === 1;
-			};
-			await until(deletes, { what: 'a statement deletes', timeoutMs: 4000 });
+			await until(() => lockWaits(held), { what: 'a statement deletes', timeoutMs: 4000 });
 			stopped = logline.stop();
 			await until(() => jobs.stopping.aborted);
 		} finally {

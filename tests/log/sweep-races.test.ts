@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, beforeEach, expect, test } from 'vitest';
 import type { Sql } from '../../src/app/driver-client.ts';
 import { openFollowedTables, refused, type FollowedTables } from '../support/followed-tables.ts';
+import { lockWaits } from '../support/lock-waits.ts';
 import { until } from '../support/until.ts';
 
 let tables: FollowedTables;
@@ -20,13 +21,7 @@ const unseen = (statement: string) =>
 		alter table members enable trigger user`);
 /** Resolves when a statement waits for a lock of a table. */
 const somebodyWaits = (table: string) =>
-	until(
-		() =>
-			sql`select from pg_locks where relation = ${table}::text::regclass and not granted`.then(
-				({ length }) => length > 0
-			),
-		{ what: `somebody waits for ${table}`, everyMs: 2 }
-	);
+	until(() => lockWaits(sql, table), { what: `somebody waits for ${table}`, everyMs: 2 });
 
 test.each(['repeatable read', 'serializable'])(
 	'nothing is compared by an old snapshot: %s is refused',

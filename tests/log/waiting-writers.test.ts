@@ -1,6 +1,7 @@
 /** Writers that wait for each other: each must decide after it has the lock, not before. */
 import { randomUUID } from 'node:crypto';
 import { expect, test } from 'vitest';
+import { lockWaits } from '../support/lock-waits.ts';
 import { until } from '../support/until.ts';
 import { sql, topics, useEmptiedLog } from './emptied-log.ts';
 
@@ -13,20 +14,13 @@ const append = async (topic: string, key: string | null, batch: string = randomU
 	return row!;
 };
 
-/** Returns how many sessions wait for a lock. */
-const waiting = async () =>
-	(
-		await sql`
-			select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock'`
-	).length;
-
 /** Starts both writers while a third one holds the log's lock, and releases the lock when both wait. */
 async function both<T>(write: (n: number) => Promise<T>): Promise<T[]> {
 	let writing: Promise<T>[] = [];
 	await sql.begin(async (tx) => {
 		await tx`insert into events (topic, data) values ('first', '{}')`;
 		writing = [write(1), write(2)];
-		await until(async () => (await waiting()) === 2, { what: 'both writers wait' });
+		await until(async () => (await lockWaits(sql)) === 2, { what: 'both writers wait' });
 	});
 	return Promise.all(writing);
 }
@@ -63,9 +57,9 @@ test('what lies in the outbox behind a row that another server is moving is not 
 	try {
 		await sql`insert into outbox (topic, data) values ('one', '{}'), ('two', '{}'), ('three', '{}')`;
 		const first = relay(null, 1).execute();
-		await until(async () => (await waiting()) === 1, { what: 'the first server is held up' });
+		await until(async () => (await lockWaits(sql)) === 1, { what: 'the first server is held up' });
 		const second = relay(null, 2).execute();
-		await until(async () => (await waiting()) === 2, { what: 'the second server waits' });
+		await until(async () => (await lockWaits(sql)) === 2, { what: 'the second server waits' });
 		await holder`select pg_advisory_unlock(1)`;
 		await first;
 		// It continues where its last look ended, as servers do, until it finds no more rows.

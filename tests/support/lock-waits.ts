@@ -1,0 +1,15 @@
+import type { ISql } from 'postgres';
+
+/**
+ * Returns how many sessions of this database wait for a lock: any lock, or that of a table, in one mode if
+ * it is named. `pg_locks` shows the waits of
+ * all databases of a server, and a table has the same oid in every copy of a template.
+ */
+export async function lockWaits(sql: ISql, table?: string, mode?: string): Promise<number> {
+	const [row] = await sql<{ n: number }[]>`
+		select count(distinct pid)::int as n from pg_locks join pg_stat_activity using (pid)
+		where datname = current_database() and backend_type = 'client backend' and not granted
+			and (${table ?? null}::text is null or relation = to_regclass(${table ?? null}))
+			and (${mode ?? null}::text is null or mode = ${mode ?? null})`;
+	return row!.n;
+}
