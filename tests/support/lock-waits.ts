@@ -6,6 +6,8 @@ import type { ISql } from 'postgres';
  * all databases of a server, and a table has the same oid in every copy of a template.
  */
 export async function lockWaits(sql: ISql, table?: string, mode?: string): Promise<number> {
+	// A transaction would see the sessions of its first look for ever.
+	await sql`select pg_stat_clear_snapshot()`;
 	const [row] = await sql<{ n: number }[]>`
 		select count(distinct pid)::int as n from pg_locks join pg_stat_activity using (pid)
 		where datname = current_database() and backend_type = 'client backend' and not granted
