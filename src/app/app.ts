@@ -119,7 +119,7 @@ export async function startApp(
 	});
 	const stopping = new AbortController();
 	const every = (name: string, work: () => Promise<unknown>, ms = MAINTENANCE_MS): Loop =>
-		startLoop({ name, logger, round: () => work().then(() => ms) });
+		startLoop({ name, logger, later: true, round: () => work().then(() => ms) });
 	const { background } = database;
 	const { signal } = stopping;
 	const deletions = every('deleted users', () => forgetDeletedUsers(background, logline, signal));

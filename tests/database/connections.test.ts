@@ -2,6 +2,7 @@ import { readState } from '../support/app-server.ts';
 import { afterEach, expect, test } from 'vitest';
 import { sql as text } from 'drizzle-orm';
 import { openScene, type Scene } from '../support/scene.ts';
+import { until } from '../support/until.ts';
 
 let scene: Scene;
 afterEach(() => scene.close());
@@ -49,10 +50,14 @@ test('a process with everything to do at once keeps to the connections that the 
 	]);
 	for (const client of herd) await client.caughtUp();
 	await consumed;
-	const rows = await scene.sql<{ name: string; count: number }[]>`
-		select application_name as name, count(*)::int from pg_stat_activity
-		where datname = current_database() and application_name <> 'logline test sql' group by 1`;
-	const counted = Object.fromEntries(rows.map(({ name, count }) => [name, count]));
-	expect(counted).toEqual(LIMITS);
+	const count = async () => {
+		const rows = await scene.sql<{ name: string; count: number }[]>`
+			select application_name as name, count(*)::int from pg_stat_activity
+			where datname = current_database() and application_name <> 'logline test sql' group by 1`;
+		return Object.fromEntries(rows.map(({ name, count }) => [name, count]));
+	};
+	// It begins some seconds after the start.
+	await until(async () => (await count())['logline retention'], { what: 'retention works' });
+	expect(await count()).toEqual(LIMITS);
 	expect(Object.values(LIMITS).reduce((a, b) => a + b)).toBe(19);
 });

@@ -73,8 +73,10 @@ export function startJobs(parts: JobParts): Jobs {
 	const retention = new SoleConnection(url, { name: 'retention', answerMs: 60_000, settings });
 	const stopping = new AbortController();
 	let lastPartitioned: bigint | null = null;
-	const every = (ms: number, name: string, work: () => Promise<unknown>): Loop =>
-		startLoop({ name, logger, round: () => work().then(() => ms) });
+	const every = (ms: number, name: string, work: () => Promise<unknown>, later = false): Loop =>
+		startLoop({ name, logger, later, round: () => work().then(() => ms) });
+	const maintain = (name: string, work: () => Promise<unknown>) =>
+		every(MAINTENANCE_MS, name, work, true);
 
 	const partitions = every(PARTITIONS_MS, 'partitions', async () => {
 		lastPartitioned = await ensurePartitions(background);
@@ -101,12 +103,10 @@ export function startJobs(parts: JobParts): Jobs {
 		partitions,
 		endedSessions,
 		every(PROBE_MS, 'probe', () => writer.probe()),
-		every(MAINTENANCE_MS, 'retention', () =>
-			trimLog(retention, topics, stopping.signal, consumerWaitSeconds)
-		),
-		every(MAINTENANCE_MS, 'answers', () => forgetAnswers(background, stopping.signal)),
-		every(MAINTENANCE_MS, 'clients', () => forgetClients(background)),
-		startLoop({ name: 'grants', logger, round: sweep }),
+		maintain('retention', () => trimLog(retention, topics, stopping.signal, consumerWaitSeconds)),
+		maintain('answers', () => forgetAnswers(background, stopping.signal)),
+		maintain('clients', () => forgetClients(background)),
+		startLoop({ name: 'grants', logger, later: true, round: sweep }),
 		every(ROSTER_MS, 'roster', () => roster.write(background))
 	];
 	let stopped: Promise<void> | null = null;

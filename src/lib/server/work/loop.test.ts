@@ -30,6 +30,31 @@ test('rounds follow each other after the pause that each asks for', async () => 
 	expect(at).toEqual([0, 100, 300, 600]);
 });
 
+test('a first round that can wait begins within seconds of the start, or at once when it is woken', async () => {
+	const begin = Date.now();
+	const first = async (after: (loop: Loop) => void) => {
+		let at = -1;
+		loop = startLoop({
+			name: 'test',
+			logger,
+			later: true,
+			round: async () => {
+				at = Date.now() - begin;
+				return Infinity;
+			}
+		});
+		after(loop);
+		await vi.advanceTimersByTimeAsync(5000);
+		await loop.stop();
+		return at;
+	};
+	const later = await first(() => {});
+	expect(later).toBeGreaterThanOrEqual(2000);
+	expect(later).toBeLessThanOrEqual(5000);
+	expect(await first((loop) => loop.wake())).toBe(5000);
+	expect(await first((loop) => void loop.stop())).toBe(-1);
+});
+
 test('waking ends the pause at once', async () => {
 	let rounds = 0;
 	start(async () => {

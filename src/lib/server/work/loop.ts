@@ -5,6 +5,10 @@ import { Trouble } from './trouble.ts';
 const FIRST_BACK_OFF = 50;
 const LAST_BACK_OFF = 2000;
 
+/** When work that can wait begins, in milliseconds: at random between them. */
+const SOONEST = 2000;
+const LATEST = 5000;
+
 /** What a loop does. */
 export interface LoopOptions {
 	/** `source` of its log lines. */
@@ -12,6 +16,11 @@ export interface LoopOptions {
 	logger: Logger;
 	/** One round. Returns the milliseconds to pause before the next (`Infinity`: until woken). */
 	round: () => Promise<number>;
+	/**
+	 * True: the first round can wait some seconds, and begins at random. The start of a process has other work, and those that
+	 * start together do not all do the same. `wake` begins it at once. Default false.
+	 */
+	later?: boolean;
 	/** Longest pause after a failure, in milliseconds. Default 2,000. */
 	maxBackOffMs?: number;
 	/** True: `wake` also ends the pause after a failure. For work that is woken when its cause is over. Default false. */
@@ -35,7 +44,7 @@ export interface Loop {
 }
 
 /**
- * Runs rounds one after the other. The first starts at once.
+ * Runs rounds one after the other. The first starts at once, unless it can wait.
  *
  * A failed round is tried again after a growing pause, for as long as needed. The log gets a warning when the failures
  * begin, one per minute while they last, and a line when they are over.
@@ -65,6 +74,7 @@ export function startLoop(options: LoopOptions): Loop {
 
 	async function run(): Promise<void> {
 		let failures = 0;
+		if (options.later) await pause(SOONEST + (LATEST - SOONEST) * Math.random(), false);
 		while (!stopped) {
 			// Reset before the round reads anything: a wake during the round must start another one.
 			woken = false;
