@@ -21,6 +21,34 @@ const focus = (page: Page) =>
 		);
 	});
 
+describe('a page that waits', () => {
+	it('keeps no processor busy: nothing on it moves for ever', async () => {
+		const app = await stage.start({ env: { DEMO: '1' } });
+		const reader = await stage.openPage();
+		const moves = () =>
+			reader.page.evaluate(() =>
+				document
+					.getAnimations()
+					.filter(({ effect }) => effect?.getComputedTiming().iterations === Infinity)
+					.map((animation) => (animation as CSSAnimation).animationName)
+			);
+		const rests = (what: string) =>
+			until(async () => (await moves()).length === 0, { what: `nothing moves on ${what}` });
+		await reader.page.goto(app.url);
+		await reader.page.getByText('live, without an account').waitFor();
+		await rests('the page for guests');
+		await reader.signUp(app.url, 'ada');
+		// Who types in the story moves, until it waits for an answer.
+		await reader.chatReaches(1);
+		await until(() => reader.button('Send').isVisible(), { what: 'the story waits' });
+		await rests('the start page');
+		for (const path of ['/log', '/examples/rooms', '/examples/board', '/account']) {
+			await reader.page.goto(app.url + path);
+			await rests(path);
+		}
+	});
+});
+
 describe('a page whose lists are full', () => {
 	it.each([
 		{ width: 360, height: 740 },
