@@ -1,6 +1,6 @@
 /**
- * Attackers in their own process, so that their work does not delay what is measured. A message starts them, the next one
- * ends them, and they report the responses. Run by flood.test.ts.
+ * Attackers in their own process, so that their work does not delay what is measured. They say when they are ready. A message
+ * starts them, the next one ends them, and they report the responses. Run by flood.test.ts.
  */
 import { Agent, request } from 'node:http';
 import { setPriority } from 'node:os';
@@ -124,3 +124,4 @@ process.on('message', (attack: Attack) => {
 	if (end) process.send?.(end());
 	else end = begin(attack);
 });
+process.send?.('ready');
