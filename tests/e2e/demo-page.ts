@@ -131,8 +131,7 @@ export class DemoPage {
 	async chatReaches(lines: number): Promise<void> {
 		await until(async () => (await this.chatLines()).length >= lines, {
 			what: `the chat has ${lines} lines`,
-			timeoutMs: 60_000,
-			everyMs: 20
+			timeoutMs: 60_000
 		});
 	}
 
@@ -145,7 +144,7 @@ export class DemoPage {
 		const what = 'the story ends or waits for a reply';
 		const found = await until(
 			async () => ((await this.ended) ? 'end' : (await this.#send.isVisible()) ? 'prompt' : null),
-			{ what, timeoutMs: 60_000, everyMs: 20 }
+			{ what, timeoutMs: 60_000 }
 		);
 		if (found === 'prompt') await this.#send.click({ timeout: 2000 }).catch(unlessGone);
 		return found === 'prompt';
@@ -161,8 +160,7 @@ export class DemoPage {
 		while (!(await reached())) {
 			await until(async () => (await reached()) || (await this.#send.isVisible()), {
 				what: `the chat has ${lines} lines or waits for a reply`,
-				timeoutMs: 60_000,
-				everyMs: 20
+				timeoutMs: 60_000
 			});
 			if (!(await reached())) await this.reply();
 		}

@@ -106,7 +106,7 @@ describe('twelve tabs of one browser, over HTTP/1.1', () => {
 		['stands still', standStill]
 	])('go on when the tab with the connection %s', async (_, stop) => {
 		const app = await stage.app();
-		const tabs = await openTabs(app, 5);
+		const tabs = await openTabs(app, 3);
 		await areShared(app);
 		await expectEverywhere(tabs, ['n1']);
 		const leader = await leaderOf(tabs);
