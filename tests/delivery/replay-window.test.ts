@@ -29,7 +29,9 @@ test('a replay window is the one of the moment when the server reads the request
 	const client = await scene.sql.begin(async (sql) => {
 		await sql`lock table topic_subscriptions`;
 		const asking = scene.open('topics=recent');
-		await until(() => lockWaits(sql, 'topic_subscriptions'), { what: 'the request waits' });
+		await until(() => lockWaits(sql, 'topic_subscriptions', 'AccessShareLock'), {
+			what: 'the request waits'
+		});
 		await scene.insert('recent', 4, 5, 6, 7, 8);
 		return asking;
 	});
