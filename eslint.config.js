@@ -112,16 +112,16 @@ const NO_TABLES = ['Literal[value=', 'TemplateElement[value.raw='].map((node) =>
 		'The log knows viewers and sessions by what authenticate() returns; tables of accounts are the app’s.'
 }));
 /** Tests share one Postgres: these tables show what other tests do in their databases, too. */
-const OWN_DATABASE = [
+const OWN_DATABASE = ['Literal[value=', 'TemplateElement[value.raw='].flatMap((node) => [
 	{
-		selector: 'TemplateElement[value.raw=/pg_locks/]',
+		selector: `${node}/pg_locks/]`,
 		message: 'Ask lockWaits() of tests/support: pg_locks shows the waits of all databases.'
 	},
 	{
-		selector: 'TemplateElement[value.raw=/pg_stat_activity(?!.*(datname|usename))/s]',
+		selector: `${node}/pg_stat_activity(?!.*(datname|usename))/s]`,
 		message: 'Name the database: pg_stat_activity shows the sessions of all of them.'
 	}
-];
+]);
 const IN_BROWSERS = {
 	regex: '^(\\$schema|node:|postgres$|drizzle-orm)',
 	message: 'This runs in browsers.'

@@ -52,14 +52,20 @@ function run(program: string): ChildProcess {
 	return child;
 }
 
-/** Sends it a message and waits for the answer. */
-async function ask<Answer>(child: ChildProcess, message: object): Promise<Answer> {
-	const answered = once(child, 'message');
+/** Waits for its next message. */
+async function hear<Message>(child: ChildProcess): Promise<Message> {
+	const said = once(child, 'message');
 	const ended = once(child, 'exit').then(() => {
 		throw new Error('A process of the test has ended');
 	});
+	const [message] = (await Promise.race([said, ended])) as [Message];
+	return message;
+}
+
+/** Sends it a message and waits for the answer. */
+function ask<Answer>(child: ChildProcess, message: object): Promise<Answer> {
+	const answer = hear<Answer>(child);
 	child.send(message);
-	const [answer] = (await Promise.race([answered, ended])) as [Answer];
 	return answer;
 }
 
@@ -214,7 +220,7 @@ test(
 		const attackers = await Promise.all(
 			[0, 1].map(async () => {
 				const child = run('attackers.ts');
-				await once(child, 'message');
+				await hear(child);
 				return child;
 			})
 		);

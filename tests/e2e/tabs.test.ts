@@ -63,8 +63,8 @@ async function expectEverywhere(
 	}
 }
 
-describe('twelve tabs of one browser, over HTTP/1.1', () => {
-	it('are all live over one connection, each with its own topics, and each can still send', async () => {
+describe('tabs of one browser, over HTTP/1.1', () => {
+	it('are all live over one connection, twelve of them, each with its own topics, and each can still send', async () => {
 		const app = await stage.app();
 		const tabs = await openTabs(app, 12);
 		await areShared(app);

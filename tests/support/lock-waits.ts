@@ -1,9 +1,12 @@
 import type { ISql } from 'postgres';
 
 /**
- * Returns how many sessions of this database wait for a lock: any lock, or that of a table, in one mode if
- * it is named. `pg_locks` shows the waits of
- * all databases of a server, and a table has the same oid in every copy of a template.
+ * Returns how many sessions of this database wait for a lock. `pg_locks` shows the waits of all databases of a server, and a
+ * table has the same oid in every copy of a template.
+ *
+ * @param table counts only those who wait for this table
+ * @param mode counts only those who wait for this mode of a lock, such as `AccessShareLock`
+ * @see https://www.postgresql.org/docs/current/view-pg-locks.html
  */
 export async function lockWaits(sql: ISql, table?: string, mode?: string): Promise<number> {
 	// A transaction would see the sessions of its first look for ever.

@@ -6,8 +6,10 @@ export interface UntilOptions {
 	what?: string;
 	/** Milliseconds. Default 10 000. */
 	timeoutMs?: number;
-	/** Milliseconds between two checks. Default 10, or four times what a check takes: what one waits for needs the
-	 * processor. */
+	/**
+	 * Milliseconds between two checks. Default: four times what a check takes, at least 10 and at most 250. What one waits for
+	 * needs the processor.
+	 */
 	everyMs?: number;
 }
 
