@@ -126,6 +126,30 @@ describe('a failover to a replica that lacks the last events', () => {
 		for (const reader of [away, page, bare, rendered]) await reader.has('live');
 	});
 
+	test('is told to a client that is ahead of its server, which was behind and has not seen what was lost', async () => {
+		await scene.insert('a', ...some('kept', 5));
+		const reader = read();
+		await reader.has('kept 4');
+		await loseWhatFollows();
+		// This server hears nothing of the log from now on. Another one, or a page, has shown the events that follow.
+		proxy.hold(0, (first) => first.includes('logline tailer'));
+		await insert(scene.sql, some('lost', 3));
+		const viewer = { id: scene.user.id, name: scene.user.name };
+		const state = await readState(scene.server.app, viewer, ['a']);
+		expect(state.cursor).toBe('8');
+		const ahead = read(`topics=a&client=ahead&lastEventID=${state.cursor}`);
+		await until(() => ahead.opened === 1, { what: 'it waits for its server' });
+		const sql = await failOver();
+		await insert(sql, ['new']);
+		proxy.release();
+		proxy.refuse(false);
+		await ahead.has('new');
+		expect(ahead.gaps()).toEqual([{ topic: 'a', after: '5', oldest: '1', lost: '8' }]);
+		// Who had not received what was lost does not notice.
+		await reader.has('new');
+		expect([reader.gaps(), reader.opened]).toEqual([[], 1]);
+	});
+
 	test('is told where nobody has written since, and the cursor is put back', async () => {
 		await scene.insert('a', 'kept');
 		const reader = read();

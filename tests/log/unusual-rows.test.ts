@@ -153,7 +153,8 @@ test('an event that Postgres does not hand out in time is set aside, and those b
 			looks: () => {},
 			deliver: (events) => void delivered.push(...events),
 			atEnd: () => {},
-			replaced: () => {}
+			replaced: () => {},
+			moved: () => {}
 		},
 		{ pollMs: 20 }
 	);

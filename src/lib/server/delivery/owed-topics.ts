@@ -34,6 +34,13 @@ export class OwedTopics {
 		return least;
 	}
 
+	/** The greatest start; 0 when there are no topics. */
+	get greatest(): bigint {
+		let greatest = 0n;
+		for (const after of this.#starts.values()) if (after > greatest) greatest = after;
+		return greatest;
+	}
+
 	/** @returns the topics of which events up to `to` may be owed when those up to `done` are done */
 	between(done: bigint, to: bigint): Start[] {
 		const wanted: Start[] = [];

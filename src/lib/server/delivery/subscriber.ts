@@ -93,6 +93,15 @@ export class Subscriber implements Member {
 	}
 
 	/**
+	 * False when what the client has, or where its topics begin, may come from a part of the log that the hub has not seen: a
+	 * page or another server has read it.
+	 */
+	get isLevel(): boolean {
+		const { tail } = this.#hub;
+		return this.#state === 'live' && this.#cursor <= tail && this.#owed.greatest <= tail;
+	}
+
+	/**
 	 * Delivers every owed event and then goes live. Resolves when it is live or has ended.
 	 *
 	 * @throws any final error of a reader; the subscriber has ended then

@@ -39,6 +39,8 @@ export async function settleLog(on: Queryable): Promise<void> {
 /** The state of the log, for a reader that has read up to some id. */
 export interface Standing {
 	epoch: string;
+	/** Where the log is, as it has recorded it. null: it has not yet. Another value: it has moved to another server. */
+	place: string | null;
 	/** Newest id that is known to be committed, even if its event was trimmed. 0 when the log was never written to. */
 	head: bigint;
 	/** Last id that was given out, whether its event exists or not. */
@@ -62,6 +64,7 @@ export interface Standing {
 export async function readStanding(on: Queryable, tail: bigint): Promise<Standing> {
 	const [row] = await on.query<{
 		epoch: string;
+		place: string | null;
 		head: string;
 		given: string;
 		session: string;
@@ -70,7 +73,7 @@ export async function readStanding(on: Queryable, tail: bigint): Promise<Standin
 		lost: boolean;
 		there: boolean;
 	}>(
-		`SELECT epoch::text, greatest((SELECT max(id) FROM events),
+		`SELECT epoch::text, place, greatest((SELECT max(id) FROM events),
 				least((SELECT coalesce(max(horizon), 0) FROM topic_horizons), ${GIVEN}))::text AS head,
 			${GIVEN}::text AS given,
 			${SESSION} AS session, ${SETTLED} AS settled, pg_is_in_recovery() AS replica,

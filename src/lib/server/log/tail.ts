@@ -4,7 +4,7 @@ import { startLoop, type Loop } from '../work/loop.ts';
 import { PageSize } from './page-size.ts';
 import { parseTrimmed, readTrimmed } from './horizons.ts';
 import type { ListedRow } from './page.ts';
-import { readFate, readStanding, settleLog } from './place.ts';
+import { readFate, readStanding, settleLog, type Standing } from './place.ts';
 import { readAfter } from './read.ts';
 import type { LogEvent } from './types.ts';
 
@@ -26,6 +26,11 @@ export interface TailReader {
 	atEnd(): void;
 	/** The log was replaced, has gone back, or has lost the event that was read last. Delivery continues after `head`. */
 	replaced(head: bigint): void;
+	/**
+	 * The log has moved to another server, which has everything that was delivered. What others have read of it after that
+	 * may be lost.
+	 */
+	moved(): void;
 }
 
 /**
@@ -42,6 +47,7 @@ export class Tailer {
 	/** The event at the tail, as it was read. null when it is unknown, has no data, or was deleted since. */
 	#last: LogEvent | null = null;
 	#epoch = '';
+	#place: string | null = null;
 	/** The session on which the log was last verified to be the same. */
 	#session = '';
 	/** Number of consecutive looks without a result, because the connection changed in between. */
@@ -102,7 +108,8 @@ export class Tailer {
 			await settleLog(this.#connection);
 			standing = await readStanding(this.#connection, 0n);
 		}
-		({ head: this.#tail, epoch: this.#epoch, session: this.#session } = standing);
+		this.#tail = standing.head;
+		this.#settleOn(standing);
 		this.#lastLook = performance.now();
 		return this.#tail;
 	}
@@ -208,10 +215,18 @@ export class Tailer {
 			this.#tail = standing.head;
 			this.#last = null;
 			this.#reader.replaced(this.#tail);
+		} else if (standing.place !== this.#place) {
+			this.#reader.moved();
 		}
-		({ epoch: this.#epoch, session: this.#session } = standing);
+		this.#settleOn(standing);
 		this.#verify = false;
 		this.#verifiedAt = performance.now();
 		return true;
+	}
+
+	#settleOn({ epoch, place, session }: Standing): void {
+		this.#epoch = epoch;
+		this.#place = place;
+		this.#session = session;
 	}
 }

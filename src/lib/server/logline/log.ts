@@ -100,7 +100,8 @@ export async function startLog(options: LogOptions): Promise<Log> {
 			replaced: (head) => {
 				streams.connections.endAll();
 				hub.reset(head);
-			}
+			},
+			moved: () => streams.connections.endAll(({ isLevel }) => !isLevel)
 		},
 		{ pollMs: POLL_MS }
 	);

@@ -220,11 +220,17 @@ export class Connections {
 		}
 	}
 
-	/** Ends all connections because the log was replaced. The clients connect again. */
-	endAll(): void {
+	/**
+	 * Ends the connections because the log was replaced, or has moved. The clients connect again, and their cursors are judged
+	 * again.
+	 *
+	 * @param which streams to end; default: all. Those that are opening end, too: their cursors have been judged before.
+	 */
+	endAll(which: (subscriber: Subscriber) => boolean = () => true): void {
 		for (const connection of [...this.#held]) {
-			if (connection.stream) connection.stream.subscriber.end();
-			else this.#refuse(connection, logReplaced());
+			const { stream } = connection;
+			if (!stream) this.#refuse(connection, logReplaced());
+			else if (which(stream.subscriber)) stream.subscriber.end();
 		}
 	}
 
