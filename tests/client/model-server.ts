@@ -30,9 +30,12 @@ export class ModelServer {
 			text !== null &&
 			(Number(text) > log.head || (query.has('log') && query.get('log') !== String(log.epoch)));
 		const cursor = text === null || isForeign ? null : Number(text);
-		const isRendered = cursor !== null && this.#rows.size === 0 && wanted.every(({ n }) => n === 0);
-		const isSafe = ({ name, key }: Wanted) => {
-			if (isRendered) return !isWildcard(name);
+		const hasRows = this.#rows.size > 0;
+		const isRendered = ({ name, n }: Wanted) =>
+			cursor !== null && !hasRows && n === 0 && !isWildcard(name);
+		const isSafe = (one: Wanted) => {
+			if (isRendered(one)) return true;
+			const { key } = one;
 			const since = this.#rows.get(key);
 			return cursor !== null && since !== undefined && cursor >= since;
 		};
@@ -60,13 +63,13 @@ export class ModelServer {
 		this.#stream = null;
 	}
 
-	/** A new subscription has a position in the log. For a rendered page, that of named topics is the start. */
+	/** A new subscription has a position in the log. For a rendered page, that of its first named topics is the start. */
 	#record(
 		wanted: readonly Wanted[],
-		{ cursor, isRendered }: { cursor: number | null; isRendered: boolean }
+		{ cursor, isRendered }: { cursor: number | null; isRendered: (one: Wanted) => boolean }
 	): void {
 		const missing = wanted.filter(({ key }) => !this.#rows.has(key));
-		const isFromStart = ({ name }: Wanted) => cursor === null || (isRendered && !isWildcard(name));
+		const isFromStart = (one: Wanted) => cursor === null || isRendered(one);
 		if (!missing.every(isFromStart)) this.log.head += 1;
 		for (const one of missing) this.#rows.set(one.key, isFromStart(one) ? 0 : this.log.head);
 		for (const { name, n, key } of readRequest([...this.#rows.keys()])) {

@@ -219,6 +219,22 @@ test('what is trimmed between two attempts is told, and what was trimmed before 
 	expect(third.data('b')).toEqual(numbers(8, 13));
 });
 
+test('a page that adds a topic before any request of it has arrived goes on with what it shows, and is told what was trimmed', async () => {
+	scene = await openScene();
+	await scene.insert('b', ...numbers(3));
+	await scene.insert('a', 'shown', 'trimmed');
+	const shown = '4';
+	await scene.sql`insert into topic_horizons (topic, audience, horizon) values ('a', '', 5)`;
+	await scene.sql`delete from events where id = 5`;
+	// It does not have the trimmed event in memory.
+	const server = await scene.addServer();
+	const page = scene.open('topics=a@0&topics=b@1&client=x', { lastEventID: shown, server });
+	await page.caughtUp();
+	expect(page.data('gap')).toEqual([{ topic: 'a', after: shown, oldest: '6' }]);
+	expect(page.data('a')).toEqual([]);
+	expect(page.data('b')).toEqual(numbers(3));
+});
+
 test('what the log does for itself cannot be asked for', async () => {
 	scene = await openScene();
 	const client = scene.open('topics=$subscribed');

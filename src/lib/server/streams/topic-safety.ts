@@ -96,16 +96,17 @@ export function analyzeTopics(
 	};
 	const isKnown = ({ topic, n }: RequestedTopic) =>
 		rows.find((row) => row.topic === topic && row.n === n);
-	// The client has no rows, and each topic is its first subscription (n = 0): it starts from a server-rendered cursor, or
-	// its rows were deleted. In both cases a client that counts has received the history up to its cursor. For a client that
-	// sends bare names, this holds only if no rows of the session were deleted. A page shows no topics of a wildcard, so a
-	// wildcard is never such a topic.
-	const isStart =
-		rows.length === 0 && requested.every(({ n, counted }) => n === 0 && (counted || !forgotten));
+	// The client has no rows: it starts from a server-rendered cursor, or its rows were deleted, or no request of it has
+	// arrived before. In all cases a client that counts has received the history of its first topics (n = 0) up to its cursor,
+	// whatever it has added since. For a client that sends bare names, this holds only if all of its topics are first ones and
+	// no rows of the session were deleted. A page shows no topics of a wildcard, so a wildcard is never such a topic.
+	const isFirst = requested.every(({ n }) => n === 0) && !forgotten;
+	const isStart = ({ n, counted = false }: RequestedTopic) =>
+		rows.length === 0 && n === 0 && (counted || isFirst);
 	for (const wanted of requested) {
 		const { topic } = wanted;
 		const row = isKnown(wanted);
-		const isRendered = isStart && !(recorded && isWildcard(topic));
+		const isRendered = isStart(wanted) && !(recorded && isWildcard(topic));
 		if (!row) {
 			const since = cursor === null || !valid || isRendered ? 'origin' : 'now';
 			safety.missing.push({ ...wanted, since });
