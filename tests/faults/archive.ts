@@ -45,14 +45,17 @@ export async function installArchive(sql: Sql): Promise<void> {
 		end $$;
 		create trigger checker_note after delete on events
 			referencing old table as deleted for each statement execute function checker_note();
+		-- No trigger of the table fires for events that go with their partition.
+		create function checker_note_dropped() returns event_trigger language plpgsql as $$
+		begin
+			if exists (select from pg_event_trigger_dropped_objects()
+				where object_type = 'table' and object_name ~ '^events_[0-9]+$') then
+				update checker_log l set gone_at = clock_timestamp(), gone_how = 'retention'
+				where gone_at is null and not exists (select from events e where e.id = l.id);
+			end if;
+		end $$;
+		create event trigger checker_note_dropped on sql_drop execute function checker_note_dropped();
 	`);
-}
-
-/** Records events that were dropped with their partition. No trigger fires for them. */
-export async function noteDropped(sql: Sql): Promise<void> {
-	await sql`
-		update checker_log l set gone_at = clock_timestamp(), gone_how = 'retention'
-		where gone_at is null and not exists (select from events e where e.id = l.id)`;
 }
 
 /**

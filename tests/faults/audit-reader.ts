@@ -98,7 +98,9 @@ function auditOwed(log: Log, journal: Journal, track: Track, findings: Findings)
 		} else if (!row.gone) {
 			findings.lost.push(text);
 		} else if (!wasToldOfTrim(track, row)) {
-			findings['lost without a word'].push(`${text} was trimmed`);
+			findings['lost without a word'].push(
+				`${text} was trimmed at ${row.gone.at}; served at ${track.servedAt}; ${describeTrack(track, track.ids.findIndex((id) => id > row.id) - 1)}`
+			);
 		}
 	}
 }
@@ -142,7 +144,9 @@ function wasToldOfLoss(
 
 /** Returns details of a subscription, for debugging. */
 function describeTrack({ ids, gaps, open }: Track, at: number): string {
-	const told = gaps.map(({ after, lost, place }) => `after ${after} lost ${lost} at ${place}.`);
+	const told = gaps.map(
+		({ after, lost, place, at: time }) => `after ${after} lost ${lost} at ${place}. (${time})`
+	);
 	return `then ${ids.slice(at + 1, at + 60).join(' ')} (of ${ids.length}${open ? '' : ', closed'}); gaps: ${told.join(', ') || 'none'}`;
 }
 

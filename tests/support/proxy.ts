@@ -24,8 +24,10 @@ export interface Proxy {
 	/**
 	 * Forwards this many more answers of the server, and holds the rest until `release()`. It counts all connections
 	 * together whose first bytes satisfy `wanted`.
+	 *
+	 * @param most how many connections are concerned, at most: those that are answered first
 	 */
-	hold(after: number, wanted: (first: string) => boolean): void;
+	hold(after: number, wanted: (first: string) => boolean, most?: number): void;
 	/** True while an answer is held. */
 	readonly holding: boolean;
 	release(): void;
@@ -39,6 +41,8 @@ interface Pair {
 	silent: boolean;
 	/** The first bytes from the client; '' before them. */
 	first: string;
+	/** Its answers are counted, or held. */
+	concerned: boolean;
 	/** Answers that are held. */
 	kept: Buffer[];
 }
@@ -61,6 +65,14 @@ export async function startProxy(
 	let allowance = Infinity;
 	let answers = Infinity;
 	let isHeld: (first: string) => boolean = () => false;
+	let room = 0;
+	const concerns = (pair: Pair) => {
+		if (!pair.concerned && room > 0 && isHeld(pair.first)) {
+			pair.concerned = true;
+			room--;
+		}
+		return pair.concerned;
+	};
 
 	// Node cannot reset a socket that is shutting down, and then never closes it.
 	const reset = (socket: Socket) => {
@@ -81,7 +93,7 @@ export async function startProxy(
 		from.on('data', (bytes: Buffer) => {
 			if (pair.silent) return;
 			if (from === pair.client) pair.first ||= bytes.toString('latin1');
-			else if (isHeld(pair.first) && --answers < 0) {
+			else if (concerns(pair) && --answers < 0) {
 				pair.kept.push(bytes);
 				return;
 			}
@@ -124,7 +136,7 @@ export async function startProxy(
 			allowHalfOpen: true,
 			noDelay: true
 		});
-		const pair: Pair = { client, server, silent: false, first: '', kept: [] };
+		const pair: Pair = { client, server, silent: false, first: '', concerned: false, kept: [] };
 		pairs.add(pair);
 		pump(pair, client, server, (bytes) => bytes);
 		pump(pair, server, client, (bytes) => {
@@ -178,17 +190,19 @@ export async function startProxy(
 		cutAfter: (bytes) => {
 			allowance = bytes;
 		},
-		hold: (after, wanted) => {
+		hold: (after, wanted, most = Infinity) => {
 			answers = after;
 			isHeld = wanted;
+			room = most;
 		},
 		get holding() {
 			return [...pairs].some(({ kept }) => kept.length > 0);
 		},
 		release: () => {
-			isHeld = () => false;
-			for (const { client, kept } of pairs) {
-				for (const bytes of kept.splice(0)) client.write(bytes);
+			room = 0;
+			for (const pair of pairs) {
+				pair.concerned = false;
+				for (const bytes of pair.kept.splice(0)) pair.client.write(bytes);
 			}
 		},
 		close: async () => {

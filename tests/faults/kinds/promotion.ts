@@ -5,6 +5,8 @@ import { readArchive } from '../archive.ts';
 import type { FaultMaker } from '../fault.ts';
 import { within } from '../timing.ts';
 
+const TAILER = /logline tailer\0/;
+
 /** How long a replica may take to catch up, in milliseconds. After that it is discarded. */
 const CATCH_UP_MS = 10_000;
 
@@ -33,10 +35,15 @@ export const promotionFaults: FaultMaker = ({ world, random, ledger, deed }) => 
 					return false;
 				}
 				replica.cutOff();
-				await pause(random.between(0, 2500));
 				const proxy = world.databaseProxy;
+				// One application, or both, is behind with what the replica will not have. Clients that have it come to it.
+				if (random.chance(0.5)) proxy.hold(0, (first) => TAILER.test(first), random.between(1, 2));
+				await pause(random.between(0, 1250));
+				if (random.chance(0.5)) world.clientProxy.cut();
+				await pause(random.between(0, 1250));
 				proxy.refuse(true);
 				proxy.cut();
+				proxy.release();
 				await old.kill9();
 				await replica.promote();
 				await world.moveTo(replica);
