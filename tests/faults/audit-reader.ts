@@ -84,7 +84,7 @@ function auditOwed(log: Log, journal: Journal, track: Track, findings: Findings)
 	const end = track.open ? Infinity : (track.ids.at(-1) ?? 0);
 	for (const row of log.rows) {
 		if (row.id > end) break;
-		if (row.topic !== track.topic || row.id <= track.start || !isFor(row, journal)) continue;
+		if (row.topic !== track.topic || !isFor(row, journal)) continue;
 		const at = seen.get(row.id);
 		const text = `${journal.name}: ${track.topic} ${row.id}`;
 		if (row.gone?.how === 'failover') {
@@ -107,8 +107,11 @@ function auditOwed(log: Log, journal: Journal, track: Track, findings: Findings)
 
 function wasToldOfTrim(track: Track, { id, gone }: Row): boolean {
 	const by = (moment: number) => gone!.at <= moment + TRIM_MS;
+	const { shownUpTo, servedAt } = track;
+	// What a page could not show any more is not lost. What came after it is, whenever the stream opens.
+	if (shownUpTo !== null && id <= shownUpTo) return true;
 	// A subscription that began later has lost nothing. A subscription that no server has served yet has not begun.
-	if (track.servedAt === null || by(track.servedAt)) return true;
+	if (shownUpTo === null && (servedAt === null || by(servedAt))) return true;
 	return track.gaps.some((gap) => gap.lost === null && gap.after < id && by(gap.at));
 }
 

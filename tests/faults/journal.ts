@@ -17,8 +17,8 @@ export interface ToldGap {
  */
 export interface Track {
 	readonly topic: string;
-	/** Every event after this id is owed. 0: all events. */
-	readonly start: number;
+	/** It began with a page that shows every event up to this id. null: it began with its history. */
+	readonly shownUpTo: number | null;
 	/** In the order in which the handler received them. */
 	readonly ids: number[];
 	readonly tags: string[];
@@ -73,12 +73,16 @@ export class Journal {
 		return this.tracks.reduce((sum, track) => sum + track.gaps.length, 0);
 	}
 
-	/** A subscription begins. */
-	open(topic: string, start = 0): void {
+	/**
+	 * A subscription begins.
+	 *
+	 * @param shownUpTo cursor of the page that it begins with; null: none
+	 */
+	open(topic: string, shownUpTo: number | null = null): void {
 		this.close(topic);
 		const track = {
 			topic,
-			start,
+			shownUpTo,
 			ids: [],
 			tags: [],
 			gaps: [],

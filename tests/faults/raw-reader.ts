@@ -39,7 +39,7 @@ export class RawReader implements Reader {
 		this.journal = parts.journal;
 		this.journal.mayGoBack = true;
 		this.#client = `${parts.journal.name}-1`;
-		for (const topic of parts.topics) this.#add(topic, 0, 0);
+		for (const topic of parts.topics) this.#add(topic, 0);
 	}
 
 	get cursor(): number {
@@ -88,10 +88,10 @@ export class RawReader implements Reader {
 		this.#stream?.close();
 	}
 
-	#add(topic: string, n: number, start: number): void {
+	#add(topic: string, n: number, shownUpTo: number | null = null): void {
 		this.#added.set(topic, n);
 		this.#topics.set(topic, { n, handled: new Set() });
-		this.journal.open(topic, start);
+		this.journal.open(topic, shownUpTo);
 	}
 
 	#url(): string {
@@ -120,9 +120,10 @@ export class RawReader implements Reader {
 		return this.#cursor === null ? { cookie } : { cookie, 'last-event-id': this.#cursor };
 	}
 
-	#later(): void {
+	/** @param ms the longest that it waits before it connects, in milliseconds */
+	#later(ms = 300): void {
 		clearTimeout(this.#timer);
-		this.#timer = setTimeout(() => this.#connect(), this.#parts.random.between(20, 300));
+		this.#timer = setTimeout(() => this.#connect(), this.#parts.random.between(20, ms));
 	}
 
 	#answered(status: number, body: string): void {
@@ -164,10 +165,10 @@ export class RawReader implements Reader {
 		if (!this.#topics.has(topic)) {
 			// Never 0: the first request of the page may not have arrived, and 0 would mean that the page shows the topic's
 			// history.
-			this.#add(topic, (this.#added.get(topic) ?? 0) + 1, 0);
+			this.#add(topic, (this.#added.get(topic) ?? 0) + 1);
 		} else if (random.chance(0.3)) {
 			// Removed and added again at once: no request without the topic is sent.
-			this.#add(topic, this.#added.get(topic)! + 1, 0);
+			this.#add(topic, this.#added.get(topic)! + 1);
 		} else {
 			this.#topics.delete(topic);
 			this.journal.close(topic);
@@ -213,12 +214,14 @@ export class RawReader implements Reader {
 		this.#topics.clear();
 		this.#added.clear();
 		this.#client = `${this.journal.name}-${++this.#lives}`;
-		for (const topic of topics) this.#add(topic, 0, 0);
+		for (const topic of topics) this.#add(topic, 0, Number(page.cursor));
 		for (const { id, topic, data } of page.events) {
 			this.#topics.get(topic)!.handled.add(id);
 			this.journal.saw(topic, id, data);
 		}
 		this.#cursor = page.cursor;
-		this.#connect();
+		// Its stream may open long after it was rendered. It may have added a topic by then.
+		if (this.#parts.random.chance(0.3)) this.#later(9000);
+		else this.#connect();
 	}
 }

@@ -53,7 +53,8 @@ export class SSEClientReader implements Reader {
 		const { journal } = this;
 		const { cookie } = this.#parts.user;
 		journal.closeAll();
-		for (const topic of topics) journal.open(topic);
+		const shownUpTo = page && Number(page.cursor);
+		for (const topic of topics) journal.open(topic, shownUpTo);
 		for (const { id, topic, data } of page?.events ?? []) journal.saw(topic, id, data);
 		class WithCookie extends EventSource {
 			constructor(url: string) {

@@ -27,17 +27,19 @@ export const promotionFaults: FaultMaker = ({ world, random, ledger, deed }) => 
 				const replica = standby.take();
 				if (!replica) return false;
 				const old = world.server;
+				const proxy = world.databaseProxy;
+				// One application, or both, is behind: it has read nothing that the replica will not have. Clients that have seen
+				// more come to it.
+				if (random.chance(0.5)) proxy.hold(0, (first) => TAILER.test(first), random.between(1, 2));
 				try {
 					await within(CATCH_UP_MS, 'the replica has caught up', replica.caughtUp());
 				} catch {
+					proxy.release();
 					await replica.remove();
 					void standby.prepare();
 					return false;
 				}
 				replica.cutOff();
-				const proxy = world.databaseProxy;
-				// One application, or both, is behind with what the replica will not have. Clients that have it come to it.
-				if (random.chance(0.5)) proxy.hold(0, (first) => TAILER.test(first), random.between(1, 2));
 				await pause(random.between(0, 1250));
 				if (random.chance(0.5)) world.clientProxy.cut();
 				await pause(random.between(0, 1250));
