@@ -74,7 +74,11 @@ export class Injector {
 
 	async #inject({ kind, inject }: Fault): Promise<void> {
 		this.#tell(kind);
-		if ((await inject()) === false) return;
+		try {
+			if ((await inject()) === false) return;
+		} catch (cause) {
+			throw new Error(`The checker failed to "${kind}"`, { cause });
+		}
 		this.counts.set(kind, (this.counts.get(kind) ?? 0) + 1);
 	}
 
