@@ -32,7 +32,9 @@ const allow = () => scene.sql.unsafe('drop function refuse cascade');
 test('an idle log is ok, and nothing fails', async () => {
 	scene = await openScene();
 	await becomes('ok');
+	const [row] = await scene.sql`select epoch::text from log_state`;
 	expect(health()).toMatchObject({
+		log: row!.epoch,
 		database: 'up',
 		listener: 'up',
 		lastAppend: 'ok',

@@ -9,6 +9,8 @@ export interface Health {
 	database: 'up' | 'down';
 	/** `down`: no notification arrives. */
 	listener: 'up' | 'down';
+	/** Epoch of the log that this process reads. */
+	log: string;
 	/** Id up to which this process has delivered events. */
 	head: string;
 	/** Time since the last successful look at the log. */
@@ -32,7 +34,12 @@ export interface HealthParts {
 	draining: boolean;
 	activeConnections: number;
 	head: bigint;
-	tailer: { readonly lastLook: number; readonly failing: boolean; readonly setAside: number };
+	tailer: {
+		readonly epoch: string;
+		readonly lastLook: number;
+		readonly failing: boolean;
+		readonly setAside: number;
+	};
 	relay: {
 		readonly lastLook: number;
 		readonly emptyAt: number;
@@ -80,6 +87,7 @@ export function readHealth(parts: HealthParts): Health {
 		activeConnections: parts.activeConnections,
 		database,
 		listener: listener.state,
+		log: tailer.epoch,
 		head: head.toString(),
 		lagMs,
 		outboxLagMs: since(relay.emptyAt),
