@@ -18,7 +18,7 @@ describe.each([
 		browser = await openBrowser({ keepsPages });
 		const app = await stage.app();
 		const ada = await DemoPage.open(await browser.newContext());
-		await ada.signUp(app.url, 'ada');
+		await ada.signUpByForm(app.url, 'ada');
 		await stage.publish('notifications', 'For Ada to read');
 		await ada.shows('Notifications', 'For Ada to read');
 		// Load it from the server, so that the text is in what the browser may keep.

@@ -4,6 +4,7 @@ import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { openBrowser } from '../support/browser.ts';
 import { startBuiltApp, type BuiltApp, type BuiltAppOptions } from '../support/built-app.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
+import { until } from '../support/until.ts';
 import { DemoPage } from './demo-page.ts';
 
 /** Speed of the story: the whole story takes about four seconds. */
@@ -21,13 +22,14 @@ const LEFT = [
 	'rate_limits',
 	'outbox',
 	'dead_letters',
-	'events'
+	'events',
+	'topic_horizons'
 ];
 
 /**
  * A database, and the servers and browser profiles of a test. The tests of a file share the database, which is emptied after
  * each, and the server that has no settings of its own: to start one takes longer than many a test. They are new after a test
- * that has failed, or has published something for everyone.
+ * that has failed.
  */
 export class Stage {
 	#sql: Sql | undefined;
@@ -55,7 +57,7 @@ export class Stage {
 		afterEach(async ({ task }) => {
 			for (const context of stage.#contexts.splice(0)) await context.close();
 			for (const app of stage.#apps.splice(0)) await app.stop();
-			if (task.result?.state === 'fail' || (await stage.#hasTold())) await stage.#clear();
+			if (task.result?.state === 'fail') await stage.#clear();
 			else await stage.#empty();
 		});
 		afterAll(async () => {
@@ -65,15 +67,28 @@ export class Stage {
 		return stage;
 	}
 
-	/** True: something was published for everyone. A server keeps the newest in memory for those who come back. */
+	async #empty(): Promise<void> {
+		const told = await this.#hasTold();
+		for (const table of LEFT) await this.sql.unsafe(`delete from ${table}`);
+		if (!told || !this.#shared?.runs) return;
+		// The server keeps what was published for everyone in memory, unless the log is another one.
+		const [row] = await this.sql<{ epoch: string }[]>`
+			update log_state set epoch = gen_random_uuid() returning epoch::text`;
+		const { port } = this.#shared;
+		await until(
+			async () => {
+				const health = await fetch(`http://127.0.0.1:${port}/api/health`);
+				return ((await health.json()) as { log: string }).log === row!.epoch;
+			},
+			{ what: 'the server has forgotten the log', timeoutMs: 20_000 }
+		);
+	}
+
+	/** True: something was published for everyone. */
 	async #hasTold(): Promise<boolean> {
 		const [row] = await this.sql<{ told: boolean }[]>`
 			select exists (select from events where user_id is null and topic not like '%/%') as told`;
 		return row!.told;
-	}
-
-	async #empty(): Promise<void> {
-		for (const table of LEFT) await this.sql.unsafe(`delete from ${table}`);
 	}
 
 	async #clear(): Promise<void> {

@@ -8,7 +8,7 @@ const stage = Stage.forEachTest();
 it('a person signs up, plays to the end, and finds everything again from another browser', async () => {
 	const app = await stage.start({ env: { DEMO: '1' } });
 	const first = await stage.openPage();
-	await first.signUp(app.url, 'ada');
+	await first.signUpByForm(app.url, 'ada');
 
 	// The story begins by itself, and continues when the player says the expected line.
 	await first.playToEnd();
