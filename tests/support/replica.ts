@@ -1,10 +1,9 @@
 import { chmod, chown, copyFile, lstat, mkdir, readdir, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
-import postgres from 'postgres';
-import type { Sql } from '../../src/app/driver-client.ts';
 import type { Account } from '../../src/embedded-postgres/program.ts';
 import { makeServer, type PrivateServer } from './private-server.ts';
 import { startProxy } from './proxy.ts';
+import { withSteady } from './steady-sql.ts';
 import { until } from './until.ts';
 
 /** A streaming replica of a private server. Commits arrive a moment later, if they arrive at all. */
@@ -35,7 +34,7 @@ export async function startReplica(primary: PrivateServer): Promise<Replica> {
 		wal_retrieve_retry_interval: '100ms'
 	};
 	const fill = (data: string, account: Account | null) =>
-		onServer(primary.url, async (sql) => {
+		withSteady(primary.url, async (sql) => {
 			await sql`select pg_backup_start('replica', fast => true)`;
 			await copyFolder(primary.data, data, account);
 			const [stopped] = await sql<{ label: string }[]>`
@@ -53,11 +52,11 @@ export async function startReplica(primary: PrivateServer): Promise<Replica> {
 	return {
 		...server,
 		caughtUp: async () => {
-			const [primaryAt] = await onServer(
+			const [primaryAt] = await withSteady(
 				primary.url,
 				(sql) => sql<{ lsn: string }[]>`select pg_current_wal_lsn()::text as lsn`
 			);
-			await onServer(server.url, (sql) =>
+			await withSteady(server.url, (sql) =>
 				until(
 					async () => {
 						const [at] = await sql<{ there: boolean }[]>`
@@ -73,7 +72,7 @@ export async function startReplica(primary: PrivateServer): Promise<Replica> {
 			stream.cut();
 		},
 		promote: () =>
-			onServer(server.url, async (sql) => {
+			withSteady(server.url, async (sql) => {
 				const [row] = await sql<{ done: boolean }[]>`select pg_promote(true, 60) as done`;
 				if (!row!.done) throw new Error('The replica was not promoted');
 			}),
@@ -82,16 +81,6 @@ export async function startReplica(primary: PrivateServer): Promise<Replica> {
 			await stream.close();
 		}
 	};
-}
-
-async function onServer<T>(url: string, work: (sql: Sql) => Promise<T>): Promise<T> {
-	// Does not connect as the application does, because that requires a primary.
-	const sql = postgres(url, { max: 1, onnotice: () => {} });
-	try {
-		return await work(sql);
-	} finally {
-		await sql.end({ timeout: 5 });
-	}
 }
 
 /** Files that a copy must not have: they belong to the running server, or are created at the start. */

@@ -23,6 +23,16 @@ export function openSteady(url: string, options: LanesOptions): Sql {
 	}) as unknown as Sql;
 }
 
+/** Works with a client of one connection, and ends it. */
+export async function withSteady<T>(url: string, work: (sql: Sql) => Promise<T>): Promise<T> {
+	const sql = openSteady(url, { size: 1, name: 'test once' });
+	try {
+		return await work(sql);
+	} finally {
+		await sql.end();
+	}
+}
+
 function clientOn(ask: Ask) {
 	/** Like a query of the driver, it runs when it is awaited. */
 	const lazy = (query: (sql: Sql) => PromiseLike<unknown>) => {

@@ -1,6 +1,5 @@
 import { setTimeout as pause } from 'node:timers/promises';
-import postgres from 'postgres';
-import type { Sql } from '../../../src/app/driver-client.ts';
+import { withSteady } from '../../support/steady-sql.ts';
 import { readArchive } from '../archive.ts';
 import type { FaultMaker } from '../fault.ts';
 import { within } from '../timing.ts';
@@ -67,8 +66,8 @@ export const promotionFaults: FaultMaker = ({ world, random, ledger, deed }) => 
 				proxy.refuse(false);
 				// No client is connected to the old primary any more. It is only started to read what it had.
 				await old.start();
-				const before = await onServer(old.url, readArchive);
-				const outbox = await onServer(
+				const before = await withSteady(old.url, readArchive);
+				const outbox = await withSteady(
 					old.url,
 					(on) => on<{ tag: string }[]>`select data ->> 'tag' as tag from outbox`
 				);
@@ -86,12 +85,3 @@ export const promotionFaults: FaultMaker = ({ world, random, ledger, deed }) => 
 		}
 	];
 };
-
-async function onServer<T>(url: string, work: (sql: Sql) => Promise<T>): Promise<T> {
-	const sql = postgres(url, { max: 1, onnotice: () => {} });
-	try {
-		return await work(sql);
-	} finally {
-		await sql.end({ timeout: 5 });
-	}
-}
