@@ -172,7 +172,14 @@ it('the way to the newest line arrives while new lines come', async () => {
 	await say(60);
 	const log = page.getByRole('log', { name: 'Conversation' });
 	await log.getByText('said 60', { exact: true }).waitFor();
-	await log.evaluate((shown) => (shown.scrollTop = -2000));
+	// While the lines before it come into view, the page scrolls, too.
+	const scrollsUp = (shown: Element) =>
+		new Promise<boolean>((resolve) => {
+			shown.scrollTop = -2000;
+			const look = () => resolve(shown.scrollTop < -500);
+			requestAnimationFrame(() => requestAnimationFrame(() => requestAnimationFrame(look)));
+		});
+	await until(() => log.evaluate(scrollsUp), { what: 'the reader is away from the newest line' });
 	await say(1, 'missed');
 	await page.getByRole('button', { name: /new line/ }).click();
 	await say(1, 'on the way');
