@@ -246,7 +246,8 @@ describe('the tables', () => {
 		visit(server, bob);
 		await sees(first, 'ann bob');
 		server.suspend();
-		await scene.sql`truncate presence, presence_servers`;
+		// Not "truncate": if the server stands still between two messages of a statement, that waits for it.
+		await scene.sql`with people as (delete from presence) delete from presence_servers`;
 		await until(async () => (await rowsOf(ann)) === 1, { what: 'one server is back' });
 		// It has read its list since then: it knows of somebody new.
 		visit(scene.server, cat);
