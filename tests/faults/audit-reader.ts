@@ -99,7 +99,7 @@ function auditOwed(log: Log, journal: Journal, track: Track, findings: Findings)
 			findings.lost.push(text);
 		} else if (!wasToldOfTrim(track, row)) {
 			findings['lost without a word'].push(
-				`${text} was trimmed at ${row.gone.at}; served at ${track.servedAt}; ${describeTrack(track, track.ids.findIndex((id) => id > row.id) - 1)}`
+				`${text} was trimmed at ${row.gone.at}; served at ${track.servedAt}; ${describeTrack(track, track.ids.filter((id) => id < row.id).length - 1)}`
 			);
 		}
 	}

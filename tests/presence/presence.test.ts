@@ -246,7 +246,7 @@ describe('the tables', () => {
 		visit(server, bob);
 		await sees(first, 'ann bob');
 		server.suspend();
-		// Not "truncate": if the server stands still between two messages of a statement, that waits for it.
+		// Not "truncate": it would wait for a server that stands still between two messages of a statement.
 		await scene.sql`with people as (delete from presence) delete from presence_servers`;
 		await until(async () => (await rowsOf(ann)) === 1, { what: 'one server is back' });
 		// It has read its list since then: it knows of somebody new.

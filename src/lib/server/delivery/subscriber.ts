@@ -93,8 +93,8 @@ export class Subscriber implements Member {
 	}
 
 	/**
-	 * False when what the client has, or where its topics begin, may come from a part of the log that the hub has not seen: a
-	 * page or another server has read it.
+	 * False when the stream may know of events that the hub has not seen: a page or another server has shown them to the
+	 * client, or its topics begin behind them.
 	 */
 	get isLevel(): boolean {
 		const { tail } = this.#hub;

@@ -39,7 +39,7 @@ export async function settleLog(on: Queryable): Promise<void> {
 /** The state of the log, for a reader that has read up to some id. */
 export interface Standing {
 	epoch: string;
-	/** Where the log is, as it has recorded it. null: it has not yet. Another value: it has moved to another server. */
+	/** Where the log is, as recorded. null: nothing is recorded yet. Another value than before: it has moved to another server. */
 	place: string | null;
 	/** Newest id that is known to be committed, even if its event was trimmed. 0 when the log was never written to. */
 	head: bigint;
