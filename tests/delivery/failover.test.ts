@@ -1,4 +1,5 @@
-import { readState } from '../support/app-server.ts';
+import { createRegistry } from '../../src/lib/protocol/index.ts';
+import { readState, startAppServer } from '../support/app-server.ts';
 /**
  * The database fails over to a replica, which may lack the last commits. Two real servers, and a proxy that switches between
  * them.
@@ -188,6 +189,26 @@ describe('a failover to a replica that lacks the last events', () => {
 		expect(reader.texts().filter((text) => text.startsWith('new'))).toEqual(some('new', 20));
 		expect(reader.gaps().length).toBeGreaterThanOrEqual(1);
 	});
+});
+
+test('a topic that was declared in the moments that a failover loses is declared again', async () => {
+	await loseWhatFollows();
+	const late = createRegistry([
+		{ late: { schema: scene.server.app.logline.topics.get('a')!.schema } }
+	]);
+	const server = await startAppServer(scene.database.url, {}, late);
+	try {
+		const sql = await failOver();
+		const declared = () => sql`select from topics where pattern = 'late'`;
+		expect(await declared()).toHaveLength(0);
+		proxy.refuse(false);
+		await until(async () => (await declared()).length === 1, {
+			what: 'it is declared',
+			timeoutMs: 20_000
+		});
+	} finally {
+		await server.stop();
+	}
 });
 
 test('a failover that loses nothing is noticed by nobody', async () => {

@@ -6,8 +6,16 @@ import type { Queryable } from '../database/queryable.ts';
  * Writes the declared topics into the table `topics`, which the doors of the log check. It removes none: another server may
  * run a version that declares more. Of patterns with the same form, the one that was declared last has the latest
  * `declared_at`.
+ *
+ * @param since what the first declaration of this process returned: repeats it. A failover or a restored backup may have taken
+ *   it away. What others have declared after it stays, so servers may repeat theirs in any order.
+ * @returns the time of the declaration, as the database writes it
  */
-export async function declareTopics(on: Queryable, registry: TopicRegistry): Promise<void> {
+export async function declareTopics(
+	on: Queryable,
+	registry: TopicRegistry,
+	since: string | null = null
+): Promise<string> {
 	// In order of name, because servers that start together insert the same rows.
 	const declared = [...registry].sort(([a], [b]) => (a < b ? -1 : 1));
 	const rows = declared.map(([text, definition]) => {
@@ -30,30 +38,43 @@ export async function declareTopics(on: Queryable, registry: TopicRegistry): Pro
 		};
 	});
 	const column = (name: keyof (typeof rows)[number]) => arrayLiteral(rows.map((row) => row[name]));
-	await on.query(
-		`INSERT INTO topics AS t (pattern, access, history, retention, replay, description, durable, topic_regex, scope_regex)
-		SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[]::int[], $6::text[], $7::text[]::boolean[], $8::text[], $9::text[])
-		ON CONFLICT (pattern) DO UPDATE SET access = excluded.access, history = excluded.history,
-			retention = excluded.retention, replay = excluded.replay, description = excluded.description,
-			durable = excluded.durable, topic_regex = excluded.topic_regex, scope_regex = excluded.scope_regex, declared_at = now()
-		WHERE (t.access, t.history, t.retention, t.replay, t.description, t.durable, t.topic_regex, t.scope_regex) IS DISTINCT FROM
-			(excluded.access, excluded.history, excluded.retention, excluded.replay, excluded.description,
-				excluded.durable, excluded.topic_regex, excluded.scope_regex)
-			OR EXISTS (SELECT FROM topics AS o WHERE o.topic_regex = t.topic_regex AND o.pattern <> t.pattern AND o.declared_at >= t.declared_at)`,
-		(
-			[
-				'pattern',
-				'access',
-				'history',
-				'retention',
-				'replay',
-				'description',
-				'durable',
-				'topic',
-				'scope'
-			] as const
-		).map(column)
+	const [row] = await on.query<{ at: string }>(
+		`WITH declared AS (
+			INSERT INTO topics AS t
+				(pattern, access, history, retention, replay, description, durable, topic_regex, scope_regex, declared_at)
+			SELECT d.*, coalesce($10::text::timestamptz, now()) FROM unnest($1::text[], $2::text[], $3::text[], $4::text[],
+				$5::text[]::int[], $6::text[], $7::text[]::boolean[], $8::text[], $9::text[]) AS d
+			ON CONFLICT (pattern) DO UPDATE SET access = excluded.access, history = excluded.history,
+				retention = excluded.retention, replay = excluded.replay, description = excluded.description,
+				durable = excluded.durable, topic_regex = excluded.topic_regex, scope_regex = excluded.scope_regex,
+				declared_at = excluded.declared_at
+			WHERE ($10::text IS NULL OR t.declared_at < excluded.declared_at) AND (
+				(t.access, t.history, t.retention, t.replay, t.description, t.durable, t.topic_regex, t.scope_regex)
+				IS DISTINCT FROM
+				(excluded.access, excluded.history, excluded.retention, excluded.replay, excluded.description,
+					excluded.durable, excluded.topic_regex, excluded.scope_regex)
+				OR EXISTS (SELECT FROM topics AS o
+					WHERE o.topic_regex = t.topic_regex AND o.pattern <> t.pattern AND o.declared_at >= t.declared_at))
+		)
+		SELECT coalesce($10::text, now()::text) AS at`,
+		[
+			...(
+				[
+					'pattern',
+					'access',
+					'history',
+					'retention',
+					'replay',
+					'description',
+					'durable',
+					'topic',
+					'scope'
+				] as const
+			).map(column),
+			since
+		]
 	);
+	return row!.at;
 }
 
 /** Topics that one statement looks at. */

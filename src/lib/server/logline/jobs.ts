@@ -3,6 +3,7 @@ import type { Queryable } from '../database/queryable.ts';
 import { SoleConnection } from '../database/sole-connection.ts';
 import { forgetClients, forgetSessions } from '../streams/subscriptions.ts';
 import type { Writer } from '../log/append.ts';
+import { declareTopics, renewDeclarations } from '../log/declarations.ts';
 import { sweepGrants, sweepMirrors } from '../log/grants/sweep.ts';
 import { forgetAnswers } from '../log/retention/maintain.ts';
 import { ensurePartitions } from '../log/retention/partitions.ts';
@@ -46,6 +47,8 @@ export interface JobParts {
 	logger: Logger;
 	background: Queryable;
 	topics: TopicRegistry;
+	/** What the first declaration of the topics returned. */
+	declaredAt: string;
 	writer: Writer;
 	roster: Roster;
 	/** How long retention waits for consumers; undefined: the default. */
@@ -61,6 +64,8 @@ export interface Jobs {
 	readonly stopping: AbortSignal;
 	/** Checks the partitions now. */
 	makePartitions(): void;
+	/** Declares the topics once more now: the log is another one, or has lost what was written last. */
+	declareAgain(): void;
 	/** Deletes what the log stores about a session that has ended. Tries again when the database is away. */
 	forgetSession(sessionID: string): void;
 	/** Stops all jobs, even in the middle of a long trim. The rest is done next time. */
@@ -69,7 +74,8 @@ export interface Jobs {
 
 /** Starts the jobs. Each has its own loop: a trim that takes an hour must not delay new partitions. */
 export function startJobs(parts: JobParts): Jobs {
-	const { url, settings, logger, background, topics, writer, roster, consumerWaitSeconds } = parts;
+	const { url, settings, logger, background, topics, declaredAt } = parts;
+	const { writer, roster, consumerWaitSeconds } = parts;
 	const retention = new SoleConnection(url, { name: 'retention', answerMs: 60_000, settings });
 	const stopping = new AbortController();
 	let lastPartitioned: bigint | null = null;
@@ -80,6 +86,10 @@ export function startJobs(parts: JobParts): Jobs {
 
 	const partitions = every(PARTITIONS_MS, 'partitions', async () => {
 		lastPartitioned = await ensurePartitions(background);
+	});
+	const declarations = maintain('declarations', async () => {
+		await declareTopics(background, topics, declaredAt);
+		await renewDeclarations(background, topics);
 	});
 	const ended = new Set<string>();
 	const endedSessions = every(Infinity, 'ended sessions', async () => {
@@ -101,6 +111,7 @@ export function startJobs(parts: JobParts): Jobs {
 	};
 	const all = [
 		partitions,
+		declarations,
 		endedSessions,
 		every(PROBE_MS, 'probe', () => writer.probe()),
 		maintain('retention', () => trimLog(retention, topics, stopping.signal, consumerWaitSeconds)),
@@ -122,6 +133,7 @@ export function startJobs(parts: JobParts): Jobs {
 			return lastPartitioned;
 		},
 		makePartitions: () => partitions.wake(),
+		declareAgain: () => declarations.wake(),
 		forgetSession(sessionID) {
 			if (ended.size >= MAX_ENDED) return;
 			ended.add(sessionID);

@@ -100,18 +100,22 @@ export async function startLog(options: LogOptions): Promise<Log> {
 			replaced: (head) => {
 				streams.connections.endAll();
 				hub.reset(head);
+				jobs.declareAgain();
 			},
-			moved: () => streams.connections.endAll(({ isLevel }) => !isLevel)
+			moved: () => {
+				streams.connections.endAll(({ isLevel }) => !isLevel);
+				jobs.declareAgain();
+			}
 		},
 		{ pollMs: POLL_MS }
 	);
 
 	const begin = async () => {
-		await declareTopics(background, topics);
+		const declaredAt = await declareTopics(background, topics);
 		await renewDeclarations(background, topics);
-		return readFirstWindow(history, await tailer.begin(), logger);
+		return { declaredAt, recent: await readFirstWindow(history, await tailer.begin(), logger) };
 	};
-	const recent = await begin().catch(async (error: unknown) => {
+	const { declaredAt, recent } = await begin().catch(async (error: unknown) => {
 		const opened = [writer.close(), relay.stop(), tailer.stop(), history.end(), endOwn()];
 		await Promise.allSettled(opened);
 		throw error;
@@ -159,6 +163,7 @@ export async function startLog(options: LogOptions): Promise<Log> {
 		logger,
 		background,
 		topics,
+		declaredAt,
 		writer,
 		roster,
 		consumerWaitSeconds
