@@ -96,6 +96,26 @@ describe('a consumer', () => {
 		}
 	});
 
+	test('that began now, and whose log and place in it a failover has lost, begins where the log ends, not with its first event', async () => {
+		await stand.append('a', 1, 2, 3);
+		const logline = await stand.logline();
+		stand.consume(logline, ['a'], { from: 'now' });
+		await stand.append('a', 4);
+		await handled(1);
+		await stand.sql.begin(async (sql) => {
+			await sql`lock consumers`;
+			await sql`delete from events where id > 1`;
+			await sql`select setval('events_id_seq', 1)`;
+			await sql`update log_state set epoch = gen_random_uuid()`;
+			await sql`delete from consumers`;
+		});
+		const place = () => stand.sql`select position from consumers where topic = 'a'`;
+		await until(async () => (await place()).length === 1, { what: 'it has a place again' });
+		await stand.append('a', 5);
+		await handled(2);
+		expect(await stand.seen()).toEqual([4, 5]);
+	});
+
 	test('moves past what is not for it, so that its position does not grow old', async () => {
 		stand.consume(await stand.logline(), ['a']);
 		await stand.append('b', ...numbers(20));

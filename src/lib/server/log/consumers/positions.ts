@@ -66,9 +66,9 @@ export async function look(on: Queryable, name: string, topics: readonly string[
 }
 
 /**
- * Adds the rows of topics that the consumer has not read before.
+ * Adds the rows of topics that the consumer has not read before, or that a failover has lost.
  *
- * @param position behind which it begins
+ * @param position behind which it begins; where the log has gone back behind it, at the end of the log
  */
 export async function addTopics(
 	on: Queryable,
@@ -77,8 +77,8 @@ export async function addTopics(
 	position: bigint
 ): Promise<void> {
 	await on.query(
-		`INSERT INTO consumers (name, topic, position) SELECT $1, topic, $3::bigint FROM unnest($2::text[]) AS own(topic)
-		ON CONFLICT DO NOTHING`,
+		`INSERT INTO consumers (name, topic, position) SELECT $1, topic, least($3::bigint, ${GIVEN})
+		FROM unnest($2::text[]) AS own(topic) ON CONFLICT DO NOTHING`,
 		[name, arrayLiteral(topics), position.toString()]
 	);
 }
