@@ -14,7 +14,7 @@ import { endWithProcess } from '../../src/app/process.ts';
 import { sql } from 'drizzle-orm';
 import { answerStream } from '../../src/http/door.ts';
 import { GRACE_MS, KEEP_ALIVE_MS, STALL_MS } from './timing.ts';
-import { TOPICS } from './topics.ts';
+import { FAT, topicsAnd } from './topics.ts';
 
 class RolledBack extends Error {}
 
@@ -38,7 +38,7 @@ async function main(): Promise<void> {
 		stallMs: STALL_MS,
 		shutdownGraceMs: GRACE_MS
 	};
-	const app = await startApp(config, url, TOPICS);
+	const app = await startApp(config, url, topicsAnd(FAT, process.env.OWN_TOPIC ?? 'own'));
 	const server = createServer((request, response) => {
 		answer(app, request, response).catch((error: unknown) => {
 			console.error('a request failed:', error);

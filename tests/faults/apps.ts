@@ -44,6 +44,11 @@ export class AppProcess {
 		return this.#ready;
 	}
 
+	/** A topic that only this start of it declares. */
+	get ownTopic(): string {
+		return `started-${this.port}-${this.starts}`;
+	}
+
 	async kill9(): Promise<void> {
 		await this.#end('SIGKILL');
 	}
@@ -105,7 +110,13 @@ export class AppProcess {
 	async #attempt(): Promise<boolean> {
 		this.#expectEnd = false;
 		const child = spawn(process.execPath, [await bundled('tests/faults/app-process.ts')], {
-			env: { ...process.env, DATABASE_URL: this.#url, PORT: String(this.port), VITEST: undefined },
+			env: {
+				...process.env,
+				DATABASE_URL: this.#url,
+				PORT: String(this.port),
+				OWN_TOPIC: this.ownTopic,
+				VITEST: undefined
+			},
 			stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
 			// Not in our process group: the checker itself must pass on a Ctrl-C.
 			detached: true

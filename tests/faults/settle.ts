@@ -31,6 +31,13 @@ export async function settle(
 			everyMs: 50
 		}
 	);
+	const own = world.apps.map(({ ownTopic }) => ownTopic);
+	await until(
+		async () =>
+			(await world.admin((sql) => sql`select from topics where pattern in ${sql(own)}`)).length ===
+			own.length,
+		{ what: 'what the applications have declared is declared', timeoutMs: SETTLE_MS, everyMs: 50 }
+	);
 	const [row] = await world.admin(
 		(sql) => sql<{ head: number }[]>`select coalesce(max(id), 0)::float8 as head from events`
 	);

@@ -8,10 +8,16 @@ import { TEST_TOPICS } from '../support/app-server.ts';
 /** A topic of large events, each for one user. Only readers that stall subscribe to it. */
 export const FAT = 'fat';
 
-/** Topics of the checker's applications. They have no retention. */
-export const TOPICS: TopicRegistry = createRegistry([
-	Object.fromEntries([...TEST_TOPICS, [FAT, TEST_TOPICS.get('a')!]])
-]);
+/** Returns the topics of the checker's applications, and more. They have no retention. */
+export const topicsAnd = (...names: string[]): TopicRegistry =>
+	createRegistry([
+		Object.fromEntries([
+			...TEST_TOPICS,
+			...names.map((name) => [name, TEST_TOPICS.get('a')!] as const)
+		])
+	]);
+
+export const TOPICS: TopicRegistry = topicsAnd(FAT);
 
 /** Returns a registry in which some topics have retention. */
 export function trimmed(topics: readonly string[], retention: Retention): TopicRegistry {

@@ -29,7 +29,8 @@ export const promotionFaults: FaultMaker = ({ world, random, ledger, deed }) => 
 				const proxy = world.databaseProxy;
 				// One application, or both, is behind: it has read nothing that the replica will not have. Clients that have seen
 				// more come to it.
-				if (random.chance(0.5)) proxy.hold(0, (first) => TAILER.test(first), random.between(1, 2));
+				const behind = random.chance(0.5);
+				if (behind) proxy.hold(0, (first) => TAILER.test(first), random.between(1, 2));
 				try {
 					await within(CATCH_UP_MS, 'the replica has caught up', replica.caughtUp());
 				} catch {
@@ -39,6 +40,13 @@ export const promotionFaults: FaultMaker = ({ world, random, ledger, deed }) => 
 					return false;
 				}
 				replica.cutOff();
+				if (!behind && random.chance(0.6)) {
+					// What it declares at this start is lost, and it goes on.
+					const app = random.pick(world.apps);
+					await app.kill9();
+					await app.restart();
+					deed('starts lost by failovers', 1);
+				}
 				await pause(random.between(0, 1250));
 				if (random.chance(0.5)) world.clientProxy.cut();
 				await pause(random.between(0, 1250));
