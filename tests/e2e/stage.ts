@@ -28,7 +28,7 @@ const LEFT = [
 
 /**
  * A database, and the servers and browser profiles of a test. The tests of a file share the database, which is emptied after
- * each, and the server that has no settings of its own: to start one takes longer than many a test. They are new after a test
+ * each unless they keep it, and the server that has no settings of its own: to start one takes longer than many a test. They are new after a test
  * that has failed.
  */
 export class Stage {
@@ -43,8 +43,9 @@ export class Stage {
 	 * Registers setup and cleanup for the tests of a file, which share one browser.
 	 *
 	 * @param options.browser false: they need none
+	 * @param options.keeps true: what a test leaves, its pages too, is there for the next one, unless it has failed
 	 */
-	static forEachTest(options: { browser?: boolean } = {}): Stage {
+	static forEachTest(options: { browser?: boolean; keeps?: boolean } = {}): Stage {
 		const stage = new Stage();
 		beforeAll(async () => {
 			if (options.browser !== false) stage.#browser = await openBrowser();
@@ -55,16 +56,23 @@ export class Stage {
 			stage.#sql = openClient(stage.#database.url, { max: 2, name: 'e2e test' });
 		});
 		afterEach(async ({ task }) => {
-			for (const context of stage.#contexts.splice(0)) await context.close();
-			for (const app of stage.#apps.splice(0)) await app.stop();
-			if (task.result?.state === 'fail') await stage.#clear();
+			const failed = task.result?.state === 'fail';
+			if (options.keeps && !failed) return;
+			await stage.#closeAll();
+			if (failed) await stage.#clear();
 			else await stage.#empty();
 		});
 		afterAll(async () => {
+			await stage.#closeAll();
 			await stage.#clear();
 			await stage.#browser?.close();
 		});
 		return stage;
+	}
+
+	async #closeAll(): Promise<void> {
+		for (const context of this.#contexts.splice(0)) await context.close();
+		for (const app of this.#apps.splice(0)) await app.stop();
 	}
 
 	async #empty(): Promise<void> {
