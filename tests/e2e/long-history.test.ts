@@ -1,13 +1,15 @@
 import { expect, it } from 'vitest';
 import type { Page } from 'playwright-core';
+import { howMany } from '../support/long-forms.ts';
 import { until } from '../support/until.ts';
 import { DemoPage } from './demo-page.ts';
 import { Stage } from './stage.ts';
 
 const stage = Stage.forEachTest();
 
-const EVENTS = 3000;
-const LINES = 1000;
+/** Many times what a list shows at first, and what one answer brings. */
+const EVENTS = howMany({ short: 1000, long: 3000 });
+const LINES = howMany({ short: 400, long: 1000 });
 
 /** What the reader looks at: the row in the middle of a list, and where it is on the screen. */
 const look = (page: Page, list: string) =>
@@ -49,7 +51,7 @@ const settled = (page: Page, list: string) =>
 	);
 
 it(
-	'a reader scrolls back through three thousand events to the first: nothing jumps, nothing is missing or there twice',
+	`a reader scrolls back through ${EVENTS} events to the first: nothing jumps, nothing is missing or there twice`,
 	{ timeout: 120_000 },
 	async () => {
 		const app = await stage.app();
