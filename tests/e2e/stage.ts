@@ -28,8 +28,8 @@ const LEFT = [
 
 /**
  * A database, and the servers and browser profiles of a test. The tests of a file share the database, which is emptied after
- * each unless they keep it, and the server that has no settings of its own: to start one takes longer than many a test. They are new after a test
- * that has failed.
+ * each unless they keep it, and the server that has no settings of its own: to start one takes longer than many a test. They are
+ * new after a test that has failed.
  */
 export class Stage {
 	#sql: Sql | undefined;
