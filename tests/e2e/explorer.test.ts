@@ -189,7 +189,7 @@ it('shows new events at once, lets them wait while one looks at others, and foll
 		async () => {
 			for (const id of await ids(page)) all.add(id);
 			await page.getByRole('rowgroup').evaluate(async (list) => {
-				list.scrollBy(0, 300);
+				list.scrollBy(0, 0.8 * list.clientHeight);
 				await new Promise((drawn) => requestAnimationFrame(() => requestAnimationFrame(drawn)));
 			});
 			return wanted.every(({ id }) => all.has(id));
