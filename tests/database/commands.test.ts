@@ -22,7 +22,8 @@ describe('npm run db:*', () => {
 		const { url } = await createTestDatabase({ empty: true });
 		const env = { DATABASE_URL: url };
 		for (let round = 0; round < 2; round++) {
-			expect(await command('migrate', [], { env })).toMatchObject({ code: 0, err: '' });
+			const ended = await command('migrate', [], { env, translate: round === 0 });
+			expect(ended).toMatchObject({ code: 0, err: '' });
 		}
 		const sql = openClient(url, { max: 1, name: 'test sql' });
 		expect(await sql`select from log_state`).toHaveLength(1);
@@ -35,7 +36,8 @@ describe('npm run db:*', () => {
 		const epoch = async () =>
 			(await sql<{ epoch: string }[]>`select epoch from log_state`)[0]!.epoch;
 		const before = await epoch();
-		const { code, out } = await command('rotate-epoch', [], { env: { DATABASE_URL: url } });
+		const env = { DATABASE_URL: url };
+		const { code, out } = await command('rotate-epoch', [], { env, translate: true });
 		const after = await epoch();
 		await sql.end();
 		expect(code).toBe(0);
@@ -52,7 +54,8 @@ describe('npm run dead-letters', () => {
 		const sql = openClient(url, { max: 1, name: 'test sql' });
 		const run = (...args: string[]) => command('dead-letters', args, { env });
 		try {
-			expect(await run()).toEqual({ code: 0, out: 'Nothing was set aside.\n', err: '' });
+			const none = await command('dead-letters', [], { env, translate: true });
+			expect(none).toEqual({ code: 0, out: 'Nothing was set aside.\n', err: '' });
 			await sql`insert into events (topic, data) values ('a', '1')`;
 			await sql`
 				insert into dead_letters (consumer, event_id, topic, data, created_at, error, key) values
@@ -161,7 +164,8 @@ describe('npm start', () => {
 		await new Promise<void>((resolve) => other.listen(0, resolve));
 		const { port } = other.address() as AddressInfo;
 		try {
-			const { code, out, err } = await command('start', [], { env: { PORT: String(port) } });
+			const env = { PORT: String(port) };
+			const { code, out, err } = await command('start', [], { env, translate: true });
 			expect(err).toContain(`Another program listens on port ${port}`);
 			expect(out).toBe('');
 			expect(code).toBe(1);
