@@ -8,6 +8,7 @@ import { dirname, join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, it } from 'vitest';
 import { openClient } from '../../src/app/driver-client.ts';
 import { startEmbedded } from '../../src/embedded-postgres/embedded.ts';
+import { bundled } from '../support/bundled-program.ts';
 import { until } from '../support/until.ts';
 
 const cleanUp: (() => Promise<unknown>)[] = [];
@@ -34,10 +35,13 @@ async function project(mode = 0o755): Promise<string> {
 /** The `.data` of a project in which a server ran, and was stopped. */
 let used: string;
 let remembered: { password: string; port: number };
+/** What other processes run. */
+let program: string;
 beforeAll(async () => {
 	const root = await mkdtemp(join(tmpdir(), 'logline-project-'));
 	await chmod(root, 0o755);
 	used = join(root, '.data');
+	program = await bundled('tests/support/embedded-user.ts');
 	await (await startEmbedded(root)).release();
 	remembered = JSON.parse(await readFile(join(used, 'postgres.json'), 'utf8')) as typeof remembered;
 });
@@ -68,11 +72,9 @@ async function query<Row extends object>(url: string, text: string): Promise<Row
 
 /** Starts another process that uses the server. */
 function user(root: string) {
-	const child: ChildProcess = spawn(
-		process.execPath,
-		['--import', 'tsx', 'tests/support/embedded-user.ts', root],
-		{ stdio: ['pipe', 'pipe', 'pipe'] }
-	);
+	const child: ChildProcess = spawn(process.execPath, [program, root], {
+		stdio: ['pipe', 'pipe', 'pipe']
+	});
 	let output = '';
 	let errors = '';
 	child.stdout?.on('data', (bytes: Buffer) => (output += bytes.toString()));
