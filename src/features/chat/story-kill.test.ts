@@ -1,16 +1,16 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { afterEach, expect, test } from 'vitest';
 import { initialChat, reduceChat, type ChatEvent } from './reducer.ts';
 import { said, wholeStory } from './stage.ts';
 import { openDatabase, type Database } from '$src/app/database.ts';
+import { bundled } from '../../../tests/support/bundled-program.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
 import { addUser } from '../../../tests/support/feature-app.ts';
 import { until } from '../../../tests/support/until.ts';
 import { sqlOn } from '../../../tests/support/queryable.ts';
 
-const PROCESS = fileURLToPath(new URL('./story-process.ts', import.meta.url));
+const PROCESS = 'src/features/chat/story-process.ts';
 
 let database: TestDatabase;
 let connections: Database;
@@ -39,12 +39,11 @@ test('a server is killed with -9 again and again: the story is told to its end, 
 			select topic, data from events where user_id = ${ada.id} order by id`)
 	];
 
+	const program = await bundled(PROCESS);
 	const startServer = () => {
-		const child = spawn(
-			process.execPath,
-			['--import', 'tsx', PROCESS, database.url, ada.id, ada.name],
-			{ stdio: ['ignore', 'ignore', 'inherit'] }
-		);
+		const child = spawn(process.execPath, [program, database.url, ada.id, ada.name], {
+			stdio: ['ignore', 'ignore', 'inherit']
+		});
 		running.add(child);
 		return child;
 	};

@@ -1,13 +1,13 @@
 /** What stays unread in a room is mailed. */
 import { spawn, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { fileURLToPath } from 'node:url';
 import { createRegistry } from 'logline';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import type { User } from '$src/accounts/user.ts';
 import { startApp, type App } from '$src/app/app.ts';
 import { loadConfig } from '$src/app/config.ts';
 import { openClient, type Sql } from '$src/app/driver-client.ts';
+import { bundled } from '../../../tests/support/bundled-program.ts';
 import { createTestDatabase, type TestDatabase } from '../../../tests/support/database.ts';
 import { addUser } from '../../../tests/support/feature-app.ts';
 import { until } from '../../../tests/support/until.ts';
@@ -17,7 +17,7 @@ import { createRoom, invite, leave, say } from './rooms.server.ts';
 import { readMailAfter } from './start.server.ts';
 import { topics } from './topics.ts';
 
-const PROCESS = fileURLToPath(new URL('./mail-process.ts', import.meta.url));
+const PROCESS = 'src/features/rooms/mail-process.ts';
 
 /** Nothing is due by itself. */
 const LONG_MS = 3_600_000;
@@ -167,8 +167,9 @@ test('servers are killed with -9 again and again: every unread room is mailed on
 			select 'vaults', made.id, u.id from made, users u returning 1
 		)
 		select 'vaults/' || id as scope from made, (select count(*) from members) as all_members`;
+	const program = await bundled(PROCESS);
 	const start = () => {
-		const child = spawn(process.execPath, ['--import', 'tsx', PROCESS, database.url], {
+		const child = spawn(process.execPath, [program, database.url], {
 			stdio: ['ignore', 'ignore', 'inherit', 'ipc']
 		});
 		running.add(child);
