@@ -32,8 +32,10 @@ async function project(mode = 0o755): Promise<string> {
 	return root;
 }
 
-/** The `.data` of a project in which a server ran, and was stopped. */
+/** The `.data` of a project in which a server was made, ran, and was stopped. */
 let used: string;
+/** What was seen at that first start, and whether the server was left when it was released. */
+let first: { url: string; server: Record<string, string> | undefined; isLeft: boolean };
 let remembered: { password: string; port: number };
 /** What other processes run. */
 let program: string;
@@ -42,7 +44,15 @@ beforeAll(async () => {
 	await chmod(root, 0o755);
 	used = join(root, '.data');
 	program = await bundled('tests/support/embedded-user.ts');
-	await (await startEmbedded(root)).release();
+	const { url, release } = await startEmbedded(root);
+	await query(url, 'create table kept as select 42 as answer');
+	const [server] = await query<Record<string, string>>(
+		url,
+		`select current_setting('server_version') as version, current_setting('fsync') as fsync,
+			current_setting('synchronous_commit') as commit, current_setting('listen_addresses') as host`
+	);
+	await release();
+	first = { url, server, isLeft: existsSync(join(used, 'postgres/postmaster.pid')) };
 	remembered = JSON.parse(await readFile(join(used, 'postgres.json'), 'utf8')) as typeof remembered;
 });
 afterAll(() => rm(dirname(used), { recursive: true, force: true }));
@@ -105,20 +115,12 @@ function user(root: string) {
 
 describe('the embedded server', () => {
 	it('is made at the first start, keeps its data over a restart, and stops when it is released', async () => {
-		const root = await project();
-		const first = await startEmbedded(root);
-		await query(first.url, 'create table kept as select 42 as answer');
-		const [server] = await query<Record<string, string>>(
-			first.url,
-			`select current_setting('server_version') as version, current_setting('fsync') as fsync,
-				current_setting('synchronous_commit') as commit, current_setting('listen_addresses') as host`
-		);
-		expect(server).toMatchObject({ fsync: 'on', commit: 'on', host: '127.0.0.1' });
-		expect(server?.version).toMatch(/^18\./);
-		await first.release();
-		expect(existsSync(join(root, '.data/postgres/postmaster.pid'))).toBe(false);
+		expect(first.server).toMatchObject({ fsync: 'on', commit: 'on', host: '127.0.0.1' });
+		expect(first.server?.version).toMatch(/^18\./);
+		expect(first.isLeft).toBe(false);
 
-		const second = await startEmbedded(root);
+		// On a copy of the data that it made.
+		const second = await startEmbedded(await usedProject());
 		expect(await query(second.url, 'select answer from kept')).toEqual([{ answer: 42 }]);
 		expect(second.url).toBe(first.url);
 		await second.release();
@@ -174,12 +176,12 @@ describe('the embedded server', () => {
 		const root = await usedProject();
 		const killed = user(root);
 		const url = await killed.url();
-		await query(url, 'create table kept as select 42 as answer');
+		await query(url, 'create table late as select 43 as answer');
 		process.kill((await postmaster(root)) ?? 0, 'SIGKILL');
 		killed.child.kill('SIGKILL');
 		await killed.ended;
 		const next = await startEmbedded(root);
-		expect(await query(next.url, 'select answer from kept')).toEqual([{ answer: 42 }]);
+		expect(await query(next.url, 'select answer from late')).toEqual([{ answer: 43 }]);
 		await next.release();
 	});
 
