@@ -95,6 +95,27 @@ test('a full disk is degraded from the first append that meets it until one succ
 	await becomes('ok');
 });
 
+test('an append that fails whatever it contains is degraded at once, and one that is refused for its data is not', async () => {
+	scene = await openScene();
+	await becomes('ok');
+	const { logline } = scene.server.app;
+	await scene.sql`alter function logline_append rename to not_there`;
+	const failed = logline.append([{ topic: 'a', data: 1 }]);
+	await expect(failed).rejects.toMatchObject({ code: '42883' });
+	expect(health()).toMatchObject({
+		status: 'degraded',
+		lastAppend: 'failing',
+		failing: ['writer']
+	});
+	await scene.sql`alter function not_there rename to logline_append`;
+	await logline.append([{ topic: 'a', data: 1 }]);
+	await becomes('ok');
+	await scene.sql`alter table events add constraint small check (size < 100) not valid`;
+	const refused = logline.append([{ topic: 'a', data: 'x'.repeat(200) }]);
+	await expect(refused).rejects.toMatchObject({ code: '23514' });
+	expect(health()).toMatchObject({ status: 'ok', lastAppend: 'ok' });
+});
+
 test('presence, markers and signals that fail are named, so that an operator learns of it before people do', async () => {
 	scene = await openScene();
 	await becomes('ok');

@@ -2,6 +2,7 @@ import type { Logger } from '../work/logger.ts';
 import { randomUUID } from 'node:crypto';
 import { LoglineError } from '../../protocol/index.ts';
 import type { SoleConnection } from '../database/sole-connection.ts';
+import { codeOf } from '../database/error-code.ts';
 import { isOutcomeUnknown, mayPass } from '../database/transient.ts';
 import { Trouble } from '../work/trouble.ts';
 import type { AcceptedEvent } from './accept.ts';
@@ -34,6 +35,9 @@ export interface WriterOptions {
 const PROBE_AFTER_MS = 30_000;
 
 const QUIET = { warn: () => {}, info: () => {} };
+
+/** SQLSTATE of what Postgres does not accept as data, or as these rows. Every other error meets all appends. */
+const DATA_FAULT = /^(22|23)/;
 
 /** Maximum events of one append. */
 const MAX_EVENTS = 1000;
@@ -212,6 +216,7 @@ export class Writer {
 			const refusal = refusalOf(error);
 			if (batch.length === 1) {
 				const [entry] = batch as [Entry];
+				if (!refusal && !DATA_FAULT.test(codeOf(error) ?? '')) this.#trouble.met(error);
 				if (refusal) {
 					// It is final, whether the log still answers or not.
 					refusal.error.index = await findRefused(this.#connection, refusal, entry.events).catch(
