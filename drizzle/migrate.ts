@@ -25,6 +25,8 @@ export async function migrate(
 	const migrations = await readMigrations(resolve(options.folder ?? 'migrations'));
 	return whileMigrating(url, options, async (sql) => {
 		const log = await migrateLogOn(sql);
+		// Their statements name no schema, but their references do.
+		await sql.query(`SELECT set_config('search_path', 'public', false)`, []);
 		const app = await applyMigrations(sql, LEDGER, migrations);
 		const ofLog = (name: string) => `log/${name}`;
 		return {

@@ -36,13 +36,19 @@ export interface DatabaseOptions {
 	maxWaiting?: number;
 }
 
+/**
+ * The tables of the application and of the log are in `public`, also when the role's first schema is another one: its own name,
+ * or what ALTER ROLE … SET search_path says. `pg_temp` comes last: no temporary table takes the place of one of them.
+ */
+export const APP_SCHEMA = { search_path: 'public, pg_temp' };
+
 /** How long running statements may take when the pools are closed, in milliseconds. */
 const END_MS = 5000;
 
 /** Opens the pools of an application process. */
 export function openDatabase(url: string, options: DatabaseOptions = {}): Database {
 	const { max = 4, transactions = 2, name = 'app', answerMs = 5000, waitMs = 10_000 } = options;
-	const bounds = { answerMs, waitMs, forRequests: true, lifeMs: 300_000 };
+	const bounds = { answerMs, waitMs, forRequests: true, lifeMs: 300_000, settings: APP_SCHEMA };
 	const pool = new Lanes(url, { ...bounds, size: max, name, maxWaiting: options.maxWaiting });
 	const types: TypeMaps = { parsers: {}, serializers: {} };
 	const forDrizzle = new Lanes(url, {
@@ -51,10 +57,15 @@ export function openDatabase(url: string, options: DatabaseOptions = {}): Databa
 		name: `${name} drizzle`,
 		maxWaiting: 1000,
 		// A transaction that waits for something other than Postgres keeps its locks, so this wait is limited.
-		settings: { idle_in_transaction_session_timeout: 2 * answerMs },
+		settings: { ...APP_SCHEMA, idle_in_transaction_session_timeout: 2 * answerMs },
 		types
 	});
-	const background = new SoleConnection(url, { answerMs, waitMs, name: `${name} background` });
+	const background = new SoleConnection(url, {
+		answerMs,
+		waitMs,
+		name: `${name} background`,
+		settings: APP_SCHEMA
+	});
 	return {
 		url,
 		pool,

@@ -212,9 +212,9 @@ export class PgSession implements Queryable {
 		try {
 			// Plain text without parameters: a pooler may not support prepared statements.
 			const rows = await this.ask((sql) =>
-				sql.unsafe<{ standby: boolean; readonly: string }[]>(attributes === null ? '' : WHAT_IT_IS)
+				sql.unsafe<{ standby: boolean; readonly: string }[]>(BEGIN)
 			);
-			const [is] = rows;
+			const is = attributes === null ? undefined : rows[0];
 			if (is && (attributes === 'primary' ? is.standby : is.readonly === 'on')) {
 				throw this.#failure(
 					`CONNECTION_NOT_${attributes!.toUpperCase()}`,
@@ -276,7 +276,14 @@ export class PgSession implements Queryable {
 	}
 }
 
-const WHAT_IT_IS = `SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only') AS readonly`;
+/**
+ * The first statement of a session. It asks what the server is, and sets what a role or a database may have set otherwise (ALTER
+ * ROLE … SET), and on which our statements depend: who has waited for a lock sees what was committed meanwhile, and a text or an
+ * array is written in one way. They are no startup parameters, because a pooler may be told to ignore those.
+ */
+const BEGIN = `SELECT pg_is_in_recovery() AS standby, current_setting('transaction_read_only') AS readonly,
+	set_config('default_transaction_isolation', 'read committed', false),
+	set_config('standard_conforming_strings', 'on', false), set_config('array_nulls', 'on', false)`;
 
 const READ_ONLY = '25006';
 
