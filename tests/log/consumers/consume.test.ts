@@ -247,6 +247,13 @@ describe('the name and topics of a consumer', () => {
 		);
 	});
 
+	test('are refused, as is a beginning that there is not', async () => {
+		const logline = await stand.logline({ start: false });
+		expect(() => stand.consume(logline, ['a'], { from: 'later' as 'now' })).toThrow(
+			expect.objectContaining({ code: 'invalid_consumer' })
+		);
+	});
+
 	test('are refused: the same name twice in one process', async () => {
 		const logline = await stand.logline({ start: false });
 		const consumer = stand.consume(logline, ['a']);

@@ -121,7 +121,10 @@ export class Consumers {
 }
 
 function checkOptions<Tx extends Transaction>(options: ConsumeOptions<Tx>): void {
-	const { transaction, timeoutMs = 1, attempts = 1, backOffMs = 1 } = options;
+	const { transaction, from, timeoutMs = 1, attempts = 1, backOffMs = 1 } = options;
+	if (![undefined, 'beginning', 'now'].includes(from)) {
+		throw invalid("`from` is 'beginning' or 'now'.");
+	}
 	if (typeof transaction !== 'function') {
 		throw invalid(
 			'Pass `transaction`: (work) => db.transaction(work), or (work) => sql.begin(work).'
