@@ -71,7 +71,13 @@ export const outbox = pgTable(
 			.notNull()
 			.generatedAlwaysAs(sql`octet_length(data::text)`)
 	},
-	(t) => [primaryKey({ columns: [t.tx, t.n] })]
+	(t) => [
+		primaryKey({ columns: [t.tx, t.n] }),
+		/** Notes of grants that have no place in the log yet, by their scope. */
+		index('outbox_grants_idx')
+			.on(sql`(${t.data} #>> '{}')`)
+			.where(sql`${t.topic} = '$grants'`)
+	]
 );
 
 /**

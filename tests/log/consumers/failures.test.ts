@@ -293,7 +293,7 @@ describe('the end of a Logline', () => {
 		await stand.append('a', 1, 2);
 		await stand.sql`insert into consumers (name, topic, position, moved_at)
 			values ('test', 'a', 0, now() - interval '2 hours'), ('test', 'b', 0, now() - interval '2 hours')`;
-		const logline = await stand.logline({ graceMs: 100 });
+		const logline = await stand.logline({ graceMs: 1000 });
 		let began = 0;
 		stand.consume(logline, ['a', 'b'], { before: () => (began++, new Promise(() => {})) });
 		await until(() => began === 1);

@@ -212,7 +212,7 @@ export interface Logline extends Reading, Exploring, Personal {
 	/**
 	 * Lets a user see the topics of a scope: `grant('rooms/42', user.id)`. Open streams follow at once. The grant takes its
 	 * place in the log after the transaction has committed, between the events before and after it. Without `tx`, this
-	 * waits for it, as `settle` does.
+	 * waits for it, as `settle` does: up to a second.
 	 *
 	 * @param options.source who says it; the user keeps the scope until every source has taken it back. Default `''`.
 	 * @param options.tx an open transaction: the grant is given with its commit
@@ -222,11 +222,11 @@ export interface Logline extends Reading, Exploring, Personal {
 	/** Takes back what `grant` gave. What is appended after its commit, the user does not see. */
 	revoke(scope: string, userID: string, options?: GrantOptions): Promise<void>;
 	/**
-	 * Waits until all committed grants of a user have their places in the log. Then `read` and `history` show their topics,
-	 * and what is emitted comes after them. Call it after a transaction that gave grants, and before you emit something that
-	 * the user must see although the topic has `history: 'since-granted'`.
+	 * Waits until all committed grants of a user have their places in the log. Then `read` and `history` show their topics. Call
+	 * it after a transaction that gave grants, and before you open their topics for the user: an opening that comes earlier can be
+	 * refused. What is emitted after the commit comes after the grants anyway.
 	 *
-	 * @returns false when the log is behind by more than a second; nothing is lost by it
+	 * @returns false when the log is behind by more than a second: the grants are kept, and count a little later
 	 */
 	settle(userID: string): Promise<boolean>;
 	/**
