@@ -75,8 +75,6 @@ export default defineConfig({
 					setupFiles: ['./tests/support/setup.ts'],
 					// After the other projects: browser tests have timeouts and should not share the machine with them.
 					sequence: { groupOrder: 1 },
-					// A fifth of their time they wait: for a lease, or for a server that has to be missed.
-					maxWorkers: 3,
 					isolate: false,
 					testTimeout: 120_000,
 					hookTimeout: 120_000
