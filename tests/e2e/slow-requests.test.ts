@@ -72,7 +72,8 @@ it('a request whose body comes after the end of its session is refused', async (
 	];
 	const spared = await sendSlowly(app, other, '/api/inbox', JSON_TYPE, '{"clearedUpTo":"0"}');
 	await fetch(`${app.url}/logout`, { ...form({}), headers: { cookie: slow } });
-	expect(await Promise.all(finish.map((end) => end()))).toEqual([401, 401, 401]);
+	// One after the other: a busy machine gives up what waits too long for the database.
+	for (const end of finish) expect(await end()).toBe(401);
 	expect(await spared()).toBe(200);
 	expect(await stage.sql`select topic, data from events where topic in ('inbox', 'reset')`).toEqual(
 		[{ topic: 'inbox', data: { clearedUpTo: '0' } }]
