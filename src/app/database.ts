@@ -40,7 +40,7 @@ export interface DatabaseOptions {
  * The tables of the application and of the log are in `public`, also when the role's first schema is another one: its own name,
  * or what ALTER ROLE … SET search_path says. `pg_temp` comes last: no temporary table takes the place of one of them.
  */
-export const APP_SCHEMA = { search_path: 'public, pg_temp' };
+const APP_SCHEMA = { search_path: 'public, pg_temp' };
 
 /** How long running statements may take when the pools are closed, in milliseconds. */
 const END_MS = 5000;

@@ -1,5 +1,3 @@
-import { createRegistry } from '../../src/lib/protocol/index.ts';
-import { readState, startAppServer } from '../support/app-server.ts';
 /**
  * The database fails over to a replica, which may lack the last commits. Two real servers, and a proxy that switches between
  * them.
@@ -7,6 +5,8 @@ import { readState, startAppServer } from '../support/app-server.ts';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { migrate } from '../../drizzle/migrate.ts';
 import { openClient, type Sql } from '../../src/app/driver-client.ts';
+import { createRegistry } from '../../src/lib/protocol/index.ts';
+import { readState, startAppServer } from '../support/app-server.ts';
 import { ReturningClient } from '../support/returning-client.ts';
 import { startServer, type PrivateServer } from '../support/private-server.ts';
 import { startProxy, type Proxy } from '../support/proxy.ts';

@@ -81,6 +81,22 @@ test.for([
 	}
 );
 
+test('a declaration is repeated with its own time, however a session writes and reads times', async () => {
+	const connectWith = async (style: string) => {
+		await on.end();
+		await sql.unsafe(`alter database ${database.name} set datestyle = '${style}'`);
+		on = new SoleConnection(database.url, { name: 'declared again' });
+	};
+	const at = () => sql`select pattern, declared_at from topics order by pattern`;
+	await connectWith('SQL, DMY');
+	const since = await declareTopics(on, older);
+	const before = await at();
+	await sql`delete from topics`;
+	await connectWith('SQL, MDY');
+	await declareTopics(on, older, since);
+	expect(await at()).toEqual(before);
+});
+
 test('a server whose log was replaced by one from before its start declares its topics there', async () => {
 	const server = await startAppServer(database.url);
 	try {

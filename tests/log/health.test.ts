@@ -113,6 +113,11 @@ test('an append that fails whatever it contains is degraded at once, and one tha
 	await scene.sql`alter table events add constraint small check (size < 100) not valid`;
 	const refused = logline.append([{ topic: 'a', data: 'x'.repeat(200) }]);
 	await expect(refused).rejects.toMatchObject({ code: '23514' });
+	await scene.sql.unsafe(`create function refuse_one() returns trigger language plpgsql as
+		$$ begin if new.data = '"odd"' then raise exception 'not this one'; end if; return new; end $$;
+		create trigger refuse_one before insert on events for each row execute function refuse_one()`);
+	const odd = logline.append([{ topic: 'a', data: 'odd' }]);
+	await expect(odd).rejects.toMatchObject({ code: 'P0001' });
 	expect(health()).toMatchObject({ status: 'ok', lastAppend: 'ok' });
 });
 

@@ -36,8 +36,8 @@ const PROBE_AFTER_MS = 30_000;
 
 const QUIET = { warn: () => {}, info: () => {} };
 
-/** SQLSTATE of what Postgres does not accept as data, or as these rows. Every other error meets all appends. */
-const DATA_FAULT = /^(22|23)/;
+/** SQLSTATE of what Postgres or somebody's trigger does not accept as data. Every other error meets all appends. */
+const DATA_FAULT = /^(22|23|P0)/;
 
 /** Maximum events of one append. */
 const MAX_EVENTS = 1000;

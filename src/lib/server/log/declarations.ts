@@ -9,7 +9,7 @@ import type { Queryable } from '../database/queryable.ts';
  *
  * @param since what the first declaration of this process returned: repeats it. A failover or a restored backup may have taken
  *   it away. What others have declared after it stays, so servers may repeat theirs in any order.
- * @returns the time of the declaration, as the database writes it
+ * @returns the time of the declaration (ISO 8601, microseconds), which every setting of a session reads in the same way
  */
 export async function declareTopics(
 	on: Queryable,
@@ -56,7 +56,7 @@ export async function declareTopics(
 				OR EXISTS (SELECT FROM topics AS o
 					WHERE o.topic_regex = t.topic_regex AND o.pattern <> t.pattern AND o.declared_at >= t.declared_at))
 		)
-		SELECT coalesce($10::text, now()::text) AS at`,
+		SELECT coalesce($10::text, to_char(now() AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"')) AS at`,
 		[
 			...(
 				[

@@ -224,7 +224,7 @@ export interface Logline extends Reading, Exploring, Personal {
 	/**
 	 * Waits until all committed grants of a user have their places in the log. Then `read` and `history` show their topics. Call
 	 * it after a transaction that gave grants, and before you open their topics for the user: an opening that comes earlier can be
-	 * refused. What is emitted after the commit comes after the grants anyway.
+	 * refused. With `history: 'since-granted'`, what is emitted after the commit comes after the grant without it.
 	 *
 	 * @returns false when the log is behind by more than a second: the grants are kept, and count a little later
 	 */
