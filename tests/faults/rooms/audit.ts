@@ -66,6 +66,20 @@ export function auditProbes(
 	}
 }
 
+/** Checks the log's own view of what was appended after a grant: the grant must be in the log before the event. */
+export function auditGains(
+	{ visibility }: RoomLog,
+	gains: readonly Probe[],
+	findings: RoomFindings
+) {
+	for (const { userId, topic, id } of gains) {
+		const seen = visibility.runs(userId, topic);
+		if (seen.some(({ from, until }) => from < id && id < until)) continue;
+		const runs = seen.map(({ from, until }) => `${from} to ${until}`);
+		findings['granted too late'].push(`${topic} ${id} for ${userId}: visible ${runs.join(', ')}`);
+	}
+}
+
 /** Compares the application's grants with the log's. Both must be at rest. */
 export async function auditGrants(sql: Sql, findings: RoomFindings): Promise<void> {
 	const rows = await sql<{ text: string }[]>`

@@ -14,7 +14,7 @@ import { Random } from '../random.ts';
 import { isClean } from '../report.ts';
 import { SETTLE_MS, within } from '../timing.ts';
 import { Writers } from '../writers.ts';
-import { auditGrants, auditProbes, readRoomLog } from './audit.ts';
+import { auditGains, auditGrants, auditProbes, readRoomLog } from './audit.ts';
 import { ClientAudit } from './audit-client.ts';
 import { RoomClients } from './clients.ts';
 import { roomFaults } from './faults.ts';
@@ -22,13 +22,13 @@ import { noRoomFindings } from './findings.ts';
 import { changeGrants, Gifts } from './granter.ts';
 import { Heads } from './heads.ts';
 import { PLACES } from './places.ts';
-import { probe, type Probe } from './prober.ts';
+import { probe, probeGain, type Probe } from './prober.ts';
 import { report } from './report.ts';
 import { RoomsWorld } from './world.ts';
 
 /** How many change grants, and how many probe, at the same time; and their longest pause in milliseconds. */
 const GRANTERS = { count: 2, pauseMs: 500 };
-const PROBERS = { count: 2, pauseMs: 250 };
+const PROBERS = { count: 3, pauseMs: 250 };
 
 const WRITERS = {
 	crews: { append: 2, keyed: 1, transaction: 1, sql: 2 },
@@ -49,6 +49,7 @@ async function check(run: Run): Promise<boolean> {
 	const heads = new Heads(sql);
 	const gifts = new Gifts();
 	const probes: Probe[] = [];
+	const gains: Probe[] = [];
 	const writers = new Writers(world!, random.fork('writers'), ledger, WRITERS);
 	const clients = await RoomClients.create(world!, random.fork('clients'), heads);
 	const dice = random.fork('injector');
@@ -80,9 +81,10 @@ async function check(run: Run): Promise<boolean> {
 		...crew('granter', GRANTERS, (own) =>
 			changeGrants({ sql, random: own, users: ids, gifts, deed })
 		),
-		...crew('prober', PROBERS, (own) =>
-			probe({ sql, random: own, users: ids, gifts, ledger, origin, probes })
-		)
+		...crew('prober', PROBERS, (own) => {
+			const parts = { sql, random: own, users: ids, gifts, ledger, origin, probes, gains };
+			return own.chance(0.5) ? probe(parts) : probeGain(parts);
+		})
 	]);
 	working.catch(() => {});
 	injector.start();
@@ -106,6 +108,7 @@ async function check(run: Run): Promise<boolean> {
 	const log = await readRoomLog(sql, heads, probes);
 	for (const { journal } of clients.all) new ClientAudit(log, journal, findings).run();
 	auditProbes(log, probes, findings);
+	auditGains(log, gains, findings);
 	await auditGrants(sql, findings);
 	for (const app of world!.apps) findings['process failed'].push(...app.failures);
 	const journals = clients.all.map(({ journal }) => journal);
@@ -115,6 +118,7 @@ async function check(run: Run): Promise<boolean> {
 		ledger,
 		journals,
 		probes,
+		gains,
 		faults: injector.counts,
 		deeds: run.deeds
 	};

@@ -8,6 +8,8 @@ const ROOM_FINDINGS = [
 	'seen after a revoke',
 	/** By the log's own view, the user could see what was appended after the revoke. */
 	'revoked too late',
+	/** By the log's own view, the user could not see what was appended after the grant had committed. */
+	'granted too late',
 	/** A client has a cursor that speaks for events which it has not received: a cut here would lose them. */
 	'cursor ahead',
 	/** In the end, the log's view is not the application's. */

@@ -11,6 +11,7 @@ export interface RoomWork {
 	ledger: Ledger;
 	journals: readonly RoomJournal[];
 	probes: readonly Probe[];
+	gains: readonly Probe[];
 	faults: ReadonlyMap<string, number>;
 	deeds: ReadonlyMap<string, number>;
 }
@@ -27,6 +28,7 @@ export function report(work: RoomWork, findings: RoomFindings): string {
 			['refused or rolled back', ledger.count('refused')],
 			['cut off, outcome unknown', ledger.count('unknown')],
 			['probes after a revoke', work.probes.length],
+			['probes after a grant', work.gains.length],
 			['clients', journals.length],
 			['connections', count('connects')],
 			['events received', count('event')],
