@@ -75,6 +75,14 @@ describe.each(clients.map((client, i) => ({ ...client, i })))('$name', ({ i }) =
 		});
 	}
 
+	if (client.safe !== null) {
+		test('gets what a wildcard brings, also a topic that is granted while it is open, and goes on after a cut', () => {
+			const { plain, safe } = measured[i]!;
+			const { exact, received } = (safe ?? plain).brought;
+			expect(exact, received).toBe(true);
+		});
+	}
+
 	if (client.headers) {
 		test('goes on after what it has received, though the page has begun it with a header of its own', () => {
 			const { plain, safe } = measured[i]!;

@@ -21,7 +21,7 @@ export const RETRY_MS = { first: 1000, second: 3000 };
 const MAX_AGE_MS = 3000;
 
 /** The trials. Some run one after the other and some at the same time; each has its own topics. */
-export const TRIALS = ['cut', 'refused', 'begun', 'drained', 'aged'] as const;
+export const TRIALS = ['cut', 'refused', 'brought', 'begun', 'drained', 'aged'] as const;
 export type Trial = (typeof TRIALS)[number];
 
 /** Maximum number of ways of a stand. */
@@ -44,7 +44,11 @@ export interface Way {
 	reading(trial: Trial): Reading;
 }
 
-const topicsOf = (way: number, trial: Trial) => [`${way}.${trial}.a`, `${way}.${trial}.b`];
+/** The two topics of a trial. Those of `brought` depend on grants, and the client asks for them by a wildcard. */
+const topicsOf = (way: number, trial: Trial) =>
+	['a', 'b'].map((room) =>
+		trial === 'brought' ? `w${way}/${room}/news` : `${way}.${trial}.${room}`
+	);
 
 const anything: TopicDefinition['schema'] = {
 	'~standard': { version: 1, vendor: 'test', validate: (value) => ({ value }) }
@@ -70,8 +74,11 @@ export class Stand {
 
 	async start(): Promise<void> {
 		const names = Array.from({ length: WAYS }, (_, way) => TRIALS.map((at) => topicsOf(way, at)));
+		const named = names.flat(2).filter((name) => !name.includes('/'));
+		const patterns = names.map((_, way) => `w${way}/[room]/news`);
 		const registry = createRegistry([
-			Object.fromEntries(names.flat(2).map((name) => [name, { schema: anything }]))
+			Object.fromEntries(named.map((name) => [name, { schema: anything }])),
+			Object.fromEntries(patterns.map((name) => [name, { schema: anything, access: 'granted' }]))
 		]);
 		this.#database = await createTestDatabase();
 		this.#sql = openClient(this.#database.url, { max: 4, name: 'test sql' });
@@ -106,7 +113,8 @@ export class Stand {
 			proxy,
 			reading: (trial) => {
 				const topics = topicsOf(number, trial);
-				const query = `client=${number}-${trial}&topics=${topics.join('&topics=')}`;
+				const asked = trial === 'brought' ? [`w${number}/*/news`] : topics;
+				const query = `client=${number}-${trial}&topics=${asked.join('&topics=')}`;
 				return {
 					url: `http://127.0.0.1:${proxy.port}/api/events?${query}`,
 					topics,
@@ -133,6 +141,12 @@ export class Stand {
 		const inserted = await this.#sql<{ id: string }[]>`
 			insert into events ${this.#sql(rows)} returning id`;
 		return inserted.map(({ id }) => id);
+	}
+
+	/** Grants the user one of the two topics of `brought`. */
+	async grant(way: Way, room: 'a' | 'b'): Promise<void> {
+		await this.#sql`
+			insert into grants (scope, user_id) values (${`w${way.number}/${room}`}, ${this.#user.id})`;
 	}
 
 	/** Returns the client's requests so far, in order. */
