@@ -1,65 +1,18 @@
 import { afterEach, describe, expect, it } from 'vitest';
-import { AnsweringServer } from '../../../tests/client/answering-server.ts';
-import { DrivenEventSource } from '../../../tests/client/driven-event-source.ts';
 import { oddPayloads } from '../../../tests/support/odd-payloads.ts';
-import { EventsContext } from './events.context.svelte.ts';
-import type { EventsData } from './events-data.ts';
-import type { Notice } from './notice.ts';
+import {
+	caughtUp,
+	endPages,
+	entry,
+	line,
+	logEvent,
+	logTexts,
+	prompt,
+	start,
+	texts
+} from './started-page.ts';
 
-const line = (id: number, text: string, isMe = false) => ({
-	id: String(id),
-	topic: 'message',
-	data: { id: `m${id}`, sender: isMe ? 'You' : 'Ada', text, isMe }
-});
-const prompt = (id: number, text: string) => ({
-	id: String(id),
-	topic: 'prompt',
-	data: { id: `p${id}`, sender: 'System', text }
-});
-const entry = (text: string) => ({
-	id: text,
-	level: 'info',
-	source: 'test',
-	message: text,
-	timestamp: '2025-03-01T10:00:00.000Z'
-});
-const logEvent = (id: number, text: string) => ({
-	id: String(id),
-	topic: 'logs',
-	data: entry(text)
-});
-
-const open: EventsContext[] = [];
-
-function start(data: Partial<EventsData> = {}) {
-	DrivenEventSource.all = [];
-	const server = new AnsweringServer();
-	let reloaded = 0;
-	const notices: Notice[] = [];
-	const events = new EventsContext(
-		{ events: [], cursor: '0', ...data },
-		{
-			eventSource: DrivenEventSource,
-			fetch: server.fetch,
-			reload: () => void reloaded++,
-			announce: (notice) => notices.push(notice)
-		}
-	);
-	open.push(events);
-	const source = () => DrivenEventSource.last;
-	return { events, server, source, notices, reloads: () => reloaded };
-}
-
-afterEach(() => {
-	for (const { stream, proof } of open.splice(0)) {
-		proof.end();
-		stream.close();
-	}
-});
-
-const caughtUp = (cursor: number) => ({ topics: [], cursor: String(cursor), log: 'a-log' });
-const texts = (events: EventsContext) => events.chat.messages.map(({ text }) => text);
-const logTexts = (events: EventsContext) => events.logs.map(({ message }) => message);
+afterEach(endPages);
 
 describe('the page of a reader who comes back', () => {
 	it('shows an event, too, whose data the page could carry only as text', () => {
@@ -294,83 +247,6 @@ describe('what the player does', () => {
 		source().emit('message', 4, line(4, 'Again?').data);
 		expect(events.pending).toBe(null);
 		expect(texts(events)).toEqual(['Again?']);
-	});
-});
-
-const marker = (id: number, unread = 0) => ({ topic: 'notifications', id: String(id), unread });
-const note = (text: string) => ({ ...entry(text), type: 'info' });
-const noteEvent = (id: number) => ({
-	id: String(id),
-	topic: 'notifications',
-	data: note(`n${id}`)
-});
-const shown = (events: EventsContext) => events.inbox.shown.map(({ message }) => message);
-
-describe('the inbox', () => {
-	const two = {
-		events: [noteEvent(1), noteEvent(2)],
-		cursor: '2',
-		readMarkers: { notifications: marker(1, 1) }
-	};
-
-	it('has its unread count before anything has come by the stream', () => {
-		const { events, notices } = start(two);
-		expect(events.inbox.unread).toBe(1);
-		expect(events.inbox.shown.map((one) => events.inbox.isUnread(one))).toEqual([true, false]);
-		expect(notices, 'what the server has rendered is no news').toEqual([]);
-	});
-
-	it('counts what comes, and is read when any device has read it', () => {
-		const { events, source, notices } = start(two);
-		source().emit('notifications', 3, note('n3'));
-		expect(events.inbox.unread).toBe(2);
-		expect(notices).toEqual([{ tone: 'news', text: 'n3' }]);
-		source().emit('read', 0, marker(3));
-		expect(events.inbox.unread).toBe(0);
-		source().emit('read', 0, marker(2, 1));
-		expect(events.inbox.unread, 'a marker that comes late changes nothing').toBe(0);
-	});
-
-	it('is cleared when the log says so, on every device, and filled again when it is undone', async () => {
-		const { events, server, source, notices } = start(two);
-		const clearing = events.inbox.clear();
-		await server.answerNext(Response.json({ success: true }));
-		await clearing;
-		expect(server.requests).toEqual([{ clearedUpTo: '2' }]);
-		expect(shown(events), 'not before the event is there').toEqual(['n2', 'n1']);
-		source().emit('inbox', 3, { clearedUpTo: '2' });
-		expect([shown(events), events.inbox.unread]).toEqual([[], 0]);
-		const [notice] = notices;
-		const undoing = notice!.undo!();
-		await server.answerNext(Response.json({ success: true }));
-		await undoing;
-		expect(server.requests[1]).toEqual({ clearedUpTo: '0' });
-		source().emit('inbox', 4, { clearedUpTo: '0' });
-		expect([shown(events), events.inbox.unread]).toEqual([['n2', 'n1'], 1]);
-	});
-
-	it('tells who clears when that was not saved', async () => {
-		const { events, server, notices } = start(two);
-		const clearing = events.inbox.clear();
-		await server.answerNext(new TypeError('Failed to fetch'));
-		await clearing;
-		expect(notices).toEqual([{ tone: 'problem', text: 'That was not saved. Try again.' }]);
-		expect(shown(events)).toEqual(['n2', 'n1']);
-	});
-
-	it('stays cleared and silent when the topic is turned off and on', () => {
-		const { events, source, notices } = start({
-			...two,
-			events: [...two.events, { id: '3', topic: 'inbox', data: { clearedUpTo: '1' } }],
-			cursor: '3'
-		});
-		events.toggleTopic('notifications');
-		events.toggleTopic('notifications');
-		source().emit('notifications', 1, note('n1'));
-		source().emit('notifications', 2, note('n2'));
-		source().emit('caught-up', 3, caughtUp(3));
-		expect(shown(events)).toEqual(['n2']);
-		expect(notices).toEqual([]);
 	});
 });
 
