@@ -127,3 +127,24 @@ test('a page that is rendered after the newest event was deleted goes on without
 const anything = {
 	'~standard': { version: 1 as const, vendor: 'test', validate: (value: unknown) => ({ value }) }
 };
+
+test('a stream whose grant its server has not seen comes back after a failover, which may have lost the grant', async () => {
+	scene = await openScene();
+	await scene.insert('a', 1);
+	const { logline } = scene.server.app;
+	await logline.grant('rooms/1', scene.user.id);
+	expect(await logline.settle(scene.user.id)).toBe(true);
+	await deleteNewest();
+	const server = await scene.addServer();
+	const client = scene.open('topics=a&topics=rooms/1/messages', { server });
+	await client.caughtUp();
+	const level: boolean[] = [];
+	const { connections } = server.app.logline.parts.streams;
+	// What a server does when the log has moved: streams that know more than the server has seen are ended.
+	connections.endAll(({ isLevel }) => {
+		level.push(isLevel);
+		return !isLevel;
+	});
+	expect(level).toEqual([false]);
+	await until(() => client.ended, { what: 'the stream is ended' });
+});

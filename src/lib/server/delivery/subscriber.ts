@@ -94,11 +94,11 @@ export class Subscriber implements Member {
 
 	/**
 	 * False when the stream may know of events that the hub has not seen: a page or another server has shown them to the
-	 * client, or its topics begin behind them.
+	 * client, or its topics begin behind them or were granted by them.
 	 */
 	get isLevel(): boolean {
-		const { tail } = this.#hub;
-		return this.#state === 'live' && this.#cursor <= tail && this.#owed.greatest <= tail;
+		const known = [this.#cursor, this.#owed.greatest, this.#changing?.position ?? 0n];
+		return this.#state === 'live' && known.every((id) => id <= this.#hub.tail);
 	}
 
 	/**

@@ -48,6 +48,8 @@ export interface ChangingTopics {
 	 * the hub is considered before it is delivered.
 	 */
 	readonly knownUpTo: bigint | null;
+	/** The newest event about grants that is considered in them. The hub may not have seen it. */
+	readonly position: bigint;
 	/** Called when a batch may change the topics, with the position of the live subscribers before it. */
 	onChange: (before: bigint) => void;
 	/**
