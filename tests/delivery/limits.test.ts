@@ -36,6 +36,7 @@ describe('a request that cannot be served is told why', () => {
 		['topics=a@1&topics=a@2', 400, 'invalid_topics'],
 		['topics=a@1:x', 400, 'invalid_topics'],
 		['topics=a:1', 400, 'invalid_topics'],
+		['topics=rooms/*/messages@1:3', 400, 'invalid_topics'],
 		['topics=a@1:9223372036854775808', 400, 'invalid_topics'],
 		['topics=a&topics=b&topics=c', 400, 'too_many_topics'],
 		['topics=a&lastEventID=x', 400, 'invalid_cursor'],

@@ -147,6 +147,12 @@ function parseTopics(values: string[], rules: { maxTopics: number }): RequestedT
 				`"${shorten(value)}" does not end in the id of an event. Send "name@n:id", or "name@n".`
 			);
 		}
+		if (last > 0n && WILDCARD_NAME.test(topic)) {
+			throw new LoglineError(
+				'invalid_topics',
+				`"${shorten(value)}" is a wildcard, which has no id of its own. Send "name@n"; name the topics whose ids you have.`
+			);
+		}
 		const named = topics.get(topic);
 		if (n > MAX_COUNT || (named && named.n !== n)) {
 			throw new LoglineError(

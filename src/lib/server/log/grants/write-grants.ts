@@ -27,7 +27,7 @@ export function checkGrant(registry: TopicRegistry, { scope, userID, source = ''
 	if (!registry.hasScope(scope)) {
 		throw new LoglineError(
 			'invalid_scope',
-			`"${scope.slice(0, 60)}" is not a scope of a declared topic. For "rooms/[room]/messages" it is "rooms/42".`
+			`"${scope.slice(0, 60)}" is not a scope of a declared topic. ${example(registry)}`
 		);
 	}
 	requireUser(userID);
@@ -37,6 +37,13 @@ export function checkGrant(registry: TopicRegistry, { scope, userID, source = ''
 			'A source has at most 200 octets of UTF-8, no NUL and no half of a surrogate pair.'
 		);
 	}
+}
+
+function example(registry: TopicRegistry): string {
+	const pattern = registry.keys().find((text) => text.includes('['));
+	if (!pattern) return 'No declared topic has a parameter, as "rooms/[room]/messages" has.';
+	const scope = pattern.slice(0, pattern.indexOf(']') + 1).replace(/\[[^\]]+\]/, '42');
+	return `For "${pattern}" it is "${scope}".`;
 }
 
 /** Gives a grant. Giving it again changes nothing. */
