@@ -129,3 +129,68 @@ describe('what is emitted after a grant comes after it, so that a member of a cl
 		await until(() => logline.settle(scene.user.id), { what: 'the log has settled' });
 	});
 });
+
+describe('who was granted a room a moment ago, and comes before the log has noted it', () => {
+	/** Grants the room, asks while the log is held, and lets it go when the request has begun to read. */
+	const askEarly = <T>(ask: () => T) =>
+		scene.sql.begin(async (tx) => {
+			await tx`select logline_lock()`;
+			await scene.sql`insert into grants (scope, user_id) values ('rooms/1', ${scene.user.id})`;
+			const asked = ask();
+			// Others' statements are answered meanwhile.
+			for (let n = 0; n < 50; n++) await scene.sql`select ${n}`;
+			return { asked };
+		});
+
+	test('gets the stream of the room', async () => {
+		await scene.insert(ROOM(1), 'one');
+		const open = () => scene.open(`topics=${ROOM(1)}`);
+		const before = open();
+		await until(() => before.ended, { what: 'the refusal' });
+		expect(before.status).toBe(403);
+		const { asked: client } = await askEarly(open);
+		await tells(client, `${ROOM(1)} one`);
+		expect(client.status).toBe(200);
+	});
+
+	test('gets the page of the room, its history, and how much is unread', async () => {
+		const { logline } = scene.server.app;
+		await scene.insert(ROOM(1), 'one');
+		const ask = () =>
+			Promise.all([
+				logline.read(scene.user, [ROOM(1)] as never),
+				logline.history(scene.user, ROOM(1)),
+				logline.unread(scene.user, [ROOM(1)])
+			]);
+		await expect(ask()).rejects.toMatchObject({ status: 403 });
+		const { asked } = await askEarly(ask);
+		const [page, history, unread] = await asked;
+		expect(page.events).toHaveLength(1);
+		expect(history.events).toHaveLength(1);
+		expect(unread[ROOM(1)]).toMatchObject({ unread: 1 });
+	});
+
+	test('is told to come again when the log stays behind, and is not refused', async () => {
+		await scene.sql.begin(async (tx) => {
+			await tx`select logline_lock()`;
+			await scene.sql`insert into grants (scope, user_id) values ('rooms/1', ${scene.user.id})`;
+			const early = scene.open(`topics=${ROOM(1)}`);
+			await until(() => early.ended, { what: 'the answer' });
+			expect(early.status).toBe(503);
+			expect(early.headers['retry-after']).toBeDefined();
+		});
+	});
+
+	test('gets at once what needs no grant, and the room when the log has noted it', async () => {
+		await scene.insert('a', 'for all');
+		await scene.insert(ROOM(1), 'one');
+		const client = await scene.sql.begin(async (tx) => {
+			await tx`select logline_lock()`;
+			await scene.sql`insert into grants (scope, user_id) values ('rooms/1', ${scene.user.id})`;
+			const opened = scene.open(`topics=a&topics=${ROOM(1)}`);
+			await opened.caughtUp();
+			return opened;
+		});
+		await tells(client, `denied ${ROOM(1)} forbidden`, 'a for all', `${ROOM(1)} one`);
+	});
+});

@@ -212,7 +212,7 @@ export interface Logline extends Reading, Exploring, Personal {
 	/**
 	 * Lets a user see the topics of a scope: `grant('rooms/42', user.id)`. Open streams follow at once. The grant takes its
 	 * place in the log after the transaction has committed, between the events before and after it. Without `tx`, this
-	 * waits for it, as `settle` does: up to a second.
+	 * waits for it, as `settle` does: up to a second. A request for the topics that comes earlier waits, too.
 	 *
 	 * @param options.source who says it; the user keeps the scope until every source has taken it back. Default `''`.
 	 * @param options.tx an open transaction: the grant is given with its commit
@@ -222,9 +222,10 @@ export interface Logline extends Reading, Exploring, Personal {
 	/** Takes back what `grant` gave. What is appended after its commit, the user does not see. */
 	revoke(scope: string, userID: string, options?: GrantOptions): Promise<void>;
 	/**
-	 * Waits until all committed grants of a user have their places in the log. Then `read` and `history` show their topics. Call
-	 * it after a transaction that gave grants, and before you open their topics for the user: an opening that comes earlier can be
-	 * refused. With `history: 'since-granted'`, what is emitted after the commit comes after the grant without it.
+	 * Waits until all committed grants of a user have their places in the log, for code that reads the log by itself. Streams,
+	 * `read` and `history` wait by themselves for the grants that they need: up to a second, then they throw an error that
+	 * passes (a stream answers 503), not `forbidden_topic`. With `history: 'since-granted'`, what is emitted after the commit
+	 * comes after the grant without it.
 	 *
 	 * @returns false when the log is behind by more than a second: the grants are kept, and count a little later
 	 */

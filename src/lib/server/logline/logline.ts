@@ -204,7 +204,7 @@ export function createLogline(options: LoglineOptions): Logline {
 		consume: (...asked) => consumers.add(...asked),
 		async settle(userID) {
 			requireUser(userID);
-			return settleGrants(running().pool, userID);
+			return (await settleGrants(running().pool, userID)) !== 'late';
 		},
 		async endSession(session) {
 			const { streams, background } = running();

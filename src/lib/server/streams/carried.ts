@@ -12,7 +12,13 @@ import {
 } from '../../protocol/index.ts';
 import type { Queryable } from '../database/queryable.ts';
 import { requireUser } from '../log/accept.ts';
-import { readGrants, readSince, type UserGrants } from '../log/grants/read-grants.ts';
+import {
+	GrantsUnsettled,
+	readGrantsFor,
+	readSince,
+	type MissingScopes,
+	type UserGrants
+} from '../log/grants/read-grants.ts';
 import { readKnownTopics } from '../log/known-topics.ts';
 
 /** The most topics that one stream carries, however many its wildcards would bring. */
@@ -38,6 +44,8 @@ export interface Carried {
 	topics: ReadonlyMap<string, CarriedTopic>;
 	/** Requested topics that it does not carry. */
 	denied: readonly Denied[];
+	/** A grant was given that would open one of them, and the log has not noted it yet. */
+	unsettled: boolean;
 	/** The newest event about the viewer's grants that is considered. */
 	position: bigint;
 	/** Grants that ended after the asked position: scope → id of the newest `$revoked`. */
@@ -48,7 +56,12 @@ export interface Carried {
 	full: readonly { name: string; pattern: Pattern; last: string }[];
 }
 
-const NO_GRANTS: UserGrants = { open: new Map(), closed: new Map(), position: 0n };
+const NO_GRANTS: UserGrants & { unsettled: boolean } = {
+	open: new Map(),
+	closed: new Map(),
+	position: 0n,
+	unsettled: false
+};
 
 /** @returns true when grants decide about one of the requested topics */
 export function dependsOnGrants(registry: TopicRegistry, requested: readonly string[]): boolean {
@@ -70,6 +83,8 @@ export const findRequested = (registry: TopicRegistry, name: string): FoundTopic
  * through wildcards.
  *
  * @param after grants that ended after this position are returned as `closed`
+ * @param options.waits False: it does not wait for grants that the log has not noted yet. A stream that is open is told of them.
+ *   Default true: who was granted a topic a moment ago is not refused.
  * @throws LoglineError `invalid_user`
  */
 export async function readCarried(
@@ -77,11 +92,12 @@ export async function readCarried(
 	viewer: Viewer,
 	requested: readonly string[],
 	after: bigint,
-	signal?: AbortSignal
+	{ waits = true, signal }: { waits?: boolean; signal?: AbortSignal | undefined } = {}
 ): Promise<Carried> {
 	requireUser(viewer.id);
+	const missing: MissingScopes = (open) => (waits ? missingScopes(registry, requested, open) : []);
 	const grants = dependsOnGrants(registry, requested)
-		? await readGrants(pool, viewer.id, after, signal)
+		? await readGrantsFor(pool, viewer.id, after, missing, signal)
 		: NO_GRANTS;
 	const topics = new Map<string, CarriedTopic>();
 	const denied: Denied[] = [];
@@ -149,14 +165,29 @@ export async function readCarried(
 			topics.set(topic, { ...carried, since: first, floor });
 		}
 	}
-	const { position, closed } = grants;
-	return { topics, denied, position, closed, scopes: [...scopes], full };
+	const { position, closed, unsettled } = grants;
+	return { topics, denied, unsettled, position, closed, scopes: [...scopes], full };
+}
+
+/** Scopes that would open the named topics which no grant opens. A wildcard is no such topic: it may bring topics later. */
+function missingScopes(
+	registry: TopicRegistry,
+	requested: readonly string[],
+	open: UserGrants['open']
+): string[] {
+	return requested.flatMap((name) => {
+		const found = isWildcard(name) ? undefined : registry.find(name);
+		if (found?.definition.access !== 'granted') return [];
+		const scopes = found.pattern.scopesOf(name);
+		return scopes.some((scope) => open.has(scope)) ? [] : scopes;
+	});
 }
 
 /**
  * Returns what a viewer may see of some topics now, for pages and history.
  *
  * @throws LoglineError `invalid_topics`, `forbidden_topic`, `invalid_user`
+ * @throws GrantsUnsettled the log is behind by more than a second
  */
 export async function requireTopics(
 	parts: { topics: TopicRegistry; pool: Queryable },
@@ -165,7 +196,9 @@ export async function requireTopics(
 ): Promise<ReadonlyMap<string, CarriedTopic>> {
 	for (const name of names)
 		if (!parts.topics.find(name)) throw noSuchTopic(parts.topics, name, viewer);
-	const { topics } = await readCarried(parts, viewer, names, END);
-	for (const name of names) if (!topics.has(name)) throw forbidden(name);
+	const { topics, unsettled } = await readCarried(parts, viewer, names, END);
+	for (const name of names) {
+		if (!topics.has(name)) throw unsettled ? new GrantsUnsettled() : forbidden(name);
+	}
 	return topics;
 }

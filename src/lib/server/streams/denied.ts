@@ -6,6 +6,7 @@ import {
 	type Subscribed,
 	type Viewer
 } from '../../protocol/index.ts';
+import { GrantsUnsettled } from '../log/grants/read-grants.ts';
 import { readKnownTopics } from '../log/known-topics.ts';
 import { findRequested, MAX_CARRIED, type Carried } from './carried.ts';
 import type { StreamParts } from './parts.ts';
@@ -15,16 +16,18 @@ import type { StreamRequest } from './request.ts';
  * Refuses a stream that would carry nothing. A wildcard may bring topics later, so it is something.
  *
  * @throws LoglineError `invalid_topics` when no requested topic is declared, `forbidden_topic`
+ * @throws GrantsUnsettled one of the topics was granted, and the log is behind by more than a second
  */
 export function requireSome(
 	{ topics: registry }: Pick<StreamParts, 'topics'>,
 	viewer: Viewer,
 	wanted: StreamRequest,
-	{ topics, denied }: Pick<Carried, 'topics' | 'denied'>
+	{ topics, denied, unsettled }: Pick<Carried, 'topics' | 'denied' | 'unsettled'>
 ): void {
 	const refused = new Set(denied.map(({ topic }) => topic));
 	const isOpen = ({ topic }: { topic: string }) => isWildcard(topic) && !refused.has(topic);
 	if (topics.size > 0 || wanted.topics.some(isOpen)) return;
+	if (unsettled) throw new GrantsUnsettled();
 	const known = denied.find(({ reason }) => reason !== 'unknown');
 	if (known) throw forbidden(known.topic);
 	throw noSuchTopic(registry, denied[0]!.topic, viewer);

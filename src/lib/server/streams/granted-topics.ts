@@ -65,6 +65,10 @@ export class GrantedTopics implements ChangingTopics, Watcher {
 		return this.#appeared || this.#heard > this.#settled ? (this.#before ?? 0n) : null;
 	}
 
+	get position(): bigint {
+		return this.#carried?.position ?? 0n;
+	}
+
 	accessChanged(id: bigint, before: bigint, lost: readonly (string | null)[]): void {
 		if (id <= this.#settled) return;
 		this.#heard = id;
@@ -105,14 +109,18 @@ export class GrantedTopics implements ChangingTopics, Watcher {
 	 * Reads what the stream carries.
 	 *
 	 * @param after grants that ended after this position are returned as `closed`
+	 * @param options as of `readCarried`
 	 */
-	async read(after: bigint, signal?: AbortSignal): Promise<Carried> {
+	async read(
+		after: bigint,
+		options: { waits?: boolean; signal?: AbortSignal } = {}
+	): Promise<Carried> {
 		for (;;) {
 			// A topic that appears from now on is told of, and what has appeared before is found.
 			this.#appeared = false;
 			this.#before = null;
 			const heard = this.#heard;
-			const carried = await readCarried(this.#parts, this.#viewer, this.#requested, after, signal);
+			const carried = await readCarried(this.#parts, this.#viewer, this.#requested, after, options);
 			// The first result is told when the stream begins, a later one as a change.
 			if (!this.#carried) this.#tooMany = withoutRoom(carried);
 			this.#carried = carried;
@@ -136,7 +144,7 @@ export class GrantedTopics implements ChangingTopics, Watcher {
 		const { grantsTrouble: trouble } = this.#parts;
 		return readPersistently(
 			async () => {
-				const carried = await this.read(END, signal);
+				const carried = await this.read(END, { waits: false, signal });
 				const denied: Denied[] = [];
 				const subscribed: Subscribed[] = [];
 				for (const [topic, { since }] of before) {

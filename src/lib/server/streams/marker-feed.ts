@@ -188,7 +188,9 @@ export class MarkerFeed {
 		const { topics } = this.#parts;
 		const granted = wanted.filter((topic) => topics.get(topic)?.access === 'granted');
 		const carried =
-			granted.length > 0 ? (await readCarried(this.#parts, viewer, granted, END)).topics : null;
+			granted.length > 0
+				? (await readCarried(this.#parts, viewer, granted, END, { waits: false })).topics
+				: null;
 		const floorOf = (topic: string) =>
 			topics.get(topic)?.access === 'granted' ? carried?.get(topic)?.floor : 0n;
 		return wanted.flatMap((topic) => {

@@ -1,6 +1,6 @@
 import { isWildcard, LoglineError, type Viewer } from '../../protocol/index.ts';
 import type { Feed } from '../delivery/presence/feed.ts';
-import { readGrants } from '../log/grants/read-grants.ts';
+import { readGrantsFor, type MissingScopes } from '../log/grants/read-grants.ts';
 import { detached } from '../work/detached.ts';
 import { dependsOnGrants, END, findRequested, isSignal, readCarried } from './carried.ts';
 import type { Connection } from './connection.ts';
@@ -133,7 +133,8 @@ async function openFeed(
 	const feed = presence.feed({ viewer, scopes, state });
 	try {
 		if (feed.dependsOnGrants) {
-			feed.learn(await connection.during(readGrants(pool, viewer.id, END)));
+			const missing: MissingScopes = (open) => feed.missing(open);
+			feed.learn(await connection.during(readGrantsFor(pool, viewer.id, END, missing)));
 		}
 		return feed;
 	} catch (error) {

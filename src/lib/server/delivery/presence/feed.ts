@@ -84,6 +84,12 @@ export class Feed {
 		return [...this.#needs.values()].some((needs) => needs.length > 0);
 	}
 
+	/** Returns the scopes that would have to be granted, too, for the viewer to be present wherever it was asked for. */
+	missing(open: Pick<ReadonlySet<string>, 'has'>): string[] {
+		const wanted = [...this.#needs.values()];
+		return wanted.flatMap((needs) => (needs.some((scope) => open.has(scope)) ? [] : needs));
+	}
+
 	/** Takes the viewer's grants. Later changes have greater ids than their position. */
 	learn({ open, position }: Pick<UserGrants, 'open' | 'position'>): void {
 		this.#granted = new Set(open.keys());

@@ -15,12 +15,12 @@ export interface UserGrants {
 /** How often and how long to wait for a change that is committed, but not yet in the log. Milliseconds. */
 const PATIENCE = { times: 20, ms: 50 };
 
-/** A revoke waits for its place in the log for too long. It has the code of a lock that was not available: try again. */
+/** A change of grants waits for its place in the log for too long. It has the code of a lock that was not available: try again. */
 export class GrantsUnsettled extends Error {
 	readonly code = '55P03';
 
 	constructor() {
-		super('Grants have been taken back, and the log has not noted it yet: does a relay run?');
+		super('Grants have been changed, and the log has not noted it yet: does a relay run?');
 		this.name = 'GrantsUnsettled';
 	}
 }
@@ -70,25 +70,58 @@ export async function readGrants(
 	}
 }
 
+/** Returns the scopes that a request needs and that are not open. */
+export type MissingScopes = (open: UserGrants['open']) => readonly string[];
+
 /**
- * Waits until every committed grant of a user has its place in the log. Usually this takes a few milliseconds.
+ * Reads the grants of a user for a request that would be refused without some of them. A grant that was given a moment ago
+ * may have no place in the log yet: the request waits for it, so that nobody is refused what a page has just been promised.
  *
- * @returns false when the log is behind: after a second, a grant still had no place
+ * @param missing none: nothing to wait for
+ * @returns also `unsettled`: one of them was granted, and the log is behind by more than a second
+ * @throws GrantsUnsettled
  */
-export async function settleGrants(on: Queryable, userId: string): Promise<boolean> {
+export async function readGrantsFor(
+	on: Queryable,
+	userId: string,
+	after: bigint,
+	missing: MissingScopes,
+	signal?: AbortSignal
+): Promise<UserGrants & { unsettled: boolean }> {
+	const grants = await readGrants(on, userId, after, signal);
+	const scopes = missing(grants.open);
+	if (scopes.length === 0) return { ...grants, unsettled: false };
+	const settled = await settleGrants(on, userId, { scopes, signal });
+	if (settled !== 'waited') return { ...grants, unsettled: settled === 'late' };
+	return { ...(await readGrants(on, userId, after, signal)), unsettled: false };
+}
+
+/**
+ * Waits until committed grants of a user have their places in the log. Usually this takes a few milliseconds.
+ *
+ * @param scopes the grants that matter. Default: all of the user's
+ * @returns `'at once'` when nothing had to be waited for; `'late'` when the log is behind: after a second, a grant still had no place
+ */
+export async function settleGrants(
+	on: Queryable,
+	userId: string,
+	{ scopes, signal }: { scopes?: readonly string[]; signal?: AbortSignal | undefined } = {}
+): Promise<'at once' | 'waited' | 'late'> {
 	for (let attempt = 1; attempt <= PATIENCE.times; attempt++) {
 		const [found] = await on.query<{ waits: boolean }>(
 			`SELECT EXISTS (
-				SELECT FROM grants AS g WHERE g.user_id = $1 AND NOT EXISTS (
+				SELECT FROM grants AS g WHERE g.user_id = $1 AND ($2::text[] IS NULL OR g.scope = ANY ($2)) AND NOT EXISTS (
 					SELECT FROM grant_history AS h
 					WHERE h.user_id = g.user_id AND h.scope = g.scope AND h.until_id IS NULL)
 			) AS waits`,
-			[userId]
+			[userId, scopes ? arrayLiteral(scopes) : null],
+			signal
 		);
-		if (!found!.waits) return true;
-		await pause(PATIENCE.ms);
+		if (!found!.waits) return attempt === 1 ? 'at once' : 'waited';
+		if (signal?.aborted) break;
+		await pause(PATIENCE.ms, signal);
 	}
-	return false;
+	return 'late';
 }
 
 /** Notes the pairs of a user that have no grant any more, as the trigger on `grants` does. */
