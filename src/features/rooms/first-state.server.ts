@@ -11,7 +11,7 @@ const WITH_HISTORY = 20;
 /** Other topics of the page: messages and typing by wildcards, of both kinds of rooms, and mails. */
 const OTHERS = 5;
 
-/** How often to read again because a membership has begun or ended meanwhile. */
+/** How often to read again because a membership has ended meanwhile. */
 const ATTEMPTS = 5;
 
 type RoomsApp = Pick<App, 'logline' | 'config'> & { database: Pick<App['database'], 'db'> };
@@ -25,19 +25,19 @@ type RoomsApp = Pick<App, 'logline' | 'config'> & { database: Pick<App['database
 export async function readFirstState(app: RoomsApp, viewer: User, wanted: string | null) {
 	const most = Math.max(1, Math.min(WITH_HISTORY, app.config.maxTopics - OTHERS));
 	for (let attempt = 1; ; attempt++) {
-		await app.logline.settle(viewer.id);
+		const settled = await app.logline.settle(viewer.id);
 		const all = await readRooms(app, viewer);
 		const shown = all.filter(({ scope }) => scope === wanted);
 		const others = all.filter(({ scope }) => scope !== wanted);
 		const topics = [...shown, ...others].slice(0, most).map(({ scope }) => topicOf(scope));
-		// At last without history: then the stream brings it.
-		const named = attempt < ATTEMPTS ? topics : [];
+		// Without history while the log is behind, and at last: then the stream brings it.
+		const named = settled && attempt < ATTEMPTS ? topics : [];
 		try {
 			const first = await app.logline.read(viewer, [...named, 'room-mail' as const]);
 			const readMarkers = named.length > 0 ? await app.logline.unread(viewer, named) : {};
 			return { ...first, rooms: all, named, readMarkers };
 		} catch (error) {
-			// A membership has begun or ended between the two reads.
+			// A membership has ended between the two reads.
 			if (!(error instanceof LoglineError && error.code === 'forbidden_topic')) throw error;
 		}
 	}
