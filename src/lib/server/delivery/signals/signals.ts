@@ -7,12 +7,8 @@ import type { AcceptedSignal } from './accept.ts';
 import { pack, unpack, type Packet } from './packets.ts';
 import { SignalQueue } from './queue.ts';
 
-/**
- * Time between two statements, in milliseconds. Meanwhile signals are collected: what is said twice is sent once, and a client
- * gets what was collected by one write. When there are many clients, their writes are most of the work. Then the pause grows,
- * so that signals take no more than an eighth of the process, and durable events go on beside them.
- */
-const PAUSE = { leastMs: 25, mostMs: 80, timesWork: 7 };
+/** Least time between two statements, in milliseconds. Meanwhile signals are collected. */
+const EVERY_MS = 25;
 
 /** How long a packet waits until the server has read the log up to its head. Then it is dropped. Milliseconds. */
 const PATIENCE_MS = 1000;
@@ -51,8 +47,6 @@ export class Signals {
 	/** True while the sending loop sleeps until it is woken. */
 	#idle = false;
 	#late = 0;
-	/** Milliseconds that were spent since the last statement to hand signals to the streams. */
-	#spent = 0;
 
 	/** @param parts.connection used only here, and closed here */
 	constructor(parts: { connection: Connection; hub: Hub; epoch: () => string; logger: Logger }) {
@@ -92,7 +86,7 @@ export class Signals {
 		await this.#connection.end();
 	}
 
-	/** Queues a signal. It is sent within {@link PAUSE} if the database responds. */
+	/** Queues a signal. It is sent within {@link EVERY_MS} if the database responds. */
 	send(signal: AcceptedSignal): void {
 		this.#queue.put(signal, performance.now());
 		if (!this.#idle) return;
@@ -135,9 +129,7 @@ export class Signals {
 		);
 		// They end by themselves, so this does not go on for ever.
 		if (sent.length === 0) this.#queue.putBack(signals);
-		const pauseMs = this.#spent * PAUSE.timesWork;
-		this.#spent = 0;
-		return Math.min(PAUSE.mostMs, Math.max(PAUSE.leastMs, pauseMs));
+		return EVERY_MS;
 	}
 
 	/** Delivers the packets that have arrived, in order. */
@@ -153,9 +145,7 @@ export class Signals {
 			const upTo = first.head > this.#hub.tail ? first.head : this.#hub.tail;
 			const ready: Packet[] = [];
 			while (this.#arrived[0] && this.#arrived[0].head <= upTo) ready.push(this.#arrived.shift()!);
-			const from = performance.now();
 			this.#hub.signal(ready.flatMap(({ signals }) => signals));
-			this.#spent += performance.now() - from;
 		}
 		return Infinity;
 	}
