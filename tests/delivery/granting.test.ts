@@ -42,7 +42,11 @@ describe('who grants is told what is wrong', () => {
 		'with the scope "%s"',
 		async (scope) => {
 			const { logline } = scene.server.app;
-			await expect(logline.grant(scope, 'ann')).rejects.toMatchObject({ code: 'invalid_scope' });
+			const error = await logline.grant(scope, 'ann').catch((error: unknown) => error);
+			expect(error).toMatchObject({ code: 'invalid_scope' });
+			// The example is of the application.
+			const [, pattern] = /For "(.*)" it is/.exec((error as Error).message) ?? [];
+			expect(logline.topics.keys()).toContain(pattern);
 		}
 	);
 
@@ -168,6 +172,17 @@ describe('who was granted a room a moment ago, and comes before the log has note
 		expect(page.events).toHaveLength(1);
 		expect(history.events).toHaveLength(1);
 		expect(unread[ROOM(1)]).toMatchObject({ unread: 1 });
+	});
+
+	test('is present in the room, and is not told otherwise before', async () => {
+		const open = () => scene.open('topics=a&presence=rooms/1');
+		const before = open();
+		await before.caughtUp();
+		expect(before.of('denied')).toHaveLength(1);
+		before.close();
+		const { asked: client } = await askEarly(open);
+		await until(() => client.of('presence').length > 0, { what: 'the list of the room' });
+		expect(client.of('denied')).toEqual([]);
 	});
 
 	test('is told to come again when the log stays behind, and is not refused', async () => {

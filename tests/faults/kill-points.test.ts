@@ -140,8 +140,8 @@ async function hasTheLog(): Promise<void> {
 		seen = reader.all();
 		return seen.length === events.length;
 	};
-	// If they never have the same length, the comparison says how they differ.
-	await until(compare).catch(() => undefined);
+	// If they never have the same length, a last look shows how they differ, or why the log cannot be read.
+	await until(compare).catch(compare);
 	expect(seen).toEqual(events);
 }
 
