@@ -8,6 +8,7 @@ import {
 	type Row
 } from '../stage/measure.ts';
 import { createPlainTable } from '../stage/postgres.ts';
+import { declareAndGrant } from '../stage/rooms.ts';
 
 const CALLERS = [1, 8, 64, 1000];
 
@@ -23,6 +24,7 @@ export const appends: Measure = {
 	run: (stage) =>
 		stage.postgres.withDatabase(async (url) => {
 			await createPlainTable(url);
+			await declareAndGrant(stage, url);
 			const rows: Row[] = [];
 			for (const callers of CALLERS) {
 				stage.say(`appends, ${callers} at once`);

@@ -4,6 +4,7 @@ import { get, type ClientRequest } from 'node:http';
 import { afterEach, expect, test } from 'vitest';
 import { openClient, type Sql } from '../../src/app/driver-client.ts';
 import { createUser, type TestUser } from '../support/app-server.ts';
+import { liftBounds } from '../support/bounds.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 import type { Usage } from './stream-process.ts';
@@ -117,18 +118,11 @@ class Reader {
 	}
 }
 
-/** Allows rows from before the bounds, or restored rows. */
-async function liftBounds(): Promise<void> {
-	const checks = await sql<{ name: string }[]>`
-		select conname as name from pg_constraint where conrelid = 'events'::regclass and contype = 'c'`;
-	for (const { name } of checks) await sql`alter table events drop constraint ${sql(name)}`;
-}
-
 async function openScene(): Promise<string> {
 	database = await createTestDatabase();
 	sql = openClient(database.url, { max: 2, name: 'test sql' });
 	user = await createUser(database.url);
-	await liftBounds();
+	await liftBounds(sql);
 	return startServer();
 }
 

@@ -69,6 +69,20 @@ describe.each(['events', 'outbox'] as const)('INSERT INTO %s', (door) => {
 	});
 });
 
+test.each(refused.filter(([, row]) => row.key === undefined))(
+	'a row that is changed afterwards is refused %s, too',
+	async (_, row) => {
+		await insert('events', {});
+		const { topic = 'a', user = null, data = '1', created = '2026-01-02T03:04:05Z' } = row;
+		await expect(sql`
+			update events set topic = ${topic}, user_id = ${user}, data = ${data}::text::jsonb,
+				created_at = ${created}::text::timestamptz`).rejects.toMatchObject({
+			code: '23514',
+			constraint_name: 'events_bounds_check'
+		});
+	}
+);
+
 test('a key is bounded where it is kept, too', async () => {
 	for (const key of ['', 'k'.repeat(201)]) {
 		await expect(

@@ -8,6 +8,7 @@ import { readAfter } from '../../src/lib/server/log/read.ts';
 import { PageSize } from '../../src/lib/server/log/page-size.ts';
 import { Tailer } from '../../src/lib/server/log/tail.ts';
 import type { LogEvent } from '../../src/lib/server/log/types.ts';
+import { liftBounds } from '../support/bounds.ts';
 import { createTestDatabase, type TestDatabase } from '../support/database.ts';
 import { until } from '../support/until.ts';
 
@@ -19,10 +20,7 @@ beforeEach(async () => {
 	database = await createTestDatabase();
 	sql = openClient(database.url, { max: 1, name: 'test sql' });
 	connection = new SoleConnection(database.url, { name: 'test history' });
-	// Allows rows from before the bounds, or restored rows.
-	const checks = await sql<{ name: string }[]>`
-		select conname as name from pg_constraint where conrelid = 'events'::regclass and contype = 'c'`;
-	for (const { name } of checks) await sql`alter table events drop constraint ${sql(name)}`;
+	await liftBounds(sql);
 });
 
 afterEach(async () => {
