@@ -1,14 +1,16 @@
+import { setImmediate as turn } from 'node:timers/promises';
 import type { Queryable } from '../../database/queryable.ts';
 import { arrayLiteral } from '../../database/array-literal.ts';
 import type { Logger } from '../../work/logger.ts';
 import { startLoop, type Loop } from '../../work/loop.ts';
-import type { Hub } from '../hub.ts';
+import type { Hub, ReceivedSignal } from '../hub.ts';
 import type { AcceptedSignal } from './accept.ts';
 import { pack, unpack, type Packet } from './packets.ts';
+import { portionsOf } from './portions.ts';
 import { SignalQueue } from './queue.ts';
 
 /** Least time between two statements, in milliseconds. Meanwhile signals are collected. */
-const EVERY_MS = 25;
+const EVERY_MS = 40;
 
 /** How long a packet waits until the server has read the log up to its head. Then it is dropped. Milliseconds. */
 const PATIENCE_MS = 1000;
@@ -24,6 +26,9 @@ const STATEMENT_OCTETS = 1_048_576;
 
 /** Packets that may wait for the tail. The oldest are dropped. */
 const MAX_ARRIVED = 1000;
+
+/** Signals that are handed over in one turn of the event loop. */
+const PORTION = 25;
 
 /**
  * The signals of one process: those that it sends, and those that its streams get.
@@ -145,9 +150,17 @@ export class Signals {
 			const upTo = first.head > this.#hub.tail ? first.head : this.#hub.tail;
 			const ready: Packet[] = [];
 			while (this.#arrived[0] && this.#arrived[0].head <= upTo) ready.push(this.#arrived.shift()!);
-			this.#hub.signal(ready.flatMap(({ signals }) => signals));
+			await this.#hand(ready.flatMap(({ signals }) => signals));
 		}
 		return Infinity;
+	}
+
+	/** Hands signals to the streams, some at a time: other work of the process must not wait for thousands of sockets. */
+	async #hand(signals: readonly ReceivedSignal[]): Promise<void> {
+		for (const portion of portionsOf(signals, PORTION)) {
+			this.#hub.signal(portion);
+			await turn();
+		}
 	}
 
 	/** @returns false when the tail has not reached the id in time */
